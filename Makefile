@@ -1,0 +1,50 @@
+# Nudge. Every target is one raw command, given in the comment above it. Only Go is needed; what is missing is fetched as Go modules.
+# `make e2e` needs Node and Chromium too.
+
+TOOL := go tool -modfile=internal/tools/go.mod
+RACE := ./engine/... ./state/... ./deliver/... ./ingest/...
+FUZZTIME ?= 30s
+
+.PHONY: run build test race check bench e2e fuzz fmt
+
+# go build -o bin/nudge ./cmd/nudge && bin/nudge serve --demo --data data
+run: build
+	bin/nudge serve --demo --data data
+
+# go build -o bin/nudge ./cmd/nudge
+build:
+	go build -o bin/nudge ./cmd/nudge
+
+# go test ./...
+test:
+	go test ./...
+
+# go test -race ./engine/... ./state/... ./deliver/... ./ingest/...
+race:
+	go test -race $(RACE)
+
+# gofumpt -l . && go vet ./... && staticcheck ./... && go test ./...   (internal/lint, the house rules, is one of the tests)
+check:
+	@out=$$($(TOOL) gofumpt -l .); if [ -n "$$out" ]; then echo "not gofumpt'd; make fmt:"; echo "$$out"; exit 1; fi
+	go vet ./...
+	$(TOOL) staticcheck ./...
+	go test ./...
+
+# go test -run '^$$' -bench . -benchmem ./...   (compare two runs with: go tool -modfile=internal/tools/go.mod benchstat old.txt new.txt)
+bench:
+	go test -run '^$$' -bench . -benchmem ./...
+
+# examples/e2e/run.sh
+e2e: build
+	examples/e2e/run.sh
+
+# go test -run '^$$' -fuzz '^FuzzNAME$$' -fuzztime 30s ./PACKAGE   (for every fuzz test there is; FUZZTIME=5m for longer)
+fuzz:
+	@set -e; grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sort | while IFS=: read -r file func; do \
+		name=$${func#func }; dir=$$(dirname $$file); echo "fuzz $$dir $$name"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$dir; \
+	done
+
+# gofumpt -w .
+fmt:
+	$(TOOL) gofumpt -w .

@@ -1,0 +1,136 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Options of Run. The zero value of each but Level is its default.
+type Options struct {
+	Workload string // default "six"
+	Level    string // what is measured; one of Levels
+	Events   int    // size of a round, see Levels; default: the level's own
+	Rounds   int    // recorded rounds; default DefaultRounds
+	Dir      string // data folders are made in here; default: the system's folder for temporary files
+
+	Progress func(done string) // told what has been measured, as it goes; nil: nobody is
+
+	// Tests make these smaller.
+	slotTime   time.Duration // 0: the constant of that name
+	fewPending int           // 0: timerPending
+}
+
+// Limits and defaults of Options.
+const (
+	DefaultWorkload = "six"
+	DefaultRounds   = 5
+	MaxRounds       = 100
+	MinEvents       = 100
+	MaxEvents       = 20_000_000 // a stream is held in memory, 150 bytes an event
+)
+
+// Level is something that can be measured.
+type Level struct {
+	Name   string
+	Does   string
+	Events int    // default of Options.Events
+	Counts string // what Options.Events is
+	run    func(context.Context, *Options, *Report) error
+}
+
+// Levels lists them in the order in which a reader meets them.
+func Levels() []Level {
+	return []Level{
+		{"engine", "Engine.Apply in memory beside a hand-written program", 1_000_000, "events in the stream", runEngine},
+		{"http", "the server over loopback with a data folder, beside a bare echo", 1_000_000, "most events of one slot", runHTTP},
+		{"decide", "round trip of ?decide=1 with a popup in the answer", 20_000, "most requests of one slot", runDecide},
+		{"timers", "how late a dwell fires after its deadline", 5_000, "deadlines in a round", runTimers},
+		{"restart", "recovery from the log and from a checkpoint", 500_000, "events in the log", runRestart},
+	}
+}
+
+// levelNames is the list for messages.
+func levelNames() string {
+	var names []string
+	for _, l := range Levels() {
+		names = append(names, l.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// Validate returns every problem at once.
+func (o *Options) Validate() error {
+	var errs []error
+	if o.Workload != "" && o.Workload != DefaultWorkload {
+		errs = append(errs, fmt.Errorf("there is no workload %q; there is: %s", o.Workload, DefaultWorkload))
+	}
+	if !slices.ContainsFunc(Levels(), func(l Level) bool { return l.Name == o.Level }) {
+		errs = append(errs, fmt.Errorf("there is no level %q; there are: %s", o.Level, levelNames()))
+	}
+	if o.Events != 0 && (o.Events < MinEvents || o.Events > MaxEvents) {
+		errs = append(errs, fmt.Errorf("%d events: give %d to %d", o.Events, MinEvents, MaxEvents))
+	}
+	if o.Rounds < 0 || o.Rounds > MaxRounds {
+		errs = append(errs, fmt.Errorf("%d rounds: give 1 to %d", o.Rounds, MaxRounds))
+	}
+	return errors.Join(errs...)
+}
+
+// Run measures one level. It returns early, with ctx's error, when ctx ends.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(Levels(), func(l Level) bool { return l.Name == o.Level })
+	level := Levels()[i]
+	if o.Workload == "" {
+		o.Workload = DefaultWorkload
+	}
+	if o.Events == 0 {
+		o.Events = level.Events
+	}
+	if o.Rounds == 0 {
+		o.Rounds = DefaultRounds
+	}
+	if o.Progress == nil {
+		o.Progress = func(string) {}
+	}
+	r := &Report{Workload: o.Workload, Level: o.Level, Events: o.Events, Rounds: o.Rounds, Machine: thisMachine()}
+	if err := level.run(ctx, &o, r); err != nil {
+		return nil, fmt.Errorf("bench %s: %w", o.Level, err)
+	}
+	return r, nil
+}
+
+// contender is one of the things that are measured side by side.
+type contender struct {
+	name string
+	run  func(ctx context.Context) error // measures once and keeps what it found
+}
+
+// rounds runs every contender once to warm up and then o.Rounds times, each round beginning with another one. recorded says whether what
+// is measured now counts.
+func (o *Options) rounds(ctx context.Context, all []contender, recorded *bool) error {
+	for round := range o.Rounds + 1 {
+		*recorded = round > 0
+		for i := range all {
+			c := all[(i+round)%len(all)]
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := c.run(ctx); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+		}
+		if *recorded {
+			o.Progress(fmt.Sprintf("round %d of %d", round, o.Rounds))
+		} else {
+			o.Progress("warm-up")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package bench
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"strconv"
+)
+
+// bodies makes requests as a site sends them: each event about 230 bytes of JSON with a message id and a visitor id that are UUIDs. They are written once and
+// sent again and again, with new message ids: a generator that works hard would be measured instead of what it loads. It serves one goroutine.
+type bodies struct {
+	site *site
+	id   uint64 // of the last event, unlike those of other bodies
+	pool []body
+	next int
+}
+
+// body is one request.
+type body struct {
+	text []byte
+	ids  []int // where its message ids begin
+}
+
+const (
+	bodiesIDs    = 1 << 40 // how many ids each bodies has to itself
+	bodiesEvents = 2000    // that are written before they come again
+)
+
+func newBodies(worker int) *bodies {
+	return &bodies{site: newSite(uint64(worker)), id: uint64(worker) * bodiesIDs}
+}
+
+// events returns a function that makes bodies of n events: one object, or an array. Each is valid until the next call.
+func (b *bodies) events(n int) func() []byte {
+	for range max(bodiesEvents/n, 1) {
+		var made body
+		if n == 1 {
+			made.event(b.site.next())
+		} else {
+			for i := range n {
+				made.text = append(made.text, "[,"[min(i, 1)])
+				made.event(b.site.next())
+			}
+			made.text = append(made.text, ']')
+		}
+		b.pool = append(b.pool, made)
+	}
+	return b.fresh
+}
+
+// pricing returns a function that makes bodies of one view of a page whose popup is to come in the answer.
+func (b *bodies) pricing() func() []byte {
+	for range bodiesEvents {
+		v := b.site.next()
+		v.kind, v.path = pageView, 0
+		var made body
+		made.event(v)
+		b.pool = append(b.pool, made)
+	}
+	return b.fresh
+}
+
+// fresh is the next body, with new message ids.
+func (b *bodies) fresh() []byte {
+	next := &b.pool[b.next]
+	b.next = (b.next + 1) % len(b.pool)
+	for _, at := range next.ids {
+		b.id++
+		appendUUID(next.text[at:at], b.id)
+	}
+	return next.text
+}
+
+// event appends an event, its message id to be filled in.
+func (b *body) event(v visit) {
+	dst := append(b.text, `{"id":"`...)
+	b.ids = append(b.ids, len(dst))
+	dst = appendUUID(dst, 0)
+	dst = append(dst, `","type":"`...)
+	dst = append(dst, kindName[v.kind]...)
+	dst = append(dst, `","visitor":"`...)
+	dst = appendUUID(dst, uint64(v.visitor))
+	if v.user {
+		dst = strconv.AppendInt(append(dst, `","user":"user-`...), int64(v.visitor), 10)
+		dst = append(strconv.AppendInt(append(dst, `","company":"company-`...), int64(v.company), 10), ".example"...)
+	}
+	dst = append(dst, `","url":"https://www.acme.example`...)
+	dst = appendPath(dst, v.path)
+	dst = append(dst, `?utm_source=newsletter","title":"Acme, the planning tool"`...)
+	switch v.kind {
+	case formView, formSubmit:
+		dst = append(append(append(dst, `,"props":{"form":"`...), formOf(v.demo)...), `"}`...)
+	case reportCreated:
+		dst = append(dst, `,"props":{"plan":"pro","rows":120}`...)
+	}
+	b.text = append(dst, '}')
+}
+
+// appendUUID writes a number as a UUID that looks random: no two numbers give the same.
+func appendUUID(dst []byte, n uint64) []byte {
+	var raw [16]byte
+	hi := mix(n)
+	binary.BigEndian.PutUint64(raw[:], hi)
+	binary.BigEndian.PutUint64(raw[8:], mix(hi))
+	dst = append(hex.AppendEncode(dst, raw[:4]), '-')
+	dst = append(hex.AppendEncode(dst, raw[4:6]), '-')
+	dst = append(hex.AppendEncode(dst, raw[6:8]), '-')
+	dst = append(hex.AppendEncode(dst, raw[8:10]), '-')
+	return hex.AppendEncode(dst, raw[10:])
+}

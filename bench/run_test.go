@@ -1,0 +1,104 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// TestLevels runs every level, small, to its end: it reports what INTERFACES promises and leaves neither files nor goroutines behind.
+func TestLevels(t *testing.T) {
+	for _, l := range Levels() {
+		t.Run(l.Name, func(t *testing.T) {
+			before := goleak.IgnoreCurrent()
+			dir := t.TempDir()
+			r, err := Run(context.Background(), Options{
+				Level: l.Name, Events: 500, Rounds: 1, Dir: dir, slotTime: 20 * time.Millisecond, fewPending: 10,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v %v", left, err)
+			}
+			// The HTTP library's own cleaners end some seconds after what they clean.
+			goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+				goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"),
+				goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*TCPDialer).tcpAddrsClean"),
+				goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
+			checkJSON(t, r)
+			var text strings.Builder
+			if err := r.WriteText(&text); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range []string{r.Machine.CPU, r.Machine.Go, "rounds", "median"} {
+				if !strings.Contains(text.String(), want) {
+					t.Errorf("%q is not in the text:\n%s", want, text.String())
+				}
+			}
+		})
+	}
+}
+
+func checkJSON(t *testing.T, r *Report) {
+	t.Helper()
+	var out bytes.Buffer
+	if err := r.WriteJSON(&out); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Level           string          `json:"level"`
+		EventsPerSecond float64         `json:"events_per_second"`
+		RatioToHand     float64         `json:"ratio_to_hand"`
+		Tables          map[string]any  `json:"tables"`
+		Machine         json.RawMessage `json:"machine"`
+	}
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(out.String(), "\n") != 1 {
+		t.Error("more than one line")
+	}
+	if got.Level != r.Level || len(got.Tables) == 0 {
+		t.Errorf("level %q, %d tables", got.Level, len(got.Tables))
+	}
+	if r.Level != "timers" && got.EventsPerSecond <= 0 {
+		t.Errorf("events_per_second is %v", got.EventsPerSecond)
+	}
+	if r.Level == "engine" && got.RatioToHand <= 0 {
+		t.Errorf("ratio_to_hand is %v", got.RatioToHand)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for name, tt := range map[string]struct {
+		o    Options
+		want []string
+	}{
+		"right":          {Options{Level: "engine"}, nil},
+		"at the edges":   {Options{Level: "http", Events: MinEvents, Rounds: MaxRounds, Workload: DefaultWorkload}, nil},
+		"most events":    {Options{Level: "http", Events: MaxEvents}, nil},
+		"no level":       {Options{}, []string{`there is no level ""; there are: engine, http, decide, timers, restart`}},
+		"everything":     {Options{Workload: "five", Level: "sse", Events: MinEvents - 1, Rounds: MaxRounds + 1}, []string{`no workload "five"`, `no level "sse"`, "99 events: give 100 to", "101 rounds"}},
+		"too many":       {Options{Level: "http", Events: MaxEvents + 1}, []string{"20000001 events"}},
+		"rounds below 0": {Options{Level: "http", Rounds: -1}, []string{"-1 rounds"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := tt.o.Validate()
+			if (err == nil) != (tt.want == nil) {
+				t.Fatalf("error %v, want %q", err, tt.want)
+			}
+			for _, w := range tt.want {
+				if !strings.Contains(err.Error(), w) {
+					t.Errorf("error %v, want %q", err, w)
+				}
+			}
+		})
+	}
+}

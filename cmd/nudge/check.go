@@ -1,0 +1,170 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"nudge"
+	"nudge/rules"
+)
+
+// defaultRules is the folder of the rules.
+const defaultRules = "rules"
+
+func newCheck() *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "check [DIR]",
+		Short: "Find the errors of rule files and say what each rule costs",
+		Long: `Check reads all rule files of a folder (default: rules), prints every error with its place and a fix, and for each
+rule its operators and the most bytes that it keeps per key. It exits with 1 where there are errors; warnings keep nothing from running.`,
+		Example: "  nudge check examples/rules\n  nudge check --format github rules",
+		Args:    args(cobra.MaximumNArgs(1), "one folder"),
+		RunE: func(cmd *cobra.Command, dirs []string) error {
+			dir := defaultRules
+			if len(dirs) == 1 {
+				dir = dirs[0]
+			}
+			return check(dir, format, cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "text", "text, json, or github (annotations of a GitHub workflow)")
+	return cmd
+}
+
+func check(dir, format string, out io.Writer) error {
+	print, ok := map[string]func(*report, io.Writer) error{
+		"text": (*report).text, "json": (*report).json, "github": (*report).github,
+	}[format]
+	if !ok {
+		return usagef("--format %q: give text, json or github", format)
+	}
+	sources, err := readRules(dir)
+	if err != nil {
+		return err
+	}
+	plan, remarks := rules.Compile(sources, rules.Options{Names: nudge.NewNames()})
+	r := &report{dir: dir, OK: !remarks.HasErrors(), Remarks: remarks}
+	if r.OK {
+		r.Rules = costs(plan)
+	}
+	if err := print(r, out); err != nil {
+		return err
+	}
+	if !r.OK {
+		return &reported{exitFound}
+	}
+	return nil
+}
+
+// report is what check found. Its JSON form is the output of --format json.
+type report struct {
+	dir     string
+	OK      bool              `json:"ok"`
+	Remarks rules.Diagnostics `json:"diagnostics"`
+	Rules   []ruleCost        `json:"rules"` // none where there are errors
+}
+
+type ruleCost struct {
+	Rule      string         `json:"rule"`
+	Per       string         `json:"per"`
+	Mode      string         `json:"mode"`
+	Bytes     int            `json:"bytes_per_key"`
+	Shared    int            `json:"shared_bytes_per_key"` // of these, what other rules use too
+	Operators []operatorCost `json:"operators"`
+}
+
+type operatorCost struct {
+	Text string `json:"text"`
+	Keep int    `json:"keep,omitempty"` // entries of its ring
+}
+
+// costs lists the rules with their operators, in the order of the plan.
+func costs(p *rules.Plan) []ruleCost {
+	modes := map[rules.Mode]string{rules.ModeLive: "live", rules.ModeShadow: "shadow", rules.ModePaused: "paused"}
+	out := make([]ruleCost, 0, len(p.Rules))
+	for i, c := range p.Cost() {
+		r := &p.Rules[i]
+		rc := ruleCost{Rule: c.Rule, Per: p.Scopes[r.Scope].Per, Mode: modes[r.Mode], Bytes: c.Bytes, Shared: c.Shared, Operators: []operatorCost{}}
+		seen := make(map[int]bool)
+		for _, use := range uses(r) {
+			if !seen[use.Op] {
+				seen[use.Op] = true
+				rc.Operators = append(rc.Operators, operatorCost{p.Ops[use.Op].Text, p.Ops[use.Op].Keep})
+			}
+		}
+		out = append(out, rc)
+	}
+	return out
+}
+
+// uses are all uses of operators by a rule, in the order in which the rule is written.
+func uses(r *rules.Rule) []rules.Use {
+	all := append([]rules.Use(nil), r.When.Uses...)
+	if r.Unless != nil {
+		all = append(all, r.Unless.Uses...)
+	}
+	for _, a := range r.Actions {
+		all = append(all, a.Uses...)
+	}
+	return all
+}
+
+func (r *report) text(out io.Writer) error {
+	errors := 0
+	for _, d := range r.Remarks {
+		if d.Severity == rules.SeverityError {
+			errors++
+		}
+	}
+	fmt.Fprint(out, inFolder(r.dir, r.Remarks).Text())
+	if len(r.Remarks) > 0 {
+		fmt.Fprintln(out)
+	}
+	if !r.OK {
+		_, err := fmt.Fprintf(out, "%s\n", plural(int64(errors), "error"))
+		return err
+	}
+	if len(r.Rules) == 0 {
+		_, err := fmt.Fprintf(out, "no rules in %s: a rule is a file of its own, NAME.expr\n", r.dir)
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "RULE\tPER\tMODE\tBYTES/KEY\tSHARED\tOPERATORS")
+	for _, c := range r.Rules {
+		var ops []string
+		for _, op := range c.Operators {
+			if op.Keep > 0 {
+				op.Text += fmt.Sprintf(" [%d]", op.Keep)
+			}
+			ops = append(ops, op.Text)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\n", c.Rule, c.Per, c.Mode, c.Bytes, c.Shared, strings.Join(ops, " · "))
+	}
+	fmt.Fprintf(w, "\n%s, no errors. [n]: entries kept; SHARED: bytes that other rules use too.\n", plural(int64(len(r.Rules)), "rule"))
+	return w.Flush()
+}
+
+func (r *report) json(out io.Writer) error {
+	if r.Remarks == nil {
+		r.Remarks = rules.Diagnostics{}
+	}
+	if r.Rules == nil {
+		r.Rules = []ruleCost{}
+	}
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(r)
+}
+
+func (r *report) github(out io.Writer) error {
+	_, err := io.WriteString(out, r.Remarks.GitHub(filepath.ToSlash(r.dir)))
+	return err
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/spf13/cobra"
+
+	"nudge"
+	"nudge/deliver"
+	"nudge/engine"
+	"nudge/ingest"
+	"nudge/state"
+)
+
+func newServe() *cobra.Command {
+	var c serveConfig
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the engine: events in over HTTP, popups and alerts out",
+		Long: `Serve is the whole engine in one process; it needs no other service. It keeps its log and checkpoints in --data, reads its
+rules from --rules, and goes on after a crash where it was. A rule file that is saved is live within a second; one with an error
+leaves the rules running that ran before.
+
+Without keys it listens on this machine only and asks for none.`,
+		Example: "  nudge serve --demo\n  nudge serve --listen :8080 --write-key site-1 --feed-key sales-1",
+		Args:    args(cobra.NoArgs, "no arguments, only flags"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c.rulesGiven = cmd.Flags().Changed(flagRules)
+			if err := c.Validate(); err != nil {
+				return &exitError{exitUsage, err}
+			}
+			return run(cmd.Context(), &c, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	c.register(cmd.Flags())
+	return cmd
+}
+
+// recallPopups is how far back a restart looks for popups that may still be wanted: as long as they live.
+const recallPopups = nudge.Millis(deliver.DefaultPopupTTL / time.Millisecond)
+
+// run is the life of a server. The order is what callers rely on: the folder is ours before anything is read; the address is ours before the
+// log is read, so that a port in use is said at once; nothing is answered before recovery is done and the rules run; and at the
+// end consumers go first, then requests in flight are finished, then the log, then the folder.
+func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err error) {
+	logger := slog.New(slog.NewTextHandler(stderr, nil))
+	rulesFrom, err := c.ruleSource()
+	if err != nil {
+		return err
+	}
+	location, err := c.location()
+	if err != nil {
+		return err
+	}
+
+	names := nudge.NewNames()
+	dir, err := state.Open(c.data, state.Options{Names: names, LogMaxBytes: int64(c.logMax), Logger: logger})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	var hub *deliver.Hub
+	node, err := engine.NewNode(engine.NodeOptions{
+		Engine: engine.Options{
+			Names: names, Shards: c.shards, Lateness: c.lateness, DedupEvents: c.dedupEvents, Location: location,
+		},
+		Log: dir.Log, Store: dir.Store, Logger: logger, Recall: recallPopups,
+		OnFirings: func(f []nudge.Firing) { hub.Publish(f) },
+		OnReceipt: func(id string) { hub.Receipt(id) },
+	})
+	if err != nil {
+		return err
+	}
+	if err := registerNode(registry, node.Stats()); err != nil {
+		return err
+	}
+	hub, err = deliver.New(deliver.Options{
+		Feed: node, WriteKeys: c.writeKeys, FeedKeys: c.feedKeys, Logger: logger, Registerer: registry,
+	})
+	if err != nil {
+		return err
+	}
+	defer hub.Close()
+	server, err := ingest.NewServer(ingest.ServerOptions{
+		Listen: c.listen, Sink: node, Names: names, WriteKeys: c.writeKeys, Routes: routes(hub, registry), NotFound: site(c),
+		Logger: logger, Registerer: registry,
+	})
+	if err != nil {
+		return err
+	}
+	if err := server.Listen(); err != nil {
+		return err
+	}
+	if err := node.Recover(); err != nil {
+		return fmt.Errorf("recover %s: %w", c.data, err)
+	}
+
+	return c.serve(ctx, &services{node: node, hub: hub, server: server, rules: rulesFrom, logger: logger, stdout: stdout, stderr: stderr})
+}
+
+// services are the parts of a server that run.
+type services struct {
+	node   *engine.Node
+	hub    *deliver.Hub
+	server *ingest.Server
+	rules  ruleSource
+	logger *slog.Logger
+	stdout io.Writer
+	stderr io.Writer
+}
+
+// serve runs the parts until ctx ends or one of them fails, and stops them in order.
+func (c *serveConfig) serve(ctx context.Context, s *services) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+
+	nodeCtx, stopNode := context.WithCancel(context.WithoutCancel(ctx))
+	nodeDone := start(func() error { return s.node.Run(nodeCtx) }, fail)
+	serverCtx, stopServer := context.WithCancel(context.WithoutCancel(ctx))
+	serverDone, watchDone := closed(), closed()
+
+	w := &ruleWatcher{source: s.rules, deploy: s.node.Deploy, logger: s.logger, stderr: s.stderr}
+	err := w.first(ctx, s.node.Plan(), s.node.SettingsChanged())
+	if err == nil {
+		serverDone = start(func() error { return s.server.Run(serverCtx) }, fail)
+		watchDone = start(func() error { return w.watch(ctx) }, fail)
+		c.announce(s)
+		<-ctx.Done()
+	}
+
+	err = errors.Join(err, <-watchDone)
+	s.hub.Close()
+	stopServer()
+	err = errors.Join(err, <-serverDone)
+	stopNode()
+	return errors.Join(err, <-nodeDone)
+}
+
+// start runs a part. Where it fails the others are told to stop.
+func start(run func() error, fail context.CancelCauseFunc) <-chan error {
+	done := make(chan error, 1)
+	go func() {
+		err := run()
+		if err != nil {
+			fail(err)
+		}
+		done <- err
+	}()
+	return done
+}
+
+// closed is the result of a part that never ran.
+func closed() <-chan error {
+	done := make(chan error)
+	close(done)
+	return done
+}
+
+// announce prints the one line that says the server is ready, and on stderr what a person wants to know.
+func (c *serveConfig) announce(s *services) {
+	base := "http://" + s.server.Addr().String()
+	fmt.Fprintf(s.stdout, "listening on %s\n", base)
+	if c.open() {
+		fmt.Fprintln(s.stderr, "no keys are configured: only this machine is listened to, and nobody is asked for a key")
+	}
+	if c.demo {
+		query := ""
+		if len(c.feedKeys) > 0 {
+			query = "?key=" + c.feedKeys[0]
+		}
+		fmt.Fprintf(s.stderr, "the example site: %s/demo/   the sales feed: %s/demo/feed%s   its history: nudge demo%s\n",
+			base, base, query, strings.Join(c.demoFlags(base), ""))
+	}
+}
+
+// demoFlags are what `nudge demo` needs to find this server.
+func (c *serveConfig) demoFlags(base string) (flags []string) {
+	if base != "http://"+defaultListen {
+		flags = append(flags, " --url "+base)
+	}
+	if len(c.writeKeys) > 0 {
+		flags = append(flags, " --"+flagWriteKey+" "+c.writeKeys[0])
+	}
+	return flags
+}

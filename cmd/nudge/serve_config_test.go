@@ -1,0 +1,50 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestServeConfig(t *testing.T) {
+	good := func() serveConfig {
+		return serveConfig{
+			engineFlags: engineFlags{shards: 1, lateness: 1, dedupEvents: 1, timezone: "UTC"},
+			data:        "data", rules: "rules", listen: defaultListen, logMax: minLogMax,
+		}
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(*serveConfig)
+		want   []string // parts of the error; none: it is right
+	}{
+		{"as it is", func(*serveConfig) {}, nil},
+		{"IPv6 loopback", func(c *serveConfig) { c.listen = "[::1]:0" }, nil},
+		{"localhost", func(c *serveConfig) { c.listen = "localhost:80" }, nil},
+		{"open to all with both keys", func(c *serveConfig) { c.listen, c.writeKeys, c.feedKeys = ":80", []string{"w"}, []string{"f"} }, nil},
+		{"open to all without keys", func(c *serveConfig) { c.listen = ":80" }, []string{"without --write-key and --feed-key anybody could use it"}},
+		{"open to all with one", func(c *serveConfig) { c.listen, c.writeKeys = "192.0.2.1:80", []string{"w"} }, []string{"without --feed-key"}},
+		{"no port", func(c *serveConfig) { c.listen = "127.0.0.1" }, []string{"write it as HOST:PORT"}},
+		{"most shards", func(c *serveConfig) { c.shards = maxShards }, nil},
+		{"too many shards", func(c *serveConfig) { c.shards = maxShards + 1 }, []string{"--shards is 4097; give 1 to 4096"}},
+		{"the clock of the machine", func(c *serveConfig) { c.timezone = "Local" }, []string{"differs from machine to machine"}},
+		{"longest key", func(c *serveConfig) { c.feedKeys = []string{strings.Repeat("k", maxKeyBytes)} }, nil},
+		{"all at once", func(c *serveConfig) {
+			c.data, c.rules, c.logMax, c.dedupEvents, c.lateness = "", "", minLogMax-1, 0, 0
+			c.writeKeys, c.feedKeys = []string{"", "a:b"}, []string{strings.Repeat("k", maxKeyBytes+1)}
+		}, []string{"--data is empty", "--rules is empty", "--log-max", "--dedup-events", "--lateness", `--write-key ""`, `--write-key "a:b"`, `--feed-key "kkk`}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := good()
+			tt.change(&c)
+			err := c.Validate()
+			if (err != nil) != (tt.want != nil) {
+				t.Fatalf("error %v, want %q", err, tt.want)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%v does not say %q", err, want)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"nudge/engine"
+)
+
+// registerNode makes the node's counters metrics. The engine itself knows nothing of Prometheus.
+func registerNode(r prometheus.Registerer, s *engine.NodeStats) error {
+	var all []prometheus.Collector
+	for _, m := range []struct {
+		name, help string
+		value      *atomic.Uint64
+	}{
+		{"nudge_engine_records_total", "Records that were applied.", &s.Records},
+		{"nudge_engine_batches_total", "Batches that were logged and applied.", &s.Batches},
+		{"nudge_engine_ticks_total", "Records that carry nothing but the time.", &s.Ticks},
+		{"nudge_engine_firings_total", "Firings that were not suppressed.", &s.Firings},
+		{"nudge_engine_suppressed_total", "Firings that unless or cooldown held back.", &s.Suppressed},
+		{"nudge_engine_duplicates_total", "Events that were dropped because their id was seen before.", &s.Duplicates},
+		{"nudge_engine_no_company_total", "Events that company rules could not see because they have no company.", &s.NoCompany},
+		{"nudge_engine_busy_total", "Requests that were refused at the queue's bound.", &s.Busy},
+		{"nudge_engine_checkpoints_total", "Checkpoints that were committed.", &s.Checkpoints},
+		{"nudge_engine_log_bytes_total", "Bytes of records that were appended to the log.", &s.Bytes},
+	} {
+		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: m.name, Help: m.help}, func() float64 { return float64(m.value.Load()) }))
+	}
+	for _, m := range []struct {
+		name, help string
+		value      *atomic.Uint64
+	}{
+		{"nudge_engine_log_next_offset", "Offset that the next record gets.", &s.LogNext},
+		{"nudge_engine_checkpoint_next_offset", "Offset from which a restart reads the log.", &s.CheckpointNext},
+	} {
+		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: m.name, Help: m.help}, func() float64 { return float64(m.value.Load()) }))
+	}
+	var errs []error
+	for _, c := range all {
+		errs = append(errs, r.Register(c))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,134 @@
+package engine
+
+import (
+	"encoding/binary"
+
+	"nudge"
+	"nudge/rules"
+)
+
+// applyEvent lets an event change the operators that it concerns. An event later than Options.Lateness is history: it enters
+// windows and ends waits, but starts none and makes no pulse.
+func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input) {
+	g := s.program
+	late := in.row.At-in.row.Ts > s.engine.settings.Lateness
+	timed := false
+	for _, t := range w.touched {
+		op := &g.plan.Ops[t.op]
+		timed = timed || g.timed[t.op]
+		if t.roles&roleEnd != 0 {
+			s.ensure(k)
+			k.t.endWait(k.i, g.nums[t.op], in.row.Ts, op.Window)
+		}
+		if t.roles&roleMain != 0 {
+			s.applyMain(b, w, k, in, int(t.op), late)
+		}
+	}
+	if timed && k.i != noEntry {
+		k.t.arm(k.i, s.nextDue(k.t, k.i, in.when.at))
+	}
+}
+
+func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, opID int, late bool) {
+	op, num, row := &s.program.plan.Ops[opID], s.program.nums[opID], in.row
+	if op.Kind == rules.OpOn {
+		if !late {
+			w.pulses = append(w.pulses, pulse{op: opID})
+		}
+		return
+	}
+	expired := expiredAt(row.At, op.Window)
+	switch op.Kind {
+	case rules.OpCount:
+		if row.Ts > expired {
+			s.ensure(k)
+			k.t.addTime(k.i, num, op.Keep, row.Ts, expired)
+		}
+	case rules.OpTotal:
+		s.ensure(k)
+		k.t.addTotal(k.i, num)
+	case rules.OpDistinct:
+		if v := op.Value(row); v.Present() && row.Ts > expired {
+			s.ensure(k)
+			k.t.addValue(k.i, num, op.Keep, valueID(v), row.Ts, expired)
+		}
+	case rules.OpValues:
+		if v := op.Value(row); v.Present() && row.Ts > expired {
+			s.ensure(k)
+			k.t.keepValue(k.i, num, op.Keep, v, row.Ts)
+		}
+	case rules.OpFirst:
+		s.ensure(k)
+		prev, had := k.t.newestTime(k.i, num, row.Ts)
+		if !late && (!had || row.Ts >= prev) {
+			w.pulses = append(w.pulses, pulse{op: opID, had: had, prev: prev, ts: row.Ts})
+		}
+	case rules.OpAbsent, rules.OpDwell:
+		if !late {
+			s.ensure(k)
+			k.t.startWait(k.i, num, row.Ts, row.At, op.Window, s.keepOf(b, w, op, in))
+		}
+	}
+}
+
+// keepOf is what a wait keeps of the event that opens it: its visitor and the fields that firings will need.
+func (s *shard) keepOf(b *Batch, w *scratch, op *rules.Op, in *input) []byte {
+	visitor := ""
+	if in.from != nil {
+		visitor = in.from.visitor
+	} else if in.rec >= 0 {
+		visitor = b.abouts[in.rec].visitor
+	}
+	dst := binary.LittleEndian.AppendUint16(w.kept[:0], uint16(len(visitor)))
+	dst = append(dst, visitor...)
+	for _, slot := range op.Slots {
+		if v := cutText(in.row.Vals[slot]); v.Kind != nudge.Missing {
+			dst = binary.LittleEndian.AppendUint64(dst, s.program.fieldHash[slot])
+			dst = appendValue(dst, v)
+		}
+	}
+	w.kept = dst
+	return dst
+}
+
+// keptRow is the row of a firing born of time: what the wait kept, everything else missing.
+func (g *program) keptRow(kept []byte, at nudge.Millis) (row *rules.Row, visitor string) {
+	row = &rules.Row{Ts: at, At: at, Vals: make([]nudge.Value, len(g.plan.Fields))}
+	if kept == nil {
+		return row, ""
+	}
+	n := 2 + int(binary.LittleEndian.Uint16(kept))
+	visitor, kept = string(kept[2:n]), kept[n:]
+	for len(kept) > 0 {
+		hash := binary.LittleEndian.Uint64(kept)
+		var v nudge.Value
+		v, kept = readValue(kept[8:])
+		if slot, ok := g.fieldSlots[hash]; ok {
+			row.Vals[slot] = v
+		}
+	}
+	return row, visitor
+}
+
+// addTotal counts an event in the slot of OpTotal: u64 events.
+func (t *table) addTotal(i, num uint32) {
+	slot := t.slot(i, num)
+	if slot == nil {
+		slot = t.grow(i, num, 8)
+	}
+	binary.LittleEndian.PutUint64(slot, readTotal(slot)+1)
+}
+
+func readTotal(slot []byte) uint64 { return binary.LittleEndian.Uint64(slot) }
+
+// newestTime notes an event in the slot of OpFirst, i64 the newest time, and returns the newest one before it.
+func (t *table) newestTime(i, num uint32, ts nudge.Millis) (prev nudge.Millis, had bool) {
+	slot := t.slot(i, num)
+	if slot == nil {
+		binary.LittleEndian.PutUint64(t.grow(i, num, 8), uint64(ts))
+		return 0, false
+	}
+	prev = nudge.Millis(binary.LittleEndian.Uint64(slot))
+	binary.LittleEndian.PutUint64(slot, uint64(max(prev, ts)))
+	return prev, true
+}

@@ -1,0 +1,281 @@
+package engine
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync/atomic"
+
+	"nudge"
+	"nudge/rules"
+)
+
+// Store is what checkpoints are kept in. A commit is atomic, and durable when it returns.
+type Store interface {
+	Commit(write func(w Writer) error) error
+	Get(key []byte) (value []byte, ok bool, err error)
+	Scan(from, to []byte, f func(key, value []byte) error) error
+	ScanReverse(from, to []byte, f func(key, value []byte) error) error
+}
+
+// Writer takes the rows of one commit.
+type Writer = interface {
+	Put(key, value []byte)
+	Delete(key []byte)
+	DeleteRange(from, to []byte)
+}
+
+// The tables of the store: the first byte of a row's key. docs/format/checkpoint.md has the layouts.
+const (
+	tableMeta     = 'm' // one row: what the checkpoint covers
+	tableDeploy   = 'o' // one row: the rules that run, and the numbers of operators and scopes
+	tableKeys     = 'k' // group, scope number, text → the key's record
+	tableVisitors = 'v' // group, visitor → its identity
+	tableUsers    = 'u' // group, user → its identity
+	tableDedup    = 'd' // newest ordinal, shard → ids applied since the checkpoint before
+	tableFirings  = 'f' // cursor → the firing
+	tableReceipts = 'r' // offset → id of a popup that was seen
+)
+
+// checkpointFormat is the version of all rows; a store of another one is refused.
+const checkpointFormat = 1
+
+// stepKeys is how many keys of each shard are serialised between two batches.
+const stepKeys = 512
+
+// meta is the row that says what the checkpoint covers: everything before Next (I3).
+type meta struct {
+	Format  int          `json:"format"`
+	Next    nudge.Offset `json:"next"`
+	Clock   nudge.Millis `json:"clock"`
+	Ordinal uint64       `json:"ordinal"`
+}
+
+// deployRow holds the rules that run and the dictionary.
+type deployRow struct {
+	Rules    string            `json:"rules"`
+	Ops      map[string]uint32 `json:"ops"` // of the running plan; other numbers are never looked up again
+	Scopes   map[string]uint16 `json:"scopes"`
+	NextOp   uint32            `json:"next_op"`
+	Settings Settings          `json:"settings"`
+	Sizes    map[string]size   `json:"sizes"`
+}
+
+// checkpoint is one being written: all shards at one batch boundary. The keys that were dirty then are serialised in steps
+// between batches, and one that is about to change is serialised first.
+type checkpoint struct {
+	meta   meta
+	rows   []row  // everything but keys and firings
+	dedups uint64 // ids of ordinals before this one are out of the window
+
+	firings  []nudge.Firing
+	logFirst nudge.Offset // firings are kept as long as the records that caused them
+}
+
+type row struct {
+	key, value []byte
+}
+
+// freeze begins a checkpoint at the current batch boundary.
+func (e *Engine) freeze() *checkpoint {
+	c := &checkpoint{meta: meta{checkpointFormat, e.next, e.clock, e.ordinal}}
+	c.put([]byte{tableMeta}, mustJSON(c.meta))
+	d := deployRow{
+		Rules: rules.EncodeSources(e.program.plan.Sources), Ops: e.dict.ops, Scopes: e.dict.scopes,
+		NextOp: e.dict.nextOp, Settings: e.settings, Sizes: e.dict.sizes,
+	}
+	c.put([]byte{tableDeploy}, mustJSON(d))
+	if w := d.window(); e.ordinal > w {
+		c.dedups = e.ordinal - w
+	}
+	parts := make([]checkpoint, len(e.shards))
+	e.onEveryShard(smallBatch, func(s *shard) {
+		s.freezeIdentities(&parts[s.id])
+		s.freezeDedup(&parts[s.id])
+		for l := range s.tables {
+			s.tables[l].freeze()
+		}
+	})
+	for i := range parts {
+		c.rows = append(c.rows, parts[i].rows...)
+	}
+	return c
+}
+
+func (d *deployRow) window() uint64 { return uint64(d.Settings.DedupEvents) }
+
+func (c *checkpoint) put(key, value []byte) { c.rows = append(c.rows, row{key, value}) }
+
+// dirtyBytes is about how many bytes of keys the next checkpoint would hold.
+func (e *Engine) dirtyBytes() int {
+	n := 0
+	for _, s := range e.shards {
+		for l := range s.tables {
+			n += s.tables[l].dirtyBytes
+		}
+	}
+	return n
+}
+
+// step serialises up to so many more keys of every shard, and says whether all are done.
+func (e *Engine) step(keys int) bool {
+	var left atomic.Bool
+	e.onEveryShard(smallBatch, func(s *shard) {
+		n := keys
+		for l := range s.tables {
+			n = s.tables[l].serialise(n)
+			if s.tables[l].done < len(s.tables[l].frozen) {
+				left.Store(true)
+			}
+		}
+	})
+	return !left.Load()
+}
+
+// write puts the whole checkpoint into one commit. It may run beside Apply.
+func (c *checkpoint) write(w Writer, keys [][]row) error {
+	for _, r := range c.rows {
+		w.Put(r.key, r.value)
+	}
+	for _, rows := range keys {
+		for _, r := range rows {
+			w.Put(r.key, r.value)
+		}
+	}
+	for i := range c.firings {
+		value, err := json.Marshal(&c.firings[i])
+		if err != nil {
+			return fmt.Errorf("the firing %s at %s does not marshal: %w", c.firings[i].ID, c.firings[i].Cursor, err)
+		}
+		w.Put(firingKey(c.firings[i].Cursor), value)
+	}
+	w.DeleteRange([]byte{tableDedup}, binary.BigEndian.AppendUint64([]byte{tableDedup}, c.dedups))
+	w.DeleteRange([]byte{tableFirings}, firingKey(nudge.Cursor{Offset: c.logFirst}))
+	w.DeleteRange([]byte{tableReceipts}, binary.BigEndian.AppendUint64([]byte{tableReceipts}, uint64(c.logFirst)))
+	return nil
+}
+
+// takeRows hands over the serialised keys.
+func (e *Engine) takeRows() [][]row {
+	var all [][]row
+	for _, s := range e.shards {
+		for l := range s.tables {
+			t := &s.tables[l]
+			all = append(all, t.serialised)
+			t.serialised, t.frozen = nil, nil
+		}
+	}
+	return all
+}
+
+// freeze makes the dirty keys the ones to be serialised.
+func (t *table) freeze() {
+	t.frozen, t.dirty, t.dirtyBytes = t.dirty, nil, 0
+	for _, i := range t.frozen {
+		e := t.entry(i)
+		e.dirty, e.frozen = false, true
+	}
+	t.done = 0
+}
+
+// serialise goes on with up to n frozen keys, and returns how many of n are left.
+func (t *table) serialise(n int) int {
+	for ; n > 0 && t.done < len(t.frozen); t.done++ {
+		if i := t.frozen[t.done]; t.entry(i).frozen {
+			t.serialiseKey(i)
+			n--
+		}
+	}
+	return n
+}
+
+func (t *table) serialiseKey(i uint32) {
+	e := t.entry(i)
+	e.frozen = false
+	scope, text := t.identity(i)
+	key := make([]byte, 0, 6+len(text))
+	key = append(key, tableKeys)
+	key = binary.BigEndian.AppendUint16(key, uint16(e.hash.Group()))
+	key = binary.BigEndian.AppendUint16(key, scope)
+	key = append(key, text...)
+	t.serialised = append(t.serialised, row{key, slices.Clone(t.record(i))})
+}
+
+func (s *shard) freezeIdentities(c *checkpoint) {
+	for _, key := range s.dirtyVisitors {
+		v := s.visitors[key]
+		v.dirty = false
+		c.put(identityKey(tableVisitors, "visitor", key), v.company.append(v.user.append(nil)))
+	}
+	for _, key := range s.dirtyUsers {
+		u := s.users[key]
+		u.dirty = false
+		c.put(identityKey(tableUsers, "user", key), u.visitor.append(u.company.append(nil)))
+	}
+	s.dirtyVisitors, s.dirtyUsers = s.dirtyVisitors[:0], s.dirtyUsers[:0]
+}
+
+func identityKey(table byte, scope, text string) []byte {
+	key := binary.BigEndian.AppendUint16([]byte{table}, uint16(nudge.HashKey(scope, text).Group()))
+	return append(key, text...)
+}
+
+// append writes u8 values, then for each u64 offset, u16 length, text.
+func (h *history) append(dst []byte) []byte {
+	first := max(len(h.from)-keepBindings, 0)
+	dst = append(dst, byte(len(h.from)-first))
+	for i := first; i < len(h.from); i++ {
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(h.from[i]))
+		dst = binary.LittleEndian.AppendUint16(dst, uint16(len(h.text[i])))
+		dst = append(dst, h.text[i]...)
+	}
+	return dst
+}
+
+func (h *history) read(src []byte) []byte {
+	n := int(src[0])
+	src = src[1:]
+	for range n {
+		size := int(binary.LittleEndian.Uint16(src[8:]))
+		h.from = append(h.from, nudge.Offset(binary.LittleEndian.Uint64(src)))
+		h.text = append(h.text, string(src[10:10+size]))
+		src = src[10+size:]
+	}
+	return src
+}
+
+// freezeDedup writes the ids applied since the checkpoint before, 26 bytes each.
+func (s *shard) freezeDedup(c *checkpoint) {
+	d := &s.dedup
+	fresh := d.queue[max(d.fresh, d.head):]
+	d.fresh = len(d.queue)
+	for len(fresh) > 0 {
+		row := fresh[:min(len(fresh), dedupRow)]
+		fresh = fresh[len(row):]
+		s.putDedup(c, row)
+	}
+}
+
+// dedupRow is how many ids one row holds at most.
+const dedupRow = 1 << 14
+
+func (s *shard) putDedup(c *checkpoint, fresh []dedupEntry) {
+	value := make([]byte, 0, 26*len(fresh))
+	for _, m := range fresh {
+		value = binary.LittleEndian.AppendUint64(value, m.fingerprint)
+		value = binary.LittleEndian.AppendUint16(value, m.group)
+		value = binary.LittleEndian.AppendUint64(value, m.ordinal)
+		value = binary.LittleEndian.AppendUint64(value, uint64(m.at))
+	}
+	key := binary.BigEndian.AppendUint64([]byte{tableDedup}, fresh[len(fresh)-1].ordinal)
+	c.put(binary.BigEndian.AppendUint16(key, uint16(s.id)), value)
+}
+
+func mustJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("BUG: %T does not marshal: %v", v, err))
+	}
+	return b
+}

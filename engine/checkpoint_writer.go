@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"nudge"
+)
+
+// Limits of what a checkpoint may hold (I8): it begins when the keys changed since the last one, or the firings, take so much memory.
+const (
+	maxDirtyBytes = 64 << 20
+	maxTailBytes  = 64 << 20
+)
+
+// writer writes the node's checkpoints, on the applier's goroutine but for the commit.
+type writer struct {
+	node    *Node
+	records int         // since the last one began
+	began   time.Time   // of the last one
+	current *checkpoint // being serialised
+	commit  chan error  // being committed; nil if none is
+}
+
+// serialising says whether there is work that does not wait for anybody.
+func (w *writer) serialising() bool { return w.current != nil && w.commit == nil }
+
+// work begins a checkpoint when one is due, goes on with the one that is being serialised, and looks after the one that is being
+// committed.
+func (w *writer) work() error {
+	switch {
+	case w.commit != nil:
+		select {
+		case err := <-w.commit:
+			return w.committed(err)
+		default:
+		}
+	case w.current != nil:
+		if w.node.engine.step(stepKeys) {
+			w.hand()
+		}
+	case w.due():
+		w.begin()
+	}
+	return nil
+}
+
+func (w *writer) due() bool {
+	o := &w.node.options
+	if w.began.IsZero() {
+		w.began = o.Wall()
+	}
+	return w.records >= o.CheckpointRecords || w.records > 0 && o.Wall().Sub(w.began) >= o.CheckpointEvery ||
+		w.node.engine.dirtyBytes() >= maxDirtyBytes || w.node.feed.bytes() >= maxTailBytes
+}
+
+func (w *writer) begin() {
+	w.records, w.began = 0, w.node.options.Wall()
+	w.current = w.node.engine.freeze()
+	w.node.feed.freeze(w.current)
+	w.current.logFirst = w.node.options.Log.First()
+}
+
+// hand gives the serialised checkpoint to a goroutine that commits it.
+func (w *writer) hand() {
+	c, keys, st := w.current, w.node.engine.takeRows(), w.node.options.Store
+	w.commit = make(chan error, 1)
+	done := w.commit
+	go func() {
+		done <- st.Commit(func(out Writer) error { return c.write(out, keys) })
+	}()
+}
+
+func (w *writer) committed(err error) error {
+	if err != nil {
+		return fmt.Errorf("write the checkpoint at offset %d: %w", w.current.meta.Next, err)
+	}
+	next := w.current.meta.Next
+	w.node.feed.committed(next)
+	w.node.stats.Checkpoints.Add(1)
+	w.node.stats.CheckpointNext.Store(uint64(next))
+	w.commit, w.current = nil, nil
+	o := &w.node.options
+	if err := o.Log.Trim(next, w.node.engine.clock); err != nil {
+		return fmt.Errorf("trim the log: %w", err)
+	}
+	return nil
+}
+
+// finish completes what is under way and writes a last checkpoint, so that the next start has nothing to read.
+func (w *writer) finish() error {
+	for {
+		switch {
+		case w.commit != nil:
+			if err := w.committed(<-w.commit); err != nil {
+				return err
+			}
+		case w.current != nil:
+			w.node.engine.step(1 << 30)
+			w.hand()
+		case w.node.engine.next > nudge.Offset(w.node.stats.CheckpointNext.Load()):
+			w.begin()
+		default:
+			return nil
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package engine
+
+import (
+	"math"
+	"slices"
+
+	"nudge"
+	"nudge/rules"
+)
+
+// keyRef is a key in a table, with an entry or still without one.
+type keyRef struct {
+	t     *table
+	i     uint32
+	scope int
+	hash  nudge.KeyHash
+	text  string
+}
+
+// scratch is what deciding one input needs. It is reused.
+type scratch struct {
+	touched  []touch
+	opAt     []int32 // operator → position in touched + 1
+	rules    []int32 // the rules concerned, in settling order
+	ruleSeen []bool
+	readings []rules.Reading
+	pulses   []pulse
+	kept     []byte
+}
+
+// touch is an operator that an input concerns.
+type touch struct {
+	op    int32
+	roles role
+}
+
+// pulse is an operator that may pulse at this instant. Of OpFirst it says when the newest event before was.
+type pulse struct {
+	op   int
+	had  bool
+	prev nudge.Millis
+	ts   nudge.Millis
+}
+
+// turn is one key taking one input to its end, with everything that its own rules fire by it.
+type turn struct {
+	pending []*fired // settled, not yet taken by the key
+}
+
+// enter hands out the scratch of the next depth; leave gives it back.
+func (s *shard) enter() *scratch {
+	if s.depth == len(s.scratch) {
+		s.scratch = append(s.scratch, &scratch{})
+	}
+	w := s.scratch[s.depth]
+	s.depth++
+	if n := len(s.program.plan.Ops); len(w.opAt) < n {
+		w.opAt = make([]int32, n)
+	}
+	if n := len(s.program.plan.Rules); len(w.ruleSeen) < n {
+		w.ruleSeen = make([]bool, n)
+	}
+	w.touched, w.rules, w.pulses = w.touched[:0], w.rules[:0], w.pulses[:0]
+	return w
+}
+
+func (s *shard) leave() { s.depth-- }
+
+// take gives one input to its key. Each rule concerned is decided once: it rises when its condition is false before the input,
+// with the windows moved to the instant, and true after it.
+func (s *shard) take(b *Batch, in *input, t *turn) {
+	w := s.enter()
+	if s.collect(w, in.scope, in.tests) {
+		k := s.key(in)
+		s.dropTrue(w, &k, in.when.at)
+		s.applyEvent(b, w, &k, in)
+		s.keepRisen(w, &k, in.when.at)
+		if len(w.rules) > 0 {
+			s.settle(b, w, &k, in, t)
+		}
+	}
+	s.leave()
+}
+
+// collect finds the operators that the matched tests concern, and the rules that use them.
+func (s *shard) collect(w *scratch, scope int, tests []int32) bool {
+	g := s.program
+	for _, test := range tests {
+		for _, l := range g.listeners[scope][test] {
+			if at := w.opAt[l.op]; at > 0 {
+				w.touched[at-1].roles |= l.role
+				continue
+			}
+			w.touched = append(w.touched, touch{l.op, l.role})
+			w.opAt[l.op] = int32(len(w.touched))
+		}
+	}
+	for _, t := range w.touched {
+		w.opAt[t.op] = 0
+		w.concern(g.opRules[t.op])
+	}
+	w.sortRules()
+	return len(w.touched) > 0
+}
+
+func (w *scratch) concern(ruleIDs []int32) {
+	for _, r := range ruleIDs {
+		if !w.ruleSeen[r] {
+			w.ruleSeen[r] = true
+			w.rules = append(w.rules, r)
+		}
+	}
+}
+
+// sortRules puts the rules concerned in settling order, in which the plan lists them.
+func (w *scratch) sortRules() {
+	for _, r := range w.rules {
+		w.ruleSeen[r] = false
+	}
+	if len(w.rules) > 1 {
+		slices.Sort(w.rules)
+	}
+}
+
+func (s *shard) key(in *input) keyRef {
+	k := keyRef{t: &s.tables[levelOf(s.program.plan.Scopes[in.scope].Kind)], i: in.entry, scope: in.scope, hash: in.hash, text: in.key}
+	if k.i == noEntry {
+		k.i = k.t.find(in.hash, s.program.scopeNums[in.scope], in.key)
+	}
+	return k
+}
+
+// ensure gives the key an entry, and must be called before the key's record is changed.
+func (s *shard) ensure(k *keyRef) {
+	if k.i == noEntry {
+		k.i = k.t.add(k.hash, s.program.scopeNums[k.scope], k.text)
+	}
+	k.t.touch(k.i)
+}
+
+// dropTrue keeps, of the rules concerned, those whose condition is false before.
+func (s *shard) dropTrue(w *scratch, k *keyRef, at nudge.Millis) {
+	g := s.program
+	w.rules = slices.DeleteFunc(w.rules, func(ri int32) bool {
+		r := &g.plan.Rules[ri]
+		return r.Mode == rules.ModePaused || !g.rules[ri].pulses && s.holds(w, k, &r.When, at)
+	})
+}
+
+// keepRisen keeps those whose condition is true after.
+func (s *shard) keepRisen(w *scratch, k *keyRef, at nudge.Millis) {
+	w.rules = slices.DeleteFunc(w.rules, func(ri int32) bool { return !s.holds(w, k, &s.program.plan.Rules[ri].When, at) })
+}
+
+// holds evaluates a condition for a key at an instant.
+func (s *shard) holds(w *scratch, k *keyRef, c *rules.Cond, at nudge.Millis) bool {
+	return c.Eval(s.read(w, k, c.Uses, at))
+}
+
+// read returns what the uses read at an instant; valid until the next call.
+func (s *shard) read(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis) []rules.Reading {
+	w.readings = w.readings[:0]
+	for i := range uses {
+		w.readings = append(w.readings, s.readUse(w, k, &uses[i], at))
+	}
+	return w.readings
+}
+
+func (s *shard) readUse(w *scratch, k *keyRef, u *rules.Use, at nudge.Millis) rules.Reading {
+	op := &s.program.plan.Ops[u.Op]
+	if isPulse(op.Kind) {
+		return rules.Reading{Pulse: w.pulsed(u)}
+	}
+	slot := k.t.slot(k.i, s.program.nums[u.Op])
+	if slot == nil {
+		return rules.Reading{}
+	}
+	switch op.Kind {
+	case rules.OpCount:
+		n := ring(slot).after(expiredAt(at, u.Window))
+		return rules.Reading{N: float64(n), More: n >= op.Keep}
+	case rules.OpDistinct:
+		n := distinctSet(slot).after(expiredAt(at, u.Window))
+		return rules.Reading{N: float64(n), More: n >= op.Keep}
+	case rules.OpTotal:
+		return rules.Reading{N: float64(readTotal(slot))}
+	case rules.OpValues:
+		return rules.Reading{Values: valuesAfter(slot, expiredAt(at, u.Window))}
+	}
+	panic("BUG: an operator that cannot be read")
+}
+
+// pulsed says whether the use's operator pulses at this instant.
+func (w *scratch) pulsed(u *rules.Use) bool {
+	for i := range w.pulses {
+		if p := &w.pulses[i]; p.op == u.Op {
+			return !p.had || p.prev <= expiredAt(p.ts, u.Window)
+		}
+	}
+	return false
+}
+
+// expiredAt is the newest time that is outside a window of that length at an instant: windows are half open, (at − window, at].
+func expiredAt(at, window nudge.Millis) nudge.Millis {
+	if window == rules.Ever || at < math.MinInt64+window {
+		return math.MinInt64
+	}
+	return at - window
+}

@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
+	"sort"
+
+	"nudge"
+)
+
+// distinctSet is the slot of OpDistinct: the newest different values, each with the newest time of an event that had it,
+// newest first.
+//
+//	0 u32 entries · 4 u32 reserved, 0 · 8 for each entry: 16 bytes that stand for the value, i64 time
+//
+// Of the events that share a time, the one stamped last counts as newer.
+type distinctSet []byte
+
+const (
+	distinctHeader = 8
+	distinctEntry  = 24
+	distinctFirst  = 2 // entries of a new set
+)
+
+func (d distinctSet) len() int { return int(binary.LittleEndian.Uint32(d)) }
+func (d distinctSet) cap() int { return (len(d) - distinctHeader) / distinctEntry }
+
+func (d distinctSet) at(i int) nudge.Millis {
+	return nudge.Millis(binary.LittleEndian.Uint64(d[distinctHeader+i*distinctEntry+16:]))
+}
+
+// newest is the time of the n-th newest value, counting from 1.
+func (d distinctSet) newest(n int) nudge.Millis { return d.at(n - 1) }
+
+// after is how many values are newer than ts.
+func (d distinctSet) after(ts nudge.Millis) int {
+	n := d.len()
+	if n == 0 || d.at(n-1) > ts {
+		return n
+	}
+	if n > scanEntries {
+		return sort.Search(n, func(i int) bool { return d.at(i) <= ts })
+	}
+	i := 0
+	for d.at(i) > ts {
+		i++
+	}
+	return i
+}
+
+func (d distinctSet) find(id *[16]byte) int {
+	for i, n := 0, d.len(); i < n; i++ {
+		at := distinctHeader + i*distinctEntry
+		if [16]byte(d[at:at+16]) == *id {
+			return i
+		}
+	}
+	return -1
+}
+
+// place moves the entries [to, from) one place down and writes the value at to.
+func (d distinctSet) place(to, from int, id *[16]byte, ts nudge.Millis) {
+	at := distinctHeader + to*distinctEntry
+	copy(d[at+distinctEntry:distinctHeader+(from+1)*distinctEntry], d[at:distinctHeader+from*distinctEntry])
+	copy(d[at:], id[:])
+	binary.LittleEndian.PutUint64(d[at+16:], uint64(ts))
+}
+
+// addValue adds a value to the key's set, growing it up to keep entries. Times at or before expired can never count again.
+func (t *table) addValue(i uint32, num uint32, keep int, id [16]byte, ts, expired nudge.Millis) {
+	d := distinctSet(t.slot(i, num))
+	if d == nil {
+		d = distinctSet(t.grow(i, num, distinctHeader+distinctEntry*min(distinctFirst, keep)))
+	}
+	n := d.len()
+	to := d.after(ts)
+	if at := d.find(&id); at >= 0 {
+		if d.at(at) <= ts {
+			d.place(to, at, &id, ts)
+		}
+		return
+	}
+	if n == d.cap() {
+		if live := d.after(expired); live < n {
+			n = live
+		} else if n < keep {
+			d = distinctSet(t.grow(i, num, distinctHeader+distinctEntry*min(2*n, keep)))
+		} else if to == n {
+			return
+		} else {
+			n--
+		}
+	}
+	if to > n {
+		to = n
+	}
+	d.place(to, n, &id, ts)
+	binary.LittleEndian.PutUint32(d, uint32(n+1))
+}
+
+// valueID stands for a value: the value itself where it is short, else 128 bits of its hash. The first byte tells kinds
+// and lengths apart.
+func valueID(v nudge.Value) (id [16]byte) {
+	switch {
+	case v.Kind == nudge.Number:
+		id[0] = 0x20
+		binary.LittleEndian.PutUint64(id[1:], math.Float64bits(v.Num+0)) // + 0: minus zero is zero
+	case v.Kind == nudge.Bool:
+		id[0] = 0x30
+		id[1] = byte(v.Num)
+	case v.Kind == nudge.Text && len(v.Text) <= 15:
+		id[0] = byte(len(v.Text))
+		copy(id[1:], v.Text)
+	default:
+		h := sha256.New()
+		h.Write([]byte{byte(v.Kind)})
+		h.Write([]byte(v.Text))
+		var sum [sha256.Size]byte
+		h.Sum(sum[:0])
+		copy(id[:], sum[:16])
+	}
+	return id
+}

@@ -1,0 +1,19 @@
+// Package engine applies records to state: (state, record) → (state, firings), for any number of shards with the same answers.
+//
+// Its nouns: a Batch of records goes through Apply; the identity stage settles who each record is about; three levels (visitors,
+// users, companies and every other key) take their inputs in order, each level spread over the shards, with a barrier between
+// levels; forwards carry matching events and fired events upwards; a table holds the flat records of one shard's keys on one
+// level and a heap their timers; a Node puts the log, the clock and the checkpoints around it.
+//
+// Order of operations in Apply:
+//
+//  1. identity: every record is decoded, de-duplicated and given its user and company, in stamp order;
+//  2. level 0, 1, 2: per shard, inputs sorted by order = (instant, timers before events, offset, source kind, source key, n);
+//     the timers due at or before an input's instant run before it;
+//  3. the firings of all shards are merged by their path, and numbered: cursor = (offset, n).
+//
+// Invariants kept here: I2 (no clock, no randomness, no map order, no batch boundary in any answer), I3 (one aligned checkpoint),
+// I4 (ids and cursors from the log alone), I5 (firings leave only after every level is done), and in Node I1, I6, I8, I9.
+//
+// It does not parse rules (package rules), store bytes (package state) or talk to anybody (packages ingest and deliver).
+package engine

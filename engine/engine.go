@@ -1,0 +1,240 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"nudge"
+	"nudge/rules"
+)
+
+// Options of New. The zero value of each but Names is its default.
+type Options struct {
+	Names          *nudge.Names   // required: the names of the process
+	Shards         int            // default: the number of cores; at most nudge.Groups
+	Lateness       nudge.Millis   // an event later than this is history; default DefaultLateness
+	DedupEvents    int            // de-duplication window in events; default DefaultDedupEvents
+	Location       *time.Location // time zone of days(); default UTC
+	DropSuppressed bool           // suppressed firings are not made at all: for a replay that does not print them
+	Replay         bool           // offsets are lines of a file: causes are printed as "line:17" rather than "offset:17"
+}
+
+// smallBatch is the number of records, or timers, up to which the shards run one after the other: handing over would cost more
+// than it gains.
+const smallBatch = 64
+
+// Engine is the state and how records change it. One goroutine calls its methods.
+type Engine struct {
+	options  Options
+	shards   []*shard
+	program  *program
+	settings Settings
+	dict     *dictionary
+	ordinal  uint64       // event records so far
+	next     nudge.Offset // offset after the last record
+	clock    nudge.Millis // log time of the last record
+	firings  []nudge.Firing
+	merged   []settled
+	unsorted bool // leaves forwards in the order of arrival: only for the test that shows why they are sorted
+}
+
+// New returns an engine without rules.
+func New(o Options) (*Engine, error) {
+	if o.Names == nil {
+		return nil, fmt.Errorf("engine: Options.Names is required")
+	}
+	if o.Shards < 0 || o.Shards > nudge.Groups {
+		return nil, fmt.Errorf("engine: %d shards: the number must be between 1 and %d", o.Shards, nudge.Groups)
+	}
+	if o.Location != nil {
+		if _, err := time.LoadLocation(o.Location.String()); err != nil {
+			return nil, fmt.Errorf("engine: the time zone %q has no name that a deployment could carry: %w", o.Location, err)
+		}
+	}
+	if o.Lateness < 0 || o.DedupEvents < 0 {
+		return nil, fmt.Errorf("engine: lateness and the de-duplication window must not be negative")
+	}
+	if o.Shards == 0 {
+		o.Shards = runtime.GOMAXPROCS(0)
+	}
+	e := &Engine{options: o, dict: newDictionary()}
+	for i := range o.Shards {
+		e.shards = append(e.shards, newShard(nudge.ShardID(i), e, o.Shards))
+	}
+	e.use(o.settings())
+	plan, diags := rules.Compile(nil, rules.Options{Names: o.Names})
+	if plan == nil {
+		return nil, fmt.Errorf("engine: the empty plan does not compile: %v", diags)
+	}
+	e.Deploy(plan)
+	return e, nil
+}
+
+// Deploy makes a plan the running one, between two batches. Operators that both plans have keep their state; timers are set
+// anew, because the same state can need other wake-ups.
+func (e *Engine) Deploy(p *rules.Plan) {
+	e.program = newProgram(p, e.options.Names, e.dict)
+	e.onEveryShard(smallBatch, func(s *shard) {
+		s.program = e.program
+		for l := range s.tables {
+			t := &s.tables[l]
+			t.live = e.program.live
+			for i := range t.count {
+				t.arm(i, s.nextDue(t, i, e.clock))
+			}
+		}
+	})
+}
+
+// Plan is the running plan.
+func (e *Engine) Plan() *rules.Plan { return e.program.plan }
+
+// Apply takes a batch through the levels and returns its firings, suppressed and shadow ones too, in order; they are valid until
+// the next call, their texts for ever. The order of the steps is the whole guarantee: nothing here runs before the batch is
+// durable (I1, Node sees to it), nothing leaves before every level is done (I5).
+func (e *Engine) Apply(b *Batch) []nudge.Firing {
+	if len(b.records) == 0 {
+		return nil
+	}
+	e.ordinal = b.split(len(e.shards), e.ordinal)
+	e.onEveryShard(b.Len(), func(s *shard) { s.identifyVisitors(b, b.lists[s.id]) })
+	if b.anyUser() {
+		e.onEveryShard(b.Len(), func(s *shard) { s.identifyUsers(b) })
+	}
+	work := max(b.Len(), e.timersDue(b.until))
+	e.onEveryShard(work, func(s *shard) { s.runVisitors(b, b.lists[s.id]) })
+	for level := 1; level < levels; level++ {
+		e.onEveryShard(work, func(s *shard) { s.runLevel(level, b) })
+	}
+	last := b.records[len(b.records)-1]
+	e.next, e.clock = last.off+1, b.until
+	return e.mergeFirings()
+}
+
+// AdvanceTo runs the timers that are due at or before an instant, as if a record had been stamped then.
+func (e *Engine) AdvanceTo(at nudge.Millis) []nudge.Firing {
+	var tick nudge.RecordBuilder
+	tick.Begin(nudge.RecordTick, nudge.NameNone)
+	tick.End(0)
+	var b Batch
+	b.Add(e.next, max(at, e.clock), nudge.Record(tick.Buf))
+	return e.Apply(&b)
+}
+
+// Drain runs every pending timer, and those that they set.
+func (e *Engine) Drain() []nudge.Firing { return e.AdvanceTo(never - 1) }
+
+// NextDue is the earliest instant at which something is due, and whether there is one.
+func (e *Engine) NextDue() (nudge.Millis, bool) {
+	due := never
+	for _, s := range e.shards {
+		for l := range s.tables {
+			due = min(due, s.tables[l].nextDue())
+		}
+	}
+	return due, due != never
+}
+
+// Memory is how many keys there are, and the bytes that their records, entries and index take; identities and ids are not counted.
+func (e *Engine) Memory() (keys, bytes int) {
+	const entryBytes = 40
+	for _, s := range e.shards {
+		for l := range s.tables {
+			t := &s.tables[l]
+			keys += int(t.count)
+			bytes += t.slabs.held() + len(t.entries)*entryChunk*entryBytes + t.index.bytes()
+		}
+	}
+	return keys, bytes
+}
+
+// timersDue is how many timers may be due by then, counted up to smallBatch: a tick is one record, but may be much work.
+func (e *Engine) timersDue(until nudge.Millis) int {
+	n := 0
+	for _, s := range e.shards {
+		for l := range s.tables {
+			n += s.tables[l].timers.due(0, until, smallBatch-n)
+		}
+	}
+	return n
+}
+
+// onEveryShard runs f for all shards and waits for them: the barrier between levels. Small batches run on the caller's goroutine.
+func (e *Engine) onEveryShard(records int, f func(*shard)) {
+	if len(e.shards) == 1 || records < smallBatch {
+		for _, s := range e.shards {
+			f(s)
+		}
+		return
+	}
+	var wg sync.WaitGroup
+	for _, s := range e.shards[1:] {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			f(s)
+		}()
+	}
+	f(e.shards[0])
+	wg.Wait()
+}
+
+// mergeFirings puts the firings of all shards into the one order and numbers them per offset (I4).
+func (e *Engine) mergeFirings() []nudge.Firing {
+	e.merged = e.merged[:0]
+	for _, s := range e.shards {
+		e.merged = append(e.merged, s.firings...)
+		clear(s.firings)
+		s.firings = s.firings[:0]
+	}
+	slices.SortFunc(e.merged, func(a, b settled) int { return bytes.Compare(a.path, b.path) })
+	clear(e.firings)
+	e.firings = e.firings[:0]
+	n := uint32(0)
+	for i := range e.merged {
+		f := e.merged[i].firing
+		if i > 0 && f.Cursor.Offset == e.merged[i-1].firing.Cursor.Offset {
+			n++
+		} else {
+			n = 0
+		}
+		f.Cursor.N = n
+		e.firings = append(e.firings, f)
+	}
+	clear(e.merged)
+	return e.firings
+}
+
+// dropped is how many events were duplicates, and how many company rules could not see because they had no company.
+func (e *Engine) dropped() (duplicates, noCompany uint64) {
+	for _, s := range e.shards {
+		duplicates += s.stats.duplicates
+		noCompany += s.stats.noCompany
+	}
+	return duplicates, noCompany
+}
+
+// causeText is how a record is named as a cause: its id, else its place.
+func (e *Engine) causeText(r *stamped) string {
+	if id := r.rec.Field(nudge.NameID_); id.Kind == nudge.Text && id.Text != "" {
+		return id.Text
+	}
+	if e.options.Replay {
+		return "line:" + strconv.FormatUint(uint64(r.off), 10)
+	}
+	return "offset:" + strconv.FormatUint(uint64(r.off), 10)
+}
+
+func (b *Batch) anyUser() bool {
+	for i := range b.abouts {
+		if b.abouts[i].user != "" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,206 @@
+package engine
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+
+	"nudge"
+)
+
+// feed keeps the firings: those of committed checkpoints in the store, newer ones in memory, from where a crash re-derives them.
+// Safe for concurrent use.
+type feed struct {
+	store Store
+
+	mu       sync.Mutex
+	tail     []nudge.Firing // not committed yet, in order
+	receipts []receipt      // of the tail
+	stored   nudge.Offset   // everything before is in the store
+	last     nudge.Cursor
+	size     int // about the bytes of the tail
+}
+
+type receipt struct {
+	off nudge.Offset
+	id  string
+}
+
+func (f *feed) init(st Store) { f.store = st }
+
+// load finds the newest stored firing.
+func (f *feed) load(stored nudge.Offset) error {
+	f.stored = stored
+	if stored > 1 { // firings may have gone with the log's oldest records: cursors of theirs are still known
+		f.last = nudge.Cursor{Offset: stored - 1, N: math.MaxUint32}
+	}
+	err := f.store.ScanReverse([]byte{tableFirings}, []byte{tableFirings + 1}, func(key, _ []byte) error {
+		f.last = cursorOf(key)
+		return errEnough
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+// errEnough ends a scan early.
+var errEnough = errors.New("enough")
+
+func (f *feed) add(firings []nudge.Firing, next nudge.Offset) {
+	if len(firings) == 0 {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tail = append(f.tail, firings...)
+	for i := range firings {
+		f.size += firingBytes(&firings[i])
+	}
+	f.last = firings[len(firings)-1].Cursor
+}
+
+func (f *feed) seen(off nudge.Offset, id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.receipts = append(f.receipts, receipt{off, id})
+}
+
+// freeze puts the tail into a checkpoint; it stays in memory until that is committed.
+func (f *feed) freeze(c *checkpoint) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c.firings = f.tail // only ever appended to
+	for _, r := range f.receipts {
+		c.put(binary.BigEndian.AppendUint64([]byte{tableReceipts}, uint64(r.off)), []byte(r.id))
+	}
+}
+
+// committed drops from memory what the store has now.
+func (f *feed) committed(next nudge.Offset) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stored = next
+	i, _ := slices.BinarySearchFunc(f.tail, next, func(x nudge.Firing, o nudge.Offset) int {
+		if x.Cursor.Offset < o {
+			return -1
+		}
+		return 1
+	})
+	f.tail = slices.Clone(f.tail[i:])
+	f.size = 0
+	for i := range f.tail {
+		f.size += firingBytes(&f.tail[i])
+	}
+	f.receipts = slices.DeleteFunc(f.receipts, func(r receipt) bool { return r.off < next })
+}
+
+// Firings returns at most limit firings behind a cursor, in order: suppressed and shadow ones too.
+func (n *Node) Firings(after nudge.Cursor, limit int) ([]nudge.Firing, error) {
+	f := &n.feed
+	var out []nudge.Firing
+	f.mu.Lock()
+	stored := f.stored
+	tail := f.tailAfter(after, limit)
+	f.mu.Unlock()
+	if after.Offset < stored {
+		from := append(firingKey(after), 0) // the least key behind it
+		to := firingKey(nudge.Cursor{Offset: stored})
+		err := f.store.Scan(from, to, func(_, value []byte) error {
+			if len(out) == limit {
+				return errEnough
+			}
+			var x nudge.Firing
+			if err := json.Unmarshal(value, &x); err != nil {
+				return fmt.Errorf("stored firing: %w", err)
+			}
+			out = append(out, x)
+			return nil
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			return nil, err
+		}
+	}
+	return append(out, tail[:min(limit-len(out), len(tail))]...), nil
+}
+
+// tailAfter returns up to limit firings of the tail behind a cursor. The caller holds the lock; the slice stays valid, because
+// the tail is only appended to and replaced.
+func (f *feed) tailAfter(after nudge.Cursor, limit int) []nudge.Firing {
+	i, _ := slices.BinarySearchFunc(f.tail, after, func(x nudge.Firing, c nudge.Cursor) int {
+		if c.Less(x.Cursor) {
+			return 1
+		}
+		return -1
+	})
+	return f.tail[i:min(i+limit, len(f.tail))]
+}
+
+// Last is the cursor of the newest firing.
+func (n *Node) Last() nudge.Cursor {
+	n.feed.mu.Lock()
+	defer n.feed.mu.Unlock()
+	return n.feed.last
+}
+
+// recall tells the deliverers what was fired, and which popups were seen, before the checkpoint's end.
+func (n *Node) recall() error {
+	o := &n.options
+	if o.Recall == 0 {
+		return nil
+	}
+	since := n.engine.clock - o.Recall
+	var firings []nudge.Firing
+	err := o.Store.ScanReverse([]byte{tableFirings}, []byte{tableFirings + 1}, func(_, value []byte) error {
+		var x nudge.Firing
+		if err := json.Unmarshal(value, &x); err != nil {
+			return fmt.Errorf("stored firing: %w", err)
+		}
+		if x.At < since {
+			return errEnough
+		}
+		firings = append(firings, x)
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
+	slices.Reverse(firings)
+	if o.OnFirings != nil && len(firings) > 0 {
+		o.OnFirings(firings)
+	}
+	return o.Store.Scan([]byte{tableReceipts}, []byte{tableReceipts + 1}, func(_, value []byte) error {
+		if o.OnReceipt != nil {
+			o.OnReceipt(string(value))
+		}
+		return nil
+	})
+}
+
+func (f *feed) bytes() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.size
+}
+
+// firingBytes is about what a firing takes in memory.
+func firingBytes(f *nudge.Firing) int {
+	n := 300 + len(f.Key)
+	for i := range f.Actions {
+		n += 64 + len(f.Actions[i].Name) + len(f.Actions[i].Data)
+	}
+	return n
+}
+
+func firingKey(c nudge.Cursor) []byte {
+	key := binary.BigEndian.AppendUint64([]byte{tableFirings}, uint64(c.Offset))
+	return binary.BigEndian.AppendUint32(key, c.N)
+}
+
+func cursorOf(key []byte) nudge.Cursor {
+	return nudge.Cursor{Offset: nudge.Offset(binary.BigEndian.Uint64(key[1:])), N: binary.BigEndian.Uint32(key[9:])}
+}

@@ -1,0 +1,63 @@
+package engine
+
+import (
+	"nudge"
+	"nudge/rules"
+)
+
+// fire makes a delivered firing an event for other rules: for those of its own key, and for those of the kinds above it, to which
+// it is sent at once. It returns nil if no rule's test sees it.
+func (s *shard) fire(k *keyRef, in *input, ri int32, c *cause, f *settled) *fired {
+	g := s.program
+	sc := &g.plan.Scopes[k.scope]
+	fd := &fired{
+		kind: sc.Kind, key: f.firing.Key, n: f.firing.Cursor.N, path: f.path, id: f.firing.ID, rule: f.firing.Rule,
+		visitor: f.firing.Visitor, user: c.user, company: c.company, when: in.when,
+	}
+	fd.row = g.firedRow(k.scope, fd, c.row, in.when.at)
+	fd.tests = g.plan.Match(fd.row, nil)
+	if len(fd.tests) == 0 {
+		return nil
+	}
+	up := input{when: in.when, row: fd.row, tests: fd.tests, rec: in.rec, from: fd}
+	if sc.Kind < nudge.KindUser && fd.user != "" {
+		up.hash = nudge.HashKey("user", fd.user)
+		s.send(rules.ScopeUser, fd.user, up)
+	}
+	if sc.Kind < nudge.KindCompany && fd.company != "" {
+		up.hash = nudge.HashKey("company", fd.company)
+		s.send(rules.ScopeCompany, fd.company, up)
+	}
+	if g.concerns(k.scope, fd.tests) {
+		return fd
+	}
+	return nil
+}
+
+// firedRow is the fired event: the rule, the key, the user and company of its cause, and the fields that an other key's per reads.
+func (g *program) firedRow(scope int, fd *fired, cause *rules.Row, at nudge.Millis) *rules.Row {
+	row := &rules.Row{Type: nudge.NameFired, Ts: at, At: at, Vals: make([]nudge.Value, len(g.plan.Fields))}
+	for _, slot := range g.plan.Scopes[scope].Reads {
+		row.Vals[slot] = cause.Vals[slot]
+	}
+	setText(row, g.slotOf.typ, "fired")
+	setText(row, g.slotOf.rule, fd.rule)
+	setText(row, g.slotOf.key, fd.key)
+	if g.slotOf.ts >= 0 {
+		row.Vals[g.slotOf.ts] = nudge.NumberValue(float64(at))
+	}
+	if g.slotOf.at >= 0 {
+		row.Vals[g.slotOf.at] = nudge.NumberValue(float64(at))
+	}
+	visitor, user, company := "", fd.user, fd.company
+	switch fd.kind {
+	case nudge.KindVisitor:
+		visitor = fd.key
+	case nudge.KindUser:
+		user = fd.key
+	case nudge.KindCompany:
+		company = fd.key
+	}
+	g.fillIdentity(row, visitor, user, company)
+	return row
+}

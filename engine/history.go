@@ -1,0 +1,42 @@
+package engine
+
+import "nudge"
+
+// history is what a text was over time: each value with the offset of the record that set it. It answers what was true just
+// before any record of the running batch, so that a timer that runs between two of its records sees what was known then, wherever
+// the batch ends (I2).
+type history struct {
+	from []nudge.Offset
+	text []string
+}
+
+// keepBindings is how many values are kept for reading old events back; the ones set within a batch are kept until the next.
+const keepBindings = 4
+
+// set notes a new value, set by the record at off. first is the batch's first offset: nobody asks about anything before it.
+func (h *history) set(off, first nudge.Offset, text string) {
+	for len(h.from) > keepBindings-1 && h.from[1] < first {
+		h.from = append(h.from[:0], h.from[1:]...)
+		h.text = append(h.text[:0], h.text[1:]...)
+	}
+	h.from = append(h.from, off)
+	h.text = append(h.text, text)
+}
+
+// before is the value that stood before the record at off, "" if there was none.
+func (h *history) before(off nudge.Offset) string {
+	for i := len(h.from) - 1; i >= 0; i-- {
+		if h.from[i] < off {
+			return h.text[i]
+		}
+	}
+	return ""
+}
+
+// last is the newest value.
+func (h *history) last() string {
+	if len(h.text) == 0 {
+		return ""
+	}
+	return h.text[len(h.text)-1]
+}

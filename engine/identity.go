@@ -1,0 +1,209 @@
+package engine
+
+import (
+	"strings"
+
+	"nudge"
+)
+
+// Identity is settled for a whole batch before the levels run, in two passes in stamp order: at the record's primary key
+// (de-duplication, visitor → user), then at the user (→ company). So a visitor's rule can read the company that only the user's
+// other devices have told, and a timer between two records asks the histories. The alternative, resolving on the way up the
+// levels, cannot give a visitor's rule the user's company.
+
+// visitorIdentity is what is remembered of a visitor.
+type visitorIdentity struct {
+	user    history // last known user
+	company history // explicit company of its events that had no user
+	dirty   bool
+}
+
+// userIdentity is what is remembered of a user.
+type userIdentity struct {
+	company history // its own, or that of its work mail address
+	visitor history // newest visitor, for popups born of time
+	dirty   bool
+}
+
+// about says whom a record is about. It is filled by the identity stage and only read afterwards.
+type about struct {
+	visitor, user, company string
+	fallback               string // the visitor's remembered company
+	primary                nudge.KeyHash
+	userHash               nudge.KeyHash
+	duplicate              bool
+	event                  bool
+}
+
+// identifyVisitors is the first pass: the records of this shard's primary keys.
+func (s *shard) identifyVisitors(b *Batch, list []int32) {
+	for _, i := range list {
+		rec, off, a := b.records[i].rec, b.records[i].off, &b.abouts[i]
+		row := &b.rows[i]
+		s.program.plan.Read(rec, b.records[i].at, row)
+		n := readNamed(rec)
+		if n.id != "" && s.dedup.seen(a.primary, n.id, b.records[i].ordinal, row.At) {
+			a.duplicate = true
+			s.stats.duplicates++
+			continue
+		}
+		a.visitor, a.user, a.company = n.visitor, n.user, n.company
+		if a.company == "" {
+			a.company = n.mailDomain
+		}
+		if a.visitor != "" {
+			s.identifyVisitor(b, off, a, &n)
+		} else if a.user == "" {
+			a.user = n.email
+		}
+		if a.user != "" {
+			a.userHash = nudge.HashKey("user", a.user)
+		}
+	}
+}
+
+// identifyVisitor resolves visitor → user, and the company of a visitor whom nobody knows.
+func (s *shard) identifyVisitor(b *Batch, off nudge.Offset, a *about, n *named) {
+	v := s.visitors[a.visitor]
+	if v == nil {
+		if a.user == "" && n.email == "" && a.company == "" {
+			return // nothing to remember
+		}
+		v = &visitorIdentity{}
+		s.visitors[keep(&a.visitor)] = v
+	}
+	known := v.user.last()
+	switch {
+	case a.user != "":
+	case known != "":
+		a.user = known
+	default:
+		a.user = n.email
+	}
+	if a.user != "" && a.user != known {
+		v.user.set(off, b.first(), keep(&a.user))
+		s.markVisitor(a.visitor, v)
+	}
+	if a.user != "" {
+		a.fallback = v.company.last()
+		return
+	}
+	if a.company == "" {
+		a.company = v.company.last()
+	} else if a.company != v.company.last() {
+		v.company.set(off, b.first(), keep(&a.company))
+		s.markVisitor(a.visitor, v)
+	}
+}
+
+// identifyUsers is the second pass: the records of this shard's users.
+func (s *shard) identifyUsers(b *Batch) {
+	shards := len(s.engine.shards)
+	for i := range b.abouts {
+		a := &b.abouts[i]
+		if a.userHash.Shard(shards) != s.id || a.user == "" { // the shard first: another one may be writing its users' texts
+			continue
+		}
+		u := s.users[a.user]
+		if u == nil {
+			u = &userIdentity{}
+			s.users[keep(&a.user)] = u
+		}
+		off := b.records[i].off
+		switch {
+		case a.company != "" && a.company != u.company.last():
+			u.company.set(off, b.first(), keep(&a.company))
+			s.markUser(a.user, u)
+		case a.company == "" && u.company.last() != "":
+			a.company = u.company.last()
+		case a.company == "":
+			a.company = a.fallback
+		}
+		if a.visitor != "" && a.visitor != u.visitor.last() {
+			u.visitor.set(off, b.first(), keep(&a.visitor))
+			s.markUser(a.user, u)
+		}
+	}
+}
+
+// keep makes a text its own, so that it outlives the batch, and returns it.
+func keep(s *string) string {
+	*s = strings.Clone(*s)
+	return *s
+}
+
+func (s *shard) markVisitor(key string, v *visitorIdentity) {
+	if !v.dirty {
+		v.dirty = true
+		s.dirtyVisitors = append(s.dirtyVisitors, strings.Clone(key)) // it may lie in the batch
+	}
+}
+
+func (s *shard) markUser(key string, u *userIdentity) {
+	if !u.dirty {
+		u.dirty = true
+		s.dirtyUsers = append(s.dirtyUsers, strings.Clone(key))
+	}
+}
+
+// knownThen is whom a key's timer is about: what was known of it just before the record at off. It may look into other
+// shards, because during the levels nobody writes identities.
+func (e *Engine) knownThen(kind nudge.Kind, key string, off nudge.Offset) (visitor, user, company string) {
+	switch kind {
+	case nudge.KindVisitor:
+		v := e.shards[nudge.HashKey("visitor", key).Shard(len(e.shards))].visitors[key]
+		if v == nil {
+			return key, "", ""
+		}
+		user = v.user.before(off)
+		if user != "" {
+			company = e.userThen(user).company.before(off)
+		}
+		if company == "" {
+			company = v.company.before(off)
+		}
+		return key, user, company
+	case nudge.KindUser:
+		u := e.userThen(key)
+		return u.visitor.before(off), key, u.company.before(off)
+	case nudge.KindCompany:
+		return "", "", key
+	}
+	return "", "", ""
+}
+
+func (e *Engine) userThen(user string) *userIdentity {
+	if u := e.shards[nudge.HashKey("user", user).Shard(len(e.shards))].users[user]; u != nil {
+		return u
+	}
+	return &userIdentity{}
+}
+
+// named holds a record's identity fields.
+type named struct {
+	id, visitor, user, email, company, mailDomain string
+}
+
+func readNamed(rec nudge.Record) (n named) {
+	it := rec.Fields()
+	for it.Next() && it.Name <= nudge.NameMailDomain { // they come first
+		if it.Value.Kind != nudge.Text {
+			continue
+		}
+		switch it.Name {
+		case nudge.NameID_:
+			n.id = it.Value.Text
+		case nudge.NameVisitor:
+			n.visitor = it.Value.Text
+		case nudge.NameUser:
+			n.user = it.Value.Text
+		case nudge.NameEmail:
+			n.email = it.Value.Text
+		case nudge.NameCompany:
+			n.company = it.Value.Text
+		case nudge.NameMailDomain:
+			n.mailDomain = it.Value.Text
+		}
+	}
+	return n
+}

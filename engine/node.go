@@ -1,0 +1,296 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"nudge"
+	"nudge/rules"
+)
+
+// Log is the durable, ordered log. One goroutine appends; reading may go on beside it.
+type Log interface {
+	Append(e nudge.Entry) error
+	Sync() error
+	Next() nudge.Offset
+	LastAt() nudge.Millis
+	Read(from nudge.Offset, f func(nudge.Entry) error) error
+	Confirm(last nudge.Offset) error // I7: the record at last must be in the log
+	Trim(keepFrom nudge.Offset, now nudge.Millis) error
+	First() nudge.Offset
+}
+
+// NodeOptions of NewNode.
+type NodeOptions struct {
+	Engine Options
+	Log    Log
+	Store  Store
+	Wall   func() time.Time // default time.Now
+	Logger *slog.Logger     // default slog.Default
+
+	// OnFirings is called after each batch that fired, in order, by one goroutine; while recovering with the firings that come
+	// out again.
+	OnFirings func([]nudge.Firing)
+	// OnReceipt is called, in the same order and by the same goroutine, for each event that says a popup was seen.
+	OnReceipt func(popupID string)
+
+	// Recall is how far back OnFirings is told, while recovering, what the checkpoint's firings were: popups that may still be wanted.
+	Recall nudge.Millis
+
+	CheckpointRecords int           // begin a checkpoint after so many records; default 2,000,000
+	CheckpointEvery   time.Duration // or after so long; default 60 s
+}
+
+// Limits of the sequencer (I8). A request is never split, so a batch may exceed the first two by one request.
+const (
+	maxBatchRecords = 4096
+	maxBatchBytes   = 1 << 20
+	maxQueue        = 4096     // requests that wait
+	maxQueueBytes   = 64 << 20 // their bytes
+	maxRequestBytes = nudge.MaxRecordBytes
+	minTick         = 5 * time.Millisecond
+)
+
+// Node is an engine with a log, a clock and checkpoints: what a server runs. Three goroutines share the work: the sequencer,
+// which alone appends to the log; the applier, which alone touches the engine; and, now and then, one that commits a checkpoint.
+type Node struct {
+	options NodeOptions
+	engine  *Engine
+	clock   *Clock
+	feed    feed
+
+	queue       chan *request
+	queuedBytes atomic.Int64
+	batches     chan *sealed
+	spare       chan *sealed
+	due         atomic.Int64  // earliest timer, as the applier knows it
+	dueChanged  chan struct{} // wakes the sequencer
+	stopping    chan struct{} // closed when Run begins to stop
+	stopped     chan struct{} // closed when nothing will be answered any more
+	stats       NodeStats
+	plan        atomic.Pointer[rules.Plan]
+
+	writer          writer
+	settingsChanged bool
+}
+
+// NodeStats are the node's counters since it was opened.
+type NodeStats struct {
+	Records, Batches, Ticks, Firings, Suppressed, Duplicates, NoCompany, Busy, Checkpoints, Bytes atomic.Uint64
+	LogNext, CheckpointNext                                                                       atomic.Uint64
+}
+
+// request is what one call of Submit or Deploy hands to the sequencer.
+type request struct {
+	records []byte
+	count   int
+	decide  bool
+	plan    *rules.Plan // a deployment
+	done    chan result
+}
+
+type result struct {
+	firings []nudge.Firing
+	err     error
+}
+
+// sealed is a batch that is in the log.
+type sealed struct {
+	entry   nudge.Entry
+	durable []*request // requests that are answered when the batch is durable
+	waiting []decision // requests that want to know what they fired
+	plan    *rules.Plan
+	batch   Batch
+}
+
+type decision struct {
+	req         *request
+	first, next nudge.Offset
+}
+
+// NewNode returns a node that has yet to Recover and then Run.
+func NewNode(o NodeOptions) (*Node, error) {
+	if o.Wall == nil {
+		o.Wall = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.CheckpointRecords == 0 {
+		o.CheckpointRecords = 2_000_000
+	}
+	if o.CheckpointEvery == 0 {
+		o.CheckpointEvery = time.Minute
+	}
+	e, err := New(o.Engine)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{
+		options: o, engine: e, queue: make(chan *request, maxQueue), batches: make(chan *sealed, 1), spare: make(chan *sealed, 3),
+		dueChanged: make(chan struct{}, 1), stopping: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	n.feed.init(o.Store)
+	n.writer.node = n
+	for range cap(n.spare) {
+		n.spare <- &sealed{}
+	}
+	return n, nil
+}
+
+// Recover restores the newest checkpoint and reads the log from there to its end; firings come out again with the same ids and
+// cursors. I7 stops it where checkpoint and log do not fit.
+func (n *Node) Recover() error {
+	e, o := n.engine, &n.options
+	if err := e.restore(o.Store); err != nil {
+		return err
+	}
+	if err := o.Log.Confirm(e.next - 1); err != nil {
+		return err
+	}
+	if first := o.Log.First(); first > e.next {
+		return fmt.Errorf("the log begins at offset %d, behind the checkpoint's end %d: records are missing; restore both from one backup", first, e.next)
+	}
+	n.stats.CheckpointNext.Store(uint64(e.next))
+	if err := n.feed.load(e.next); err != nil {
+		return err
+	}
+	if err := n.recall(); err != nil {
+		return err
+	}
+	s := &sealed{}
+	err := o.Log.Read(e.next, func(entry nudge.Entry) error {
+		if entry.First != e.next {
+			return fmt.Errorf("the log goes on at offset %d where %d is due: records are missing", entry.First, e.next)
+		}
+		s.entry = entry
+		if err := n.applySealed(s); err != nil {
+			return err
+		}
+		return n.writer.work()
+	})
+	if err != nil {
+		return err
+	}
+	n.stats.LogNext.Store(uint64(e.next))
+	n.plan.Store(e.Plan())
+	n.settingsChanged = e.settings != o.Engine.settings()
+	n.publishDue()
+	n.clock = NewClock(o.Wall, max(o.Log.LastAt(), e.clock))
+	return nil
+}
+
+// Plan is the plan that was deployed last, the empty one if none ever was.
+func (n *Node) Plan() *rules.Plan { return n.plan.Load() }
+
+// SettingsChanged says, after Recover, whether the node was started with other settings than the log's: they count from the next
+// deployment on.
+func (n *Node) SettingsChanged() bool { return n.settingsChanged }
+
+// Stats are the node's counters.
+func (n *Node) Stats() *NodeStats { return &n.stats }
+
+// Submit hands records to the sequencer and returns when they are durable (I1); with decide when the rules have seen them, with
+// the firings whose first cause is one of them. It returns nudge.ErrBusy at the bound, when nothing was taken, and
+// nudge.ErrStopped. records must stay as they are until then. ctx is looked at before they are taken: afterwards nothing can take
+// them back.
+func (n *Node) Submit(ctx context.Context, records []byte, count int, decide bool) ([]nudge.Firing, error) {
+	return n.submit(ctx, &request{records: records, count: count, decide: decide})
+}
+
+// Deploy makes rules the running ones. It returns their errors, and leaves the old ones running, if they do not compile;
+// otherwise it returns when they run.
+func (n *Node) Deploy(ctx context.Context, sources []rules.Source) (rules.Diagnostics, error) {
+	plan, diags := rules.Compile(sources, rules.Options{Names: n.options.Engine.Names, Location: n.options.Engine.Location})
+	if plan == nil {
+		return diags, nil
+	}
+	for scope, slots := range slotsPerScope(plan) {
+		if slots > maxSlots {
+			return diags, fmt.Errorf("the rules per %s have %d operators and cooldowns together; a key holds at most %d",
+				plan.Scopes[scope].Per, slots, maxSlots)
+		}
+	}
+	rec := deployment(sources, n.options.Engine.settings())
+	if len(rec) > nudge.MaxRecordBytes {
+		return diags, fmt.Errorf("the rules have %d bytes together; a deployment holds at most %d", len(rec), nudge.MaxRecordBytes)
+	}
+	_, err := n.submit(ctx, &request{records: rec, count: 1, decide: true, plan: plan})
+	return diags, err
+}
+
+var donePool = sync.Pool{New: func() any { return make(chan result, 1) }}
+
+func (n *Node) submit(ctx context.Context, r *request) ([]nudge.Firing, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if r.count < 1 {
+		return nil, fmt.Errorf("a request of %d records: hand in one at least", r.count)
+	}
+	if len(r.records) > maxRequestBytes {
+		return nil, fmt.Errorf("a request of %d bytes of records: at most %d can be taken at once", len(r.records), maxRequestBytes)
+	}
+	select {
+	case <-n.stopping: // before the bound is looked at: what waits now waits for ever
+		return nil, nudge.ErrStopped
+	default:
+	}
+	if n.queuedBytes.Add(int64(len(r.records))) > maxQueueBytes {
+		n.queuedBytes.Add(-int64(len(r.records)))
+		n.stats.Busy.Add(1)
+		return nil, nudge.ErrBusy
+	}
+	r.done = donePool.Get().(chan result)
+	select {
+	case <-n.stopping:
+		n.queuedBytes.Add(-int64(len(r.records)))
+		return nil, nudge.ErrStopped
+	case n.queue <- r:
+	default:
+		n.queuedBytes.Add(-int64(len(r.records)))
+		n.stats.Busy.Add(1)
+		return nil, nudge.ErrBusy
+	}
+	select {
+	case res := <-r.done:
+		donePool.Put(r.done)
+		return res.firings, res.err
+	case <-n.stopped:
+	}
+	select {
+	case res := <-r.done: // it was answered before the end
+		return res.firings, res.err
+	default:
+		return nil, nudge.ErrStopped
+	}
+}
+
+// Run works until ctx ends, and then finishes what is in flight and writes a checkpoint. It returns the first failure: a log that
+// cannot be written or synced ends the process (I9).
+func (n *Node) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	wg.Add(1)
+	var applyErr error
+	go func() {
+		defer wg.Done()
+		if applyErr = n.applyAll(); applyErr != nil {
+			cancel(applyErr)
+			for s := range n.batches { // let the sequencer end
+				n.spare <- s
+			}
+		}
+	}()
+	seqErr := n.sequence(ctx)
+	close(n.batches)
+	wg.Wait()
+	close(n.stopped)
+	return errors.Join(seqErr, applyErr)
+}

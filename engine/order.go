@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"strings"
+
+	"nudge"
+	"nudge/rules"
+)
+
+// instant places what happens in time: timers of a millisecond before its records, records by offset.
+type instant struct {
+	at    nudge.Millis
+	timer bool
+	off   nudge.Offset // the record's; of a timer 0
+}
+
+func (a instant) compare(b instant) int {
+	if c := cmp.Compare(a.at, b.at); c != 0 {
+		return c
+	}
+	if a.timer != b.timer {
+		if a.timer {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Compare(a.off, b.off)
+}
+
+// input is one thing that a key takes: a record, or a fired event of a rule below. Derived from the log, never logged.
+type input struct {
+	when  instant
+	scope int
+	hash  nudge.KeyHash
+	key   string
+	row   *rules.Row
+	tests []int32 // the tests that the row matches
+	entry uint32  // the key's entry if it was looked up before, else noEntry
+	rec   int32   // index of the record in the batch; of a fired event of a timer's chain -1
+	from  *fired  // nil: the record itself
+}
+
+// compareInputs orders what comes up to a level: by instant, the record itself before what was fired by it, and that by kind, key
+// and order of settling at the key below (I2, I4).
+func compareInputs(a, b input) int {
+	if c := a.when.compare(b.when); c != 0 {
+		return c
+	}
+	if a.from == nil || b.from == nil {
+		switch {
+		case a.from == nil && b.from == nil:
+			return 0
+		case a.from == nil:
+			return -1
+		}
+		return 1
+	}
+	if c := cmp.Compare(a.from.kind, b.from.kind); c != 0 {
+		return c
+	}
+	if c := strings.Compare(a.from.key, b.from.key); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.from.n, b.from.n)
+}
+
+// gather collects what the shards sent to one shard of a level, in order. Between inputs of one record for different keys the
+// order does not matter.
+func (e *Engine) gather(level int, to nudge.ShardID, dst []input) []input {
+	for _, s := range e.shards {
+		dst = append(dst, s.out[level][to]...)
+	}
+	if !e.unsorted {
+		slices.SortStableFunc(dst, compareInputs)
+	}
+	return dst
+}
+
+// fired is a delivered firing as an event for other rules.
+type fired struct {
+	kind nudge.Kind
+	key  string
+	n    uint32 // order of settling at the key
+	path []byte
+	id   string
+
+	rule                   string
+	visitor, user, company string // of its first cause
+	row                    *rules.Row
+	tests                  []int32
+	when                   instant
+}
+
+// A path is a firing's place among all firings: the instant, for a timer its key, then kind, key, order of settling for each
+// firing on the way. Paths are compared as bytes, so that a line is followed by those that its fired caused.
+
+func rootPath(w instant, kind nudge.Kind, per, key string) []byte {
+	p := binary.BigEndian.AppendUint64(make([]byte, 0, 24+len(per)+len(key)), uint64(w.at)^1<<63)
+	if w.timer {
+		p = append(p, 0, byte(kind))
+		return appendOrdered(appendOrdered(p, per), key)
+	}
+	p = append(p, 1)
+	return binary.BigEndian.AppendUint64(p, uint64(w.off))
+}
+
+func hopPath(parent []byte, kind nudge.Kind, per, key string, n uint32) []byte {
+	p := append(make([]byte, 0, len(parent)+len(per)+len(key)+16), parent...)
+	p = append(p, byte(kind))
+	p = appendOrdered(p, per) // an other key is the per as written and the text, in this order
+	p = appendOrdered(p, key)
+	return binary.BigEndian.AppendUint32(p, n)
+}
+
+// appendOrdered appends a text so that a shorter one comes before those that begin with it, whatever follows.
+func appendOrdered(p []byte, s string) []byte {
+	for i := 0; i < len(s); i++ {
+		if p = append(p, s[i]); s[i] == 0 {
+			p = append(p, 0xff)
+		}
+	}
+	return append(p, 0, 0)
+}

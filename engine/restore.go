@@ -1,0 +1,132 @@
+package engine
+
+import (
+	"cmp"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"nudge"
+	"nudge/rules"
+)
+
+// restore loads the store's checkpoint into a new engine, for whatever number of shards this one has. Without a checkpoint it
+// leaves the engine empty, to begin at offset 1.
+func (e *Engine) restore(st Store) error {
+	value, ok, err := st.Get([]byte{tableMeta})
+	if err != nil || !ok {
+		e.next = 1
+		return err
+	}
+	var m meta
+	if err := json.Unmarshal(value, &m); err != nil {
+		return fmt.Errorf("checkpoint: the meta row is not JSON: %w", err)
+	}
+	if m.Format != checkpointFormat {
+		return fmt.Errorf("checkpoint: format %d, this build reads %d", m.Format, checkpointFormat)
+	}
+	e.next, e.clock, e.ordinal = m.Next, m.Clock, m.Ordinal
+	if err := e.restoreDeploy(st); err != nil {
+		return err
+	}
+	for _, load := range []func(Store) error{e.restoreIdentities, e.restoreDedup, e.restoreKeys} {
+		if err := load(st); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) restoreDeploy(st Store) error {
+	value, ok, err := st.Get([]byte{tableDeploy})
+	if err != nil || !ok {
+		return fmt.Errorf("checkpoint: the row of the running rules is missing (%v)", err)
+	}
+	var d deployRow
+	if err := json.Unmarshal(value, &d); err != nil {
+		return fmt.Errorf("checkpoint: the row of the running rules is not JSON: %w", err)
+	}
+	plan, err := d.Settings.compile(d.Rules, e.options.Names)
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	live := map[string]bool{}
+	for text := range d.Ops {
+		live[text] = true
+	}
+	e.dict = &dictionary{ops: d.Ops, scopes: d.Scopes, live: live, nextOp: d.NextOp, sizes: d.Sizes}
+	e.use(d.Settings)
+	e.Deploy(plan)
+	return nil
+}
+
+// restoreKeys loads the keys' records.
+//
+//nudge:unordered the loop turns a map around
+func (e *Engine) restoreKeys(st Store) error {
+	pers := map[uint16]string{}
+	for per, num := range e.dict.scopes {
+		pers[num] = per
+	}
+	return st.Scan([]byte{tableKeys}, []byte{tableKeys + 1}, func(key, rec []byte) error {
+		if len(rec) < keyHeader || rec[0] != layoutVersion {
+			return fmt.Errorf("checkpoint: a key's record has layout %v, this build reads %d", rec[:min(1, len(rec))], layoutVersion)
+		}
+		num := binary.LittleEndian.Uint16(rec[4:])
+		text := string(rec[keyHeader : keyHeader+binary.LittleEndian.Uint32(rec[8:])])
+		hash := nudge.HashKey(pers[num], text)
+		s := e.shards[hash.Shard(len(e.shards))]
+		level := 2
+		if num < rules.ScopeCompany {
+			level = int(num)
+		}
+		t := &s.tables[level]
+		i := t.load(hash, rec)
+		t.arm(i, s.nextDue(t, i, e.clock))
+		return nil
+	})
+}
+
+func (e *Engine) restoreIdentities(st Store) error {
+	err := st.Scan([]byte{tableVisitors}, []byte{tableVisitors + 1}, func(key, value []byte) error {
+		v, text := &visitorIdentity{}, string(key[3:])
+		v.company.read(v.user.read(value))
+		e.shards[nudge.HashKey("visitor", text).Shard(len(e.shards))].visitors[text] = v
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return st.Scan([]byte{tableUsers}, []byte{tableUsers + 1}, func(key, value []byte) error {
+		u, text := &userIdentity{}, string(key[3:])
+		u.visitor.read(u.company.read(value))
+		e.shards[nudge.HashKey("user", text).Shard(len(e.shards))].users[text] = u
+		return nil
+	})
+}
+
+func (e *Engine) restoreDedup(st Store) error {
+	err := st.Scan([]byte{tableDedup}, []byte{tableDedup + 1}, func(_, value []byte) error {
+		for ; len(value) >= 26; value = value[26:] {
+			m := dedupEntry{
+				fingerprint: binary.LittleEndian.Uint64(value),
+				group:       binary.LittleEndian.Uint16(value[8:]),
+				dedupMark: dedupMark{
+					ordinal: binary.LittleEndian.Uint64(value[10:]), at: nudge.Millis(binary.LittleEndian.Uint64(value[18:])),
+				},
+			}
+			e.shards[int(m.group)*len(e.shards)/nudge.Groups].dedup.add(m)
+		}
+		return nil
+	})
+	for _, s := range e.shards {
+		slices.SortFunc(s.dedup.queue, func(a, b dedupEntry) int { return cmp.Compare(a.ordinal, b.ordinal) })
+		for _, m := range s.dedup.queue { // an id that expired and was applied again stands twice
+			s.dedup.seenAt[m.fingerprint] = m.dedupMark
+		}
+		s.dedup.fresh = len(s.dedup.queue)
+		s.dedup.expire(e.ordinal, e.clock)
+	}
+	return err
+}

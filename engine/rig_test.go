@@ -1,0 +1,269 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sort"
+	"strings"
+	"testing"
+
+	"nudge"
+	"nudge/ingest"
+	"nudge/internal/oracle"
+	"nudge/rules"
+)
+
+// stream is a random or written stream, decoded once.
+type stream struct {
+	names   *nudge.Names
+	plan    *rules.Plan
+	options Options
+	records []stamped
+}
+
+// newStream compiles the rules and decodes the lines as a replay does.
+func newStream(t testing.TB, set []oracle.Rule, lines []string, o oracle.Options) *stream {
+	t.Helper()
+	names := nudge.NewNames()
+	var sources []rules.Source
+	for _, r := range set {
+		sources = append(sources, rules.Source{File: r.ID + ".expr", Text: r.Text})
+	}
+	slices.SortFunc(sources, func(a, b rules.Source) int { return bytes.Compare([]byte(a.File), []byte(b.File)) })
+	plan, diags := rules.Compile(sources, rules.Options{Names: names, Location: o.Location})
+	if plan == nil {
+		t.Fatalf("the rules do not compile: %v", diags.Err())
+	}
+	s := &stream{names: names, plan: plan, options: Options{
+		Names: names, Lateness: o.Lateness, DedupEvents: o.DedupEvents, Location: o.Location, Replay: true,
+	}}
+	codec := ingest.NewCodec(ingest.CodecOptions{Names: names})
+	clock := nudge.Millis(-1 << 62)
+	for i, line := range lines {
+		var b nudge.RecordBuilder
+		at, has, err := codec.ReplayEvent([]byte(line), &b)
+		if err != nil {
+			t.Fatalf("line %d: %v: %s", i+1, err, line)
+		}
+		rec := nudge.Record(b.Buf)
+		if ts, given := rec.Ts(); !has && given {
+			at, has = ts, true
+		}
+		if has {
+			clock = max(clock, at)
+		}
+		s.records = append(s.records, stamped{rec: rec, off: nudge.Offset(i + 1), at: clock})
+	}
+	return s
+}
+
+// run is one way of taking the stream through an engine; none of it may change an answer.
+type run struct {
+	shards   int
+	batch    int
+	restarts []int // before these records the engine is stopped and restored, with another number of shards
+	slow     bool  // a checkpoint is taken in steps of one key, with batches between
+	unsorted bool
+	drain    bool
+	until    nudge.Millis
+}
+
+func (r run) String() string {
+	return fmt.Sprintf("shards=%d batch=%d restarts=%v slow=%v", r.shards, r.batch, r.restarts, r.slow)
+}
+
+// firings runs the stream and returns every firing, with its cursor.
+func (s *stream) firings(t testing.TB, r run) []nudge.Firing {
+	t.Helper()
+	o := s.options
+	o.Shards = r.shards
+	e, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.unsorted = r.unsorted
+	e.Deploy(s.plan)
+	st := &memStore{rows: map[string][]byte{}}
+	var out []nudge.Firing
+	var b Batch
+	for i := 0; i < len(s.records); {
+		if len(r.restarts) > 0 && i == r.restarts[0] {
+			r.restarts = r.restarts[1:]
+			e = s.restart(t, e, st, 1+(r.shards+i)%9)
+			e.unsorted = r.unsorted
+		}
+		n := min(r.batch, len(s.records)-i)
+		if len(r.restarts) > 0 {
+			n = min(n, r.restarts[0]-i)
+		}
+		b.Reset()
+		for _, rec := range s.records[i : i+n] {
+			b.Add(rec.off, rec.at, rec.rec)
+		}
+		out = append(out, e.Apply(&b)...)
+		i += n
+		if r.slow {
+			s.checkpointStep(t, e, st, n)
+		}
+	}
+	if r.until > 0 {
+		out = append(out, e.AdvanceTo(r.until)...)
+	}
+	if r.drain {
+		out = append(out, e.Drain()...)
+	}
+	return out
+}
+
+// restart checkpoints the engine and restores it with another number of shards.
+func (s *stream) restart(t testing.TB, e *Engine, st *memStore, shards int) *Engine {
+	t.Helper()
+	c := e.freeze()
+	e.step(1 << 30)
+	st.commit(c, e.takeRows())
+	o := s.options
+	o.Shards = shards
+	n, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.restore(st); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// checkpointStep takes checkpoints slowly while batches go on, and proves each one: restored, it holds what was there when it began.
+func (s *stream) checkpointStep(t testing.TB, e *Engine, st *memStore, records int) {
+	t.Helper()
+	if st.current == nil {
+		st.current = e.freeze()
+		st.want = e.dump()
+	}
+	if !e.step(1) {
+		return
+	}
+	st.commit(st.current, e.takeRows())
+	st.current = nil
+	o := s.options
+	o.Shards = 3
+	n, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.restore(st); err != nil {
+		t.Fatal(err)
+	}
+	if got := n.dump(); got != st.want {
+		t.Fatalf("a checkpoint taken in steps is not the state at its beginning: %s", difference(got, st.want))
+	}
+}
+
+// dump is the state of all keys, whatever their shards.
+func (e *Engine) dump() string {
+	var all []string
+	for _, s := range e.shards {
+		for l := range s.tables {
+			t := &s.tables[l]
+			for i := range t.count {
+				all = append(all, fmt.Sprintf("%x due %d", t.record(i), t.entry(i).due))
+			}
+		}
+		for key, v := range s.visitors {
+			if v.user.last() == "" && v.company.last() == "" {
+				continue // nothing is remembered, nothing is stored
+			}
+			all = append(all, fmt.Sprintf("visitor %s %s %s", key, v.user.last(), v.company.last()))
+		}
+		for key, u := range s.users {
+			if u.company.last() == "" && u.visitor.last() == "" {
+				continue
+			}
+			all = append(all, fmt.Sprintf("user %s %s %s", key, u.company.last(), u.visitor.last()))
+		}
+	}
+	sort.Strings(all)
+	return fmt.Sprintf("next %d clock %d ordinal %d\n%s\n", e.next, e.clock, e.ordinal, strings.Join(all, "\n"))
+}
+
+// memStore is a store in memory.
+type memStore struct {
+	rows    map[string][]byte
+	current *checkpoint
+	want    string
+}
+
+func (m *memStore) commit(c *checkpoint, keys [][]row) {
+	if err := c.write(m, keys); err != nil {
+		panic(err)
+	}
+}
+func (m *memStore) Put(key, value []byte) { m.rows[string(key)] = slices.Clone(value) }
+func (m *memStore) Delete(key []byte)     { delete(m.rows, string(key)) }
+func (m *memStore) DeleteRange(from, to []byte) {
+	for k := range m.rows {
+		if k >= string(from) && k < string(to) {
+			delete(m.rows, k)
+		}
+	}
+}
+func (m *memStore) Commit(write func(w Writer) error) error { return write(m) }
+func (m *memStore) Get(key []byte) ([]byte, bool, error) {
+	v, ok := m.rows[string(key)]
+	return v, ok, nil
+}
+
+func (m *memStore) Scan(from, to []byte, f func(key, value []byte) error) error {
+	for _, k := range m.keys(from, to) {
+		if err := f([]byte(k), m.rows[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *memStore) ScanReverse(from, to []byte, f func(key, value []byte) error) error {
+	keys := m.keys(from, to)
+	slices.Reverse(keys)
+	for _, k := range keys {
+		if err := f([]byte(k), m.rows[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *memStore) keys(from, to []byte) []string {
+	var keys []string
+	for k := range m.rows {
+		if k >= string(from) && k < string(to) {
+			keys = append(keys, k)
+		}
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// text renders firings with their cursors, one a line.
+func text(firings []nudge.Firing) string {
+	var b []byte
+	for i := range firings {
+		b = append(b, firings[i].Cursor.String()...)
+		b = append(b, ' ')
+		b = firings[i].AppendJSON(b)
+		b = append(b, '\n')
+	}
+	return string(b)
+}
+
+// randomRestarts are up to n places in a stream.
+func randomRestarts(r *rand.Rand, n, length int) []int {
+	var at []int
+	for range n {
+		at = append(at, 1+r.IntN(length-1))
+	}
+	slices.Sort(at)
+	return slices.Compact(at)
+}

@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"encoding/binary"
+	"sort"
+
+	"nudge"
+)
+
+// ring is the slot of OpCount: the newest times of matching events, in a circle.
+//
+//	0 u16 entries · 2 u16 position of the oldest · 4 u32 reserved, 0 · 8 i64 times, oldest first from that position on
+//
+// A count over a window is exact as long as it stays below the number of entries kept; that is all a comparison with a constant needs.
+type ring []byte
+
+const (
+	ringHeader = 8
+	ringFirst  = 2 // entries of a new ring
+
+	// scanEntries is up to how many entries are scanned from the newest on: most windows hold few of them.
+	scanEntries = 32
+)
+
+func (r ring) len() int { return int(binary.LittleEndian.Uint16(r)) }
+func (r ring) cap() int { return (len(r) - ringHeader) / 8 }
+
+func (r ring) set(n, head int) {
+	binary.LittleEndian.PutUint16(r, uint16(n))
+	binary.LittleEndian.PutUint16(r[2:], uint16(head))
+}
+
+func (r ring) position(i int) int { // i counts from the oldest
+	i += int(binary.LittleEndian.Uint16(r[2:]))
+	if c := r.cap(); i >= c {
+		i -= c
+	}
+	return ringHeader + 8*i
+}
+
+func (r ring) at(i int) nudge.Millis {
+	return nudge.Millis(binary.LittleEndian.Uint64(r[r.position(i):]))
+}
+
+func (r ring) put(i int, ts nudge.Millis) {
+	binary.LittleEndian.PutUint64(r[r.position(i):], uint64(ts))
+}
+
+// newest is the time of the n-th newest entry, counting from 1.
+func (r ring) newest(n int) nudge.Millis { return r.at(r.len() - n) }
+
+// dropOldest removes the oldest n entries.
+func (r ring) dropOldest(n int) {
+	head := int(binary.LittleEndian.Uint16(r[2:])) + n
+	if c := r.cap(); head >= c {
+		head -= c
+	}
+	r.set(r.len()-n, head)
+}
+
+// after is how many entries are newer than ts.
+func (r ring) after(ts nudge.Millis) int {
+	n := r.len()
+	if n == 0 || r.at(0) > ts {
+		return n
+	}
+	if n > scanEntries {
+		return n - sort.Search(n, func(i int) bool { return r.at(i) > ts })
+	}
+	i := n
+	for i > 0 && r.at(i-1) > ts {
+		i--
+	}
+	return n - i
+}
+
+// insert puts ts in its place; there is room.
+func (r ring) insert(ts nudge.Millis) {
+	n := r.len()
+	r.set(n+1, int(binary.LittleEndian.Uint16(r[2:])))
+	i := n
+	for ; i > 0 && r.at(i-1) > ts; i-- { // one step, unless the event is late
+		r.put(i, r.at(i-1))
+	}
+	r.put(i, ts)
+}
+
+// addTime adds an event's time to the key's ring, growing it up to keep entries. Times at or before expired can never count again.
+func (t *table) addTime(i uint32, num uint32, keep int, ts, expired nudge.Millis) {
+	r := ring(t.slot(i, num))
+	if r == nil {
+		r = ring(t.grow(i, num, ringHeader+8*min(ringFirst, keep)))
+	}
+	if r.len() == r.cap() {
+		if old := r.len() - r.after(expired); old > 0 {
+			r.dropOldest(old)
+		} else if r.cap() < keep {
+			r = t.growRing(i, num, min(2*r.cap(), keep))
+		} else if ts <= r.at(0) {
+			return
+		} else {
+			r.dropOldest(1)
+		}
+	}
+	r.insert(ts)
+}
+
+// growRing gives the ring room for c entries, the oldest at position 0.
+func (t *table) growRing(i uint32, num uint32, c int) ring {
+	r := ring(t.slot(i, num))
+	times := make([]nudge.Millis, r.len())
+	for j := range times {
+		times[j] = r.at(j)
+	}
+	r = ring(t.grow(i, num, ringHeader+8*c))
+	r.set(len(times), 0)
+	for j, ts := range times {
+		r.put(j, ts)
+	}
+	return r
+}

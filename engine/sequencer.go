@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"nudge"
+)
+
+// sequence is the sequencer: it seals what has arrived into a batch, stamps it, appends it to the log and syncs once. Only then
+// are requests answered (I1). While the applier works on one batch, the next is being synced.
+func (n *Node) sequence(ctx context.Context) error {
+	defer close(n.stopping)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	var lastTick time.Time
+	var covered nudge.Millis // the applier has been sent everything due at or before this
+	var held *request        // taken from the queue, but not into the batch
+	for {
+		r := held
+		held = nil
+		if r == nil {
+			wait := n.untilTick(covered, lastTick)
+			timer.Reset(wait)
+			select {
+			case r = <-n.queue:
+			case <-n.dueChanged:
+				continue
+			case <-timer.C:
+				if n.untilTick(covered, lastTick) > 0 {
+					continue
+				}
+				select {
+				case r = <-n.queue: // a request carries the time as well
+				default:
+					lastTick = time.Now()
+				}
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		s := <-n.spare
+		var err error
+		if held, err = n.seal(s, r); err != nil {
+			return err
+		}
+		covered = s.entry.At
+		n.batches <- s
+	}
+}
+
+// untilTick is how long the sequencer may wait for requests before it must write a tick: until the earliest timer, but not before
+// the last tick is 5 ms past. It is not 0 for a timer that a batch on its way covers.
+func (n *Node) untilTick(covered nudge.Millis, lastTick time.Time) time.Duration {
+	due := nudge.Millis(n.due.Load())
+	if due <= covered || due == never {
+		return time.Hour
+	}
+	wait := time.Duration(due-n.clock.Now()) * time.Millisecond
+	return min(max(wait, minTick-time.Since(lastTick), 0), time.Hour)
+}
+
+// seal makes a batch of r and what else has arrived, or of a tick where r is nil, and makes it durable. It returns a request that
+// did not fit any more.
+func (n *Node) seal(s *sealed, r *request) (held *request, err error) {
+	s.waiting, s.durable, s.plan = s.waiting[:0], s.durable[:0], nil
+	s.entry = nudge.Entry{First: n.options.Log.Next(), At: n.clock.Now(), Records: s.entry.Records[:0]}
+	if r == nil {
+		n.addTick(s)
+	}
+	for ; r != nil; r = n.more(s) {
+		if len(s.entry.Records) > 0 && (r.plan != nil || s.plan != nil) {
+			held = r // a deployment stands alone
+			break
+		}
+		first := s.entry.First + nudge.Offset(s.entry.Count)
+		s.entry.Records = append(s.entry.Records, r.records...)
+		s.entry.Count += r.count
+		s.plan = r.plan
+		n.queuedBytes.Add(-int64(len(r.records)))
+		if r.decide {
+			s.waiting = append(s.waiting, decision{r, first, first + nudge.Offset(r.count)})
+		} else {
+			s.durable = append(s.durable, r)
+		}
+	}
+	if err := n.options.Log.Append(s.entry); err != nil {
+		return nil, fmt.Errorf("append to the log at offset %d: %w", s.entry.First, err)
+	}
+	if err := n.options.Log.Sync(); err != nil {
+		return nil, fmt.Errorf("sync the log at offset %d: %w", s.entry.First, err)
+	}
+	for _, r := range s.durable {
+		r.done <- result{}
+	}
+	n.stats.Batches.Add(1)
+	n.stats.Records.Add(uint64(s.entry.Count))
+	n.stats.Bytes.Add(uint64(len(s.entry.Records)))
+	n.stats.LogNext.Store(uint64(s.entry.First) + uint64(s.entry.Count))
+	return held, nil
+}
+
+// more is the next request that waits, while the batch has room.
+func (n *Node) more(s *sealed) *request {
+	if s.entry.Count >= maxBatchRecords || len(s.entry.Records) >= maxBatchBytes {
+		return nil
+	}
+	select {
+	case r := <-n.queue:
+		return r
+	default:
+		return nil
+	}
+}
+
+// addTick makes the batch one that carries nothing but the time.
+func (n *Node) addTick(s *sealed) {
+	b := nudge.RecordBuilder{Buf: s.entry.Records}
+	b.Begin(nudge.RecordTick, nudge.NameNone)
+	b.End(0)
+	s.entry.Records, s.entry.Count = b.Buf, 1
+	n.stats.Ticks.Add(1)
+}

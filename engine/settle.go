@@ -1,0 +1,201 @@
+package engine
+
+import (
+	"encoding/binary"
+	"strings"
+
+	"nudge"
+	"nudge/rules"
+)
+
+// settled is a firing with its place in the order.
+type settled struct {
+	path   []byte
+	firing nudge.Firing
+}
+
+// settle takes the rules that rose by one input in their order through unless and cooldown, and then lets the key take what they
+// fired, one after the other, each to its end.
+func (s *shard) settle(b *Batch, w *scratch, k *keyRef, in *input, t *turn) {
+	if t == nil {
+		t = &turn{}
+	}
+	var own []*fired
+	for _, ri := range w.rules {
+		suppressed := s.suppression(w, k, ri, in.when.at, t)
+		if suppressed != "" && s.engine.options.DropSuppressed {
+			continue
+		}
+		c := s.causeOf(b, w, k, in, ri)
+		f := s.firing(b, w, k, in, ri, &c)
+		f.firing.Suppressed = suppressed
+		r := &s.program.plan.Rules[ri]
+		if suppressed == "" && r.Cooldown > 0 {
+			s.noteDelivered(k, ri, in.when.at)
+		}
+		s.render(w, k, r, c.row, in.when.at, &f.firing)
+		s.firings = append(s.firings, f)
+		if f.firing.Delivered() && s.program.hasFired {
+			if fd := s.fire(k, in, ri, &c, &f); fd != nil {
+				t.pending = append(t.pending, fd)
+				own = append(own, fd)
+			}
+		}
+	}
+	for _, fd := range own {
+		t.taken(fd)
+		next := input{when: in.when, scope: k.scope, hash: k.hash, key: k.text, entry: k.i, row: fd.row, tests: fd.tests, rec: in.rec, from: fd}
+		s.take(b, &next, t)
+	}
+}
+
+func (t *turn) taken(fd *fired) {
+	for i, p := range t.pending {
+		if p == fd {
+			t.pending = append(t.pending[:i], t.pending[i+1:]...)
+			return
+		}
+	}
+}
+
+// cause says where a firing comes from.
+type cause struct {
+	id, text               string // for the firing's id, and as it is printed
+	visitor, user, company string // whom the cause is about
+	popupTo                string
+	row                    *rules.Row
+	parent                 []byte // path
+}
+
+func (s *shard) causeOf(b *Batch, w *scratch, k *keyRef, in *input, ri int32) cause {
+	kind, per := s.program.plan.Scopes[k.scope].Kind, s.program.plan.Scopes[k.scope].Per
+	switch {
+	case in.from != nil:
+		f := in.from
+		text := nudge.CauseFired(f.id)
+		return cause{
+			id: text, text: text, visitor: f.visitor, user: f.user, company: f.company, popupTo: f.visitor, row: in.row, parent: f.path,
+		}
+	case in.when.timer:
+		c := cause{id: nudge.CauseTimer, text: nudge.CauseTimer, parent: rootPath(in.when, kind, per, k.text)}
+		c.visitor, c.user, c.company = s.engine.knownThen(kind, k.text, b.offsetAt(in.when.at))
+		c.row, c.popupTo = s.program.keptRow(s.openedBy(w, k, ri), in.when.at)
+		if c.popupTo == "" {
+			c.popupTo = c.visitor
+		}
+		return c
+	}
+	a, rec := &b.abouts[in.rec], &b.records[in.rec]
+	c := cause{
+		id: nudge.CauseRecord(rec.off), text: s.engine.causeText(rec), visitor: a.visitor, user: a.user, company: a.company,
+		popupTo: a.visitor, row: in.row, parent: rootPath(in.when, kind, "", ""),
+	}
+	return c
+}
+
+// openedBy is what was kept of the event that opened the wait by which a rule fires: of several the one that stands first in its
+// condition.
+func (s *shard) openedBy(w *scratch, k *keyRef, ri int32) []byte {
+	for _, u := range s.program.plan.Rules[ri].When.Uses {
+		for _, p := range w.pulses {
+			if p.op == u.Op {
+				return wait(k.t.slot(k.i, s.program.nums[u.Op])).kept()
+			}
+		}
+	}
+	return nil
+}
+
+// firing makes the firing of a rule without its actions.
+func (s *shard) firing(b *Batch, w *scratch, k *keyRef, in *input, ri int32, c *cause) settled {
+	r, sc := &s.program.plan.Rules[ri], &s.program.plan.Scopes[k.scope]
+	off := in.when.off
+	if in.when.timer {
+		off = b.offsetAt(in.when.at)
+	}
+	n := s.settling.next(in.when, s.program.scopeNums[k.scope], k.text)
+	key := strings.Clone(k.text)
+	return settled{
+		path: hopPath(c.parent, sc.Kind, sc.Per, key, n),
+		firing: nudge.Firing{
+			ID: nudge.FiringID(r.ID, sc.Per, key, in.when.at, c.id), Cursor: nudge.Cursor{Offset: off, N: n},
+			Rule: r.ID, Kind: sc.Kind, Per: sc.Per, Key: key, At: in.when.at, Cause: strings.Clone(c.text),
+			Visitor: strings.Clone(c.popupTo), Timer: in.when.timer, Shadow: r.Mode == rules.ModeShadow,
+		},
+	}
+}
+
+// suppression says why a rule that rose may not fire: unless, then cooldown. "" if it may.
+func (s *shard) suppression(w *scratch, k *keyRef, ri int32, at nudge.Millis, t *turn) string {
+	r := &s.program.plan.Rules[ri]
+	if r.Unless != nil && s.unless(w, k, ri, at, t) {
+		return nudge.SuppressedUnless
+	}
+	if r.Cooldown > 0 {
+		if slot := k.t.slot(k.i, s.program.rules[ri].cooldown); slot != nil {
+			if last := nudge.Millis(binary.LittleEndian.Uint64(slot)); at-last < r.Cooldown {
+				return nudge.SuppressedCooldown
+			}
+		}
+	}
+	return ""
+}
+
+// unless evaluates a rule's unless after the instant. It also sees the fired events that the key has not taken yet: they are tried on a
+// copy of the key.
+func (s *shard) unless(w *scratch, k *keyRef, ri int32, at nudge.Millis, t *turn) bool {
+	seen := *k
+	if s.program.rules[ri].unlessFired && len(t.pending) > 0 {
+		s.tried.clear()
+		seen.t, seen.i = &s.tried, noEntry
+		if k.i != noEntry {
+			seen.i = s.tried.load(k.hash, k.t.record(k.i))
+		}
+		for _, fd := range t.pending {
+			v := s.enter()
+			if s.collect(v, k.scope, fd.tests) {
+				s.applyEvent(nil, v, &seen, &input{when: fd.when, scope: k.scope, row: fd.row, tests: fd.tests, rec: -1, from: fd})
+			}
+			s.leave()
+		}
+	}
+	return s.holds(w, &seen, s.program.plan.Rules[ri].Unless, at)
+}
+
+// noteDelivered starts the rule's cooldown; the slot is i64 the instant.
+func (s *shard) noteDelivered(k *keyRef, ri int32, at nudge.Millis) {
+	s.ensure(k)
+	num := s.program.rules[ri].cooldown
+	slot := k.t.slot(k.i, num)
+	if slot == nil {
+		slot = k.t.grow(k.i, num, 8)
+	}
+	binary.LittleEndian.PutUint64(slot, uint64(at))
+}
+
+// render makes the firing's actions.
+func (s *shard) render(w *scratch, k *keyRef, r *rules.Rule, row *rules.Row, at nudge.Millis, f *nudge.Firing) {
+	f.Actions = make([]nudge.Action, 0, len(r.Actions))
+	for i := range r.Actions {
+		a := &r.Actions[i]
+		name, data := a.Render(row, s.read(w, k, a.Uses, at))
+		f.Actions = append(f.Actions, nudge.Action{Kind: a.Kind, Name: strings.Clone(name), Data: data})
+	}
+}
+
+// counter numbers the firings of each key by one instant, in order of settling.
+type counter struct {
+	when instant
+	n    map[string]uint32
+}
+
+func (c *counter) next(when instant, scope uint16, key string) uint32 {
+	if c.when != when {
+		c.when = when
+		clear(c.n)
+	}
+	id := string(binary.LittleEndian.AppendUint16(nil, scope)) + key
+	n := c.n[id]
+	c.n[id] = n + 1
+	return n
+}

@@ -1,0 +1,177 @@
+package engine
+
+import (
+	"nudge"
+	"nudge/rules"
+)
+
+// shard is one slice of the key space. One goroutine at a time works on it, so it needs no lock; during a level it reads other
+// shards' identities, which nobody writes then.
+type shard struct {
+	id      nudge.ShardID
+	engine  *Engine
+	program *program
+
+	tables        [levels]table
+	visitors      map[string]*visitorIdentity
+	users         map[string]*userIdentity
+	dirtyVisitors []string
+	dirtyUsers    []string
+	dedup         dedup
+
+	out     [levels][][]input // what this shard sends to each shard of a level
+	in      []input
+	found   [lookAhead]uint32 // entries of a block's visitors
+	firings []settled
+	stats   shardStats
+
+	settling counter
+	tried    table      // a copy of one key, to try out fired events on
+	scratch  []*scratch // by depth: a fired event is taken while its cause is being settled
+	depth    int
+}
+
+type shardStats struct {
+	duplicates, noCompany uint64
+}
+
+func newShard(id nudge.ShardID, e *Engine, shards int) *shard {
+	s := &shard{
+		id: id, engine: e, visitors: map[string]*visitorIdentity{}, users: map[string]*userIdentity{},
+		dedup: newDedup(), settling: counter{n: map[string]uint32{}},
+	}
+	for l := range levels {
+		s.out[l] = make([][]input, shards)
+	}
+	return s
+}
+
+// runVisitors is level 0: this shard's records, and the timers of its visitors.
+func (s *shard) runVisitors(b *Batch, list []int32) {
+	for l := range s.out {
+		for i := range s.out[l] {
+			s.out[l][i] = s.out[l][i][:0]
+		}
+	}
+	for len(list) > 0 {
+		block := list[:min(len(list), lookAhead)]
+		list = list[len(block):]
+		s.findVisitors(b, block)
+		for j, i := range block {
+			if b.abouts[i].duplicate {
+				continue
+			}
+			s.runTimers(0, b, b.records[i].at)
+			s.takeRecord(b, i, s.found[j])
+		}
+	}
+	s.runTimers(0, b, b.until)
+}
+
+// lookAhead is how many records' visitors are looked up before the first of them is applied.
+const lookAhead = 32
+
+// findVisitors looks up the visitors of a block of records in one go: the processor then waits for their cache lines together,
+// not one after the other.
+func (s *shard) findVisitors(b *Batch, block []int32) {
+	t := &s.tables[0]
+	for j, i := range block {
+		s.found[j] = noEntry
+		if a := &b.abouts[i]; a.visitor != "" && !a.duplicate {
+			s.found[j] = t.find(a.primary, rules.ScopeVisitor, a.visitor)
+		}
+	}
+}
+
+// runLevel is level 1 or 2: what came up to this shard's keys, and their timers.
+func (s *shard) runLevel(level int, b *Batch) {
+	s.in = s.engine.gather(level, s.id, s.in[:0])
+	for i := range s.in {
+		in := &s.in[i]
+		s.runTimers(level, b, in.when.at)
+		s.take(b, in, nil)
+	}
+	s.runTimers(level, b, b.until)
+}
+
+// takeRecord matches a record once for all levels, gives it to its visitor and sends it up to the keys whose rules it concerns.
+func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
+	g, a, row := s.program, &b.abouts[i], &b.rows[i]
+	g.fillIdentity(row, a.visitor, a.user, a.company)
+	tests := g.plan.Match(row, b.tests[i][:0])
+	b.tests[i] = tests
+	if len(tests) == 0 {
+		return
+	}
+	when := instant{at: row.At, off: b.records[i].off}
+	if a.visitor != "" && g.concerns(rules.ScopeVisitor, tests) {
+		in := input{when: when, scope: rules.ScopeVisitor, hash: a.primary, key: a.visitor, entry: visitor, row: row, tests: tests, rec: i}
+		s.take(b, &in, nil)
+	}
+	if a.user != "" {
+		s.send(rules.ScopeUser, a.user, input{when: when, hash: a.userHash, row: row, tests: tests, rec: i})
+	}
+	if concerned := g.concerns(rules.ScopeCompany, tests); concerned && a.company == "" {
+		s.stats.noCompany++
+	} else if concerned {
+		s.send(rules.ScopeCompany, a.company, input{when: when, hash: nudge.HashKey("company", a.company), row: row, tests: tests, rec: i})
+	}
+	for sc := rules.ScopeCompany + 1; sc < len(g.plan.Scopes); sc++ {
+		if !g.concerns(sc, tests) {
+			continue
+		}
+		if key := g.plan.Scopes[sc].Key(row); key != "" {
+			s.send(sc, key, input{when: when, hash: nudge.HashKey(g.plan.Scopes[sc].Per, key), row: row, tests: tests, rec: i})
+		}
+	}
+}
+
+// send passes an input up to the shard of its key, if any of the key's rules listens.
+func (s *shard) send(scope int, key string, in input) {
+	if !s.program.concerns(scope, in.tests) {
+		return
+	}
+	in.scope, in.key, in.entry = scope, key, noEntry
+	level := levelOf(s.program.plan.Scopes[scope].Kind)
+	to := in.hash.Shard(len(s.engine.shards))
+	s.out[level][to] = append(s.out[level][to], in)
+}
+
+func (g *program) concerns(scope int, tests []int32) bool {
+	listening := g.listening[scope]
+	for _, t := range tests {
+		if listening[t] {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *program) fillIdentity(row *rules.Row, visitor, user, company string) {
+	setText(row, g.slotOf.visitor, visitor)
+	setText(row, g.slotOf.user, user)
+	setText(row, g.slotOf.company, company)
+}
+
+// setText sets a slot, to missing if there is no text: there is no empty key.
+func setText(row *rules.Row, slot int, text string) {
+	if slot < 0 {
+		return
+	}
+	row.Vals[slot] = nudge.Value{}
+	if text != "" {
+		row.Vals[slot] = nudge.TextValue(text)
+	}
+}
+
+// runTimers runs the level's timers that are due at or before until, each at its own instant.
+func (s *shard) runTimers(level int, b *Batch, until nudge.Millis) {
+	t := &s.tables[level]
+	for {
+		i, due, ok := t.popDue(until)
+		if !ok {
+			return
+		}
+		s.runKeyTimers(b, t, i, due)
+	}
+}

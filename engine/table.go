@@ -1,0 +1,283 @@
+package engine
+
+import (
+	"encoding/binary"
+	"math"
+
+	"nudge"
+)
+
+// never is the due time of a key without timers.
+const never = nudge.Millis(math.MaxInt64)
+
+// table holds the keys of one shard on one level: an index from hash to entry, and one flat record per key in slabs that the garbage
+// collector does not look into.
+//
+// Layout of a key's record, little endian (docs/format/checkpoint.md):
+//
+//	0 u8  layout version
+//	1 u8  reserved, 0
+//	2 u16 space
+//	4 u16 scope number
+//	6 u16 number of slots
+//	8 u32 length of the key's text
+//	12 the key's text, then for each slot, ascending by number: u32 operator number, u32 offset of its bytes in the record; then the slots' bytes in
+//	the same order, each up to the next one's start
+type table struct {
+	index   keyIndex
+	entries []*[entryChunk]entry // in chunks, so that growing moves nothing
+	count   uint32               // entries
+	slabs   slabs
+	timers  timerHeap
+	live    []bool   // numbers of the slots that the running rules use; nil: all
+	dirty   []uint32 // entries changed since the last checkpoint began
+
+	dirtyBytes int // of their records when they were first changed
+
+	frozen     []uint32 // entries of the checkpoint being written
+	done       int      // of frozen
+	serialised []row
+
+	slots         []slotCopy // scratch of grow
+	value, values []byte     // scratch of keepValue
+}
+
+// entry is what is looked at most of a key: 40 bytes without pointers.
+type entry struct {
+	hash          nudge.KeyHash
+	ref           slabRef
+	due           nudge.Millis // earliest timer, never if none
+	armed         nudge.Millis // earliest due of this key that stands in the heap, never if none does
+	used          uint32       // length of the record
+	dirty, frozen bool
+}
+
+const (
+	noEntry       = math.MaxUint32
+	entryChunk    = 1024
+	layoutVersion = 1
+	keyHeader     = 12
+	dirEntry      = 8
+)
+
+// entry returns an entry by its number. It stays where it is.
+func (t *table) entry(i uint32) *entry { return &t.entries[i/entryChunk][i%entryChunk] }
+
+// find returns the number of a key's entry, noEntry if it has none.
+func (t *table) find(hash nudge.KeyHash, scope uint16, key string) uint32 {
+	part := t.index.part(hash)
+	if len(part.slots) == 0 {
+		return noEntry
+	}
+	for pos := part.home(hash); ; pos = part.after(pos) {
+		slot := part.slots[pos]
+		if slot == 0 {
+			return noEntry
+		}
+		if i := slot - 1; t.entry(i).hash == hash {
+			if s, k := t.identity(i); s == scope && string(k) == key {
+				return i
+			}
+		}
+	}
+}
+
+// add makes an entry with no slots.
+func (t *table) add(hash nudge.KeyHash, scope uint16, key string) uint32 {
+	size := keyHeader + len(key)
+	i := t.addEntry(hash, size)
+	rec := t.record(i)
+	rec[0] = layoutVersion
+	binary.LittleEndian.PutUint16(rec[4:], scope)
+	binary.LittleEndian.PutUint32(rec[8:], uint32(len(key)))
+	copy(rec[keyHeader:], key)
+	return i
+}
+
+// load makes an entry of a stored record.
+func (t *table) load(hash nudge.KeyHash, rec []byte) uint32 {
+	i := t.addEntry(hash, len(rec))
+	copy(t.record(i), rec)
+	return i
+}
+
+func (t *table) addEntry(hash nudge.KeyHash, size int) uint32 {
+	i := t.count
+	t.count++
+	if int(i/entryChunk) == len(t.entries) {
+		t.entries = append(t.entries, new([entryChunk]entry))
+	}
+	*t.entry(i) = entry{hash: hash, ref: t.slabs.alloc(size), used: uint32(size), due: never, armed: never}
+	t.index.add(t, hash, i)
+	clear(t.record(i))
+	return i
+}
+
+// clear forgets all keys, and keeps the memory of the entries.
+func (t *table) clear() {
+	*t = table{entries: t.entries}
+}
+
+// record is the key's bytes. They move when a slot grows.
+func (t *table) record(i uint32) []byte {
+	e := t.entry(i)
+	return t.slabs.bytes(e.ref, int(e.used))
+}
+
+func (t *table) identity(i uint32) (scope uint16, key []byte) {
+	rec := t.record(i)
+	n := binary.LittleEndian.Uint32(rec[8:])
+	return binary.LittleEndian.Uint16(rec[4:]), rec[keyHeader : keyHeader+n]
+}
+
+// slot returns the bytes of an operator's slot, nil if the key has none.
+func (t *table) slot(i uint32, num uint32) []byte {
+	if i == noEntry {
+		return nil
+	}
+	rec := t.record(i)
+	at, n := directory(rec)
+	pos, ok := search(rec[at:], n, num)
+	if !ok {
+		return nil
+	}
+	from, to := slotBounds(rec, at, n, pos)
+	return rec[from:to]
+}
+
+// directory says where a record's slot directory begins and how many slots it lists.
+func directory(rec []byte) (at, n int) {
+	return keyHeader + int(binary.LittleEndian.Uint32(rec[8:])), int(binary.LittleEndian.Uint16(rec[6:]))
+}
+
+// search finds num among n directory entries: its position, or where it would stand.
+func search(dir []byte, n int, num uint32) (int, bool) {
+	lo, hi := 0, n
+	for lo < hi {
+		mid := (lo + hi) / 2
+		if v := binary.LittleEndian.Uint32(dir[mid*dirEntry:]); v == num {
+			return mid, true
+		} else if v < num {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo, false
+}
+
+func slotBounds(rec []byte, at, n, pos int) (from, to int) {
+	from = int(binary.LittleEndian.Uint32(rec[at+pos*dirEntry+4:]))
+	if pos+1 == n {
+		return from, len(rec)
+	}
+	return from, int(binary.LittleEndian.Uint32(rec[at+(pos+1)*dirEntry+4:]))
+}
+
+// grow gives the key's slot size bytes: what it held stays, what is new is zero. The record is rewritten, so earlier views of it
+// are void; slots that no rule uses any more are left out.
+func (t *table) grow(i uint32, num uint32, size int) []byte {
+	old := t.record(i)
+	at, n := directory(old)
+	t.slots = append(t.slots[:0], slotCopy{num: num, size: size})
+	length := at + dirEntry + size
+	for j := range n {
+		from, to := slotBounds(old, at, n, j)
+		switch m := binary.LittleEndian.Uint32(old[at+j*dirEntry:]); {
+		case m == num:
+			t.slots[0].old = old[from:to]
+		case int(m) < len(t.live) && t.live[m] || t.live == nil:
+			t.slots = append(t.slots, slotCopy{m, to - from, old[from:to]})
+			length += dirEntry + to - from
+		}
+	}
+	for j := 0; j+1 < len(t.slots) && t.slots[j].num > t.slots[j+1].num; j++ {
+		t.slots[j], t.slots[j+1] = t.slots[j+1], t.slots[j]
+	}
+	ref := t.slabs.alloc(length)
+	rec := t.slabs.bytes(ref, length)
+	copy(rec, old[:at])
+	binary.LittleEndian.PutUint16(rec[6:], uint16(len(t.slots)))
+	var slot []byte
+	write := at + len(t.slots)*dirEntry
+	for j, c := range t.slots {
+		putDir(rec, at, j, c.num, write)
+		clear(rec[write+copy(rec[write:write+c.size], c.old) : write+c.size])
+		if c.num == num {
+			slot = rec[write : write+c.size]
+		}
+		write += c.size
+	}
+	e := t.entry(i)
+	t.slabs.free(e.ref, len(old))
+	e.ref, e.used = ref, uint32(length)
+	return slot
+}
+
+// slotCopy is a slot of a record that is rewritten.
+type slotCopy struct {
+	num  uint32
+	size int
+	old  []byte
+}
+
+func putDir(rec []byte, at, j int, num uint32, offset int) {
+	binary.LittleEndian.PutUint32(rec[at+j*dirEntry:], num)
+	binary.LittleEndian.PutUint32(rec[at+j*dirEntry+4:], uint32(offset))
+}
+
+// touch notes that the key is about to change. If a checkpoint still has to serialise it, that is done first (I3).
+func (t *table) touch(i uint32) {
+	e := t.entry(i)
+	if e.frozen {
+		t.serialiseKey(i)
+	}
+	if !e.dirty {
+		e.dirty = true
+		t.dirty = append(t.dirty, i)
+		t.dirtyBytes += int(e.used)
+	}
+}
+
+// arm sets the key's earliest timer. At most one live entry per key stands in the heap: a later due is found when the earlier one
+// comes up.
+func (t *table) arm(i uint32, due nudge.Millis) {
+	e := t.entry(i)
+	e.due = due
+	if due < e.armed {
+		e.armed = due
+		t.timers.push(due, i)
+	}
+}
+
+// nextDue is the earliest due time on the table, never if there is none. Entries that were re-armed later are moved on the way.
+func (t *table) nextDue() nudge.Millis {
+	for len(t.timers) > 0 {
+		top := t.timers[0]
+		e := t.entry(top.entry)
+		if e.armed == top.due && e.due == top.due {
+			return top.due
+		}
+		t.timers.pop()
+		if e.armed == top.due {
+			e.armed = never
+			t.arm(top.entry, e.due)
+		}
+	}
+	return never
+}
+
+// popDue takes the earliest timer that is due at or before until.
+func (t *table) popDue(until nudge.Millis) (i uint32, due nudge.Millis, ok bool) {
+	if len(t.timers) == 0 || t.timers[0].due > until { // an entry of the heap is never later than its key's timer
+		return 0, 0, false
+	}
+	due = t.nextDue()
+	if due == never || due > until {
+		return 0, 0, false
+	}
+	i = t.timers.pop().entry
+	e := t.entry(i)
+	e.armed, e.due = never, never
+	return i, due, true
+}

@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"unicode/utf8"
+
+	"nudge"
+)
+
+// The slot of OpValues: the newest different values themselves, newest first, for payloads.
+//
+//	0 u16 values · 2 u16 reserved, 0 · 4 u32 bytes used of what follows · 8 for each value: i64 time, u8 kind, then
+//	  text: u16 length, bytes · number: 8 bytes IEEE 754 · bool: 1 byte
+//
+// maxKeptText bounds the text of one value kept for a payload, in bytes; a longer one is cut at a character, a longer array
+// becomes null.
+const (
+	valuesHeader = 8
+	maxKeptText  = 256
+)
+
+// cutText is v with its text bounded. Of an array nothing is kept rather than a part, which would not be JSON.
+func cutText(v nudge.Value) nudge.Value {
+	if len(v.Text) > maxKeptText {
+		if v.Kind == nudge.JSON {
+			return nudge.Value{Kind: nudge.Null}
+		}
+		n := maxKeptText
+		for n > 0 && !utf8.RuneStart(v.Text[n]) {
+			n--
+		}
+		v.Text = v.Text[:n]
+	}
+	return v
+}
+
+func appendValue(dst []byte, v nudge.Value) []byte {
+	dst = append(dst, byte(v.Kind))
+	switch v.Kind {
+	case nudge.Text, nudge.JSON:
+		dst = binary.LittleEndian.AppendUint16(dst, uint16(len(v.Text)))
+		dst = append(dst, v.Text...)
+	case nudge.Number:
+		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(v.Num))
+	case nudge.Bool:
+		dst = append(dst, byte(v.Num))
+	}
+	return dst
+}
+
+// readValue reads what appendValue wrote; the text is a copy, because slots move.
+func readValue(src []byte) (nudge.Value, []byte) {
+	v := nudge.Value{Kind: nudge.ValueKind(src[0])}
+	src = src[1:]
+	switch v.Kind {
+	case nudge.Text, nudge.JSON:
+		n := int(binary.LittleEndian.Uint16(src))
+		v.Text = string(src[2 : 2+n])
+		src = src[2+n:]
+	case nudge.Number:
+		v.Num = math.Float64frombits(binary.LittleEndian.Uint64(src))
+		src = src[8:]
+	case nudge.Bool:
+		v.Num = float64(src[0])
+		src = src[1:]
+	}
+	return v, src
+}
+
+// keepValue adds a value to the key's newest different ones. It works on the encoded entries: one event costs a copy of them.
+func (t *table) keepValue(i uint32, num uint32, keep int, v nudge.Value, ts nudge.Millis) {
+	t.value = binary.LittleEndian.AppendUint64(t.value[:0], uint64(ts))
+	t.value = appendValue(t.value, cutText(v))
+	slot := t.slot(i, num)
+	out, n, placed := t.values[:0], 0, false
+	for rest := valueEntries(slot); len(rest) > 0; {
+		size := 8 + valueBytes(rest[8:])
+		entry := rest[:size]
+		rest = rest[size:]
+		at := nudge.Millis(binary.LittleEndian.Uint64(entry))
+		if bytes.Equal(entry[8:], t.value[8:]) {
+			if at > ts {
+				return
+			}
+			continue
+		}
+		if !placed && at <= ts {
+			out, n, placed = append(out, t.value...), n+1, true
+		}
+		if n < keep {
+			out, n = append(out, entry...), n+1
+		}
+	}
+	if !placed && n < keep {
+		out, n = append(out, t.value...), n+1
+	}
+	t.values = out
+	if len(slot) < valuesHeader+len(out) {
+		slot = t.grow(i, num, valuesHeader+len(out))
+	}
+	binary.LittleEndian.PutUint16(slot, uint16(n))
+	binary.LittleEndian.PutUint32(slot[4:], uint32(len(out)))
+	clear(slot[valuesHeader+copy(slot[valuesHeader:], out):]) // no traces of what was there: equal states are equal bytes
+}
+
+// valueEntries are the encoded entries of a slot.
+func valueEntries(slot []byte) []byte {
+	if slot == nil {
+		return nil
+	}
+	return slot[valuesHeader : valuesHeader+binary.LittleEndian.Uint32(slot[4:])]
+}
+
+// valueBytes is the length of an encoded value.
+func valueBytes(src []byte) int {
+	switch nudge.ValueKind(src[0]) {
+	case nudge.Text, nudge.JSON:
+		return 3 + int(binary.LittleEndian.Uint16(src[1:]))
+	case nudge.Number:
+		return 9
+	case nudge.Bool:
+		return 2
+	}
+	return 1
+}
+
+// valuesAfter are the kept values that are newer than a time, newest first.
+func valuesAfter(slot []byte, expired nudge.Millis) []nudge.Value {
+	var out []nudge.Value
+	for rest := valueEntries(slot); len(rest) > 0 && nudge.Millis(binary.LittleEndian.Uint64(rest)) > expired; {
+		var v nudge.Value
+		v, rest = readValue(rest[8:])
+		out = append(out, v)
+	}
+	return out
+}

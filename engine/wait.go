@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"encoding/binary"
+
+	"nudge"
+)
+
+// wait is the slot of OpAbsent and OpDwell.
+//
+//	0 u8 state · 1 u8 flags · 2 6 bytes reserved, 0 · 8 i64 newest time of an ending event
+//	16 i64 time of the start · 24 i64 deadline · 32 u16 length of what is kept of the starting event, then that
+//
+// A key that has only ever had ending events holds the first 16 bytes. What is kept: u16 length and text of the visitor, then for each
+// field u64 hash of its name and the value.
+type wait []byte
+
+const (
+	waitIdle    = 0
+	waitOpen    = 1 // started, not ended, the deadline is to come
+	waitPulsed  = 2 // dwell: after the pulse, until an end
+	flagEnd     = 1 // the newest ending time is set
+	flagEnded   = 2 // an ending event came whose time lies behind the window, but before the pulse
+	waitIdleLen = 16
+	waitHeader  = 34
+)
+
+func (w wait) newestEnd() nudge.Millis { return nudge.Millis(binary.LittleEndian.Uint64(w[8:])) }
+func (w wait) startTs() nudge.Millis   { return nudge.Millis(binary.LittleEndian.Uint64(w[16:])) }
+func (w wait) deadline() nudge.Millis  { return nudge.Millis(binary.LittleEndian.Uint64(w[24:])) }
+func (w wait) isOpen() bool            { return w != nil && w[0] == waitOpen }
+func (w wait) kept() []byte {
+	return w[waitHeader : waitHeader+int(binary.LittleEndian.Uint16(w[32:]))]
+}
+
+func (w wait) openUntil() nudge.Millis {
+	if w.isOpen() {
+		return w.deadline()
+	}
+	return never
+}
+
+// endWait applies an ending event with time ts: it ends what is open if it lies in [start, start + window), and makes a
+// dwell that has pulsed ready again if it is not older than the start.
+func (t *table) endWait(i uint32, num uint32, ts, window nudge.Millis) {
+	w := wait(t.slot(i, num))
+	if w == nil {
+		w = wait(t.grow(i, num, waitIdleLen))
+	}
+	switch {
+	case w[0] == waitOpen && ts >= w.startTs() && ts < w.startTs()+window:
+		w[0] = waitIdle
+	case w[0] == waitOpen && ts >= w.startTs():
+		w[1] |= flagEnded
+	case w[0] == waitPulsed && ts >= w.startTs():
+		w[0] = waitIdle
+	}
+	if w[1]&flagEnd == 0 || ts > w.newestEnd() {
+		w[1] |= flagEnd
+		binary.LittleEndian.PutUint64(w[8:], uint64(ts))
+	}
+}
+
+// startWait opens a wait, unless one is open or has pulsed, or an ending event was newer. kept is copied.
+func (t *table) startWait(i uint32, num uint32, ts, at, window nudge.Millis, kept []byte) {
+	w := wait(t.slot(i, num))
+	if w != nil && (w[0] != waitIdle || w[1]&flagEnd != 0 && ts < w.newestEnd()) {
+		return
+	}
+	if len(w) < waitHeader+len(kept) {
+		w = wait(t.grow(i, num, waitHeader+len(kept)))
+	}
+	w[0] = waitOpen
+	w[1] &^= flagEnded
+	binary.LittleEndian.PutUint64(w[16:], uint64(ts))
+	binary.LittleEndian.PutUint64(w[24:], uint64(max(ts+window, at+1)))
+	binary.LittleEndian.PutUint16(w[32:], uint16(len(kept)))
+	clear(w[waitHeader+copy(w[waitHeader:], kept):])
+}
+
+// pulseWait ends a wait at its deadline and says whether it was due: a dwell stays so until an end, unless one has come already.
+func (w wait) pulse(now nudge.Millis, dwell bool) bool {
+	if !w.isOpen() || w.deadline() != now {
+		return false
+	}
+	w[0] = waitIdle
+	if dwell && w[1]&flagEnded == 0 {
+		w[0] = waitPulsed
+	}
+	return true
+}

@@ -1,0 +1,135 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+
+	"nudge"
+)
+
+// received is the instant at which the scripts' requests arrive.
+const received = nudge.Millis(1764000020000)
+
+// TestCodec runs the scripts under testdata/codec. Commands:
+//
+//	events            a native body; one line for each record, then the rejections
+//	msgpack           the same, sent as MessagePack: the body is JSON that the test translates
+//	replay            one line each of a replay file
+//	row               a table: header line, then rows
+//	segment call=x    a body in Segment's form
+func TestCodec(t *testing.T) {
+	datadriven.Walk(t, "testdata/codec", func(t *testing.T, path string) {
+		names := nudge.NewNames()
+		c := NewCodec(CodecOptions{Names: names})
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			var b nudge.RecordBuilder
+			var out strings.Builder
+			switch d.Cmd {
+			case "events":
+				done, err := c.Events([]byte(unquote(d.Input)), "application/json", received, &b)
+				report(&out, names, b.Buf, done, err)
+			case "msgpack":
+				done, err := c.Events(toMsgpack(t, d.Input), "application/msgpack", received, &b)
+				report(&out, names, b.Buf, done, err)
+			case "segment":
+				var call string
+				d.ScanArgs(t, "call", &call)
+				done, err := c.Segment(call, []byte(d.Input), received, &b)
+				report(&out, names, b.Buf, done, err)
+			case "replay":
+				for line := range strings.Lines(d.Input) {
+					b.Buf = b.Buf[:0]
+					at, hasAt, err := c.ReplayEvent([]byte(unquote(line)), &b)
+					reportLine(&out, names, b.Buf, at, hasAt, err)
+				}
+			case "row":
+				lines := strings.Split(d.Input, "\n")
+				for _, row := range lines[1:] {
+					b.Buf = b.Buf[:0]
+					at, hasAt, err := c.ReplayFields(strings.Split(lines[0], ","), strings.Split(row, ","), &b)
+					reportLine(&out, names, b.Buf, at, hasAt, err)
+				}
+			default:
+				t.Fatalf("unknown command %s", d.Cmd)
+			}
+			return out.String()
+		})
+	})
+}
+
+func unquote(s string) string {
+	return strings.NewReplacer(`\xff`, "\xff", `\uFEFF`, "\uFEFF").Replace(s)
+}
+
+func reportLine(out *strings.Builder, names *nudge.Names, buf []byte, at nudge.Millis, hasAt bool, err error) {
+	if hasAt {
+		fmt.Fprintf(out, "at=%d ", at)
+	}
+	report(out, names, buf, Decoded{}, err)
+}
+
+func report(out *strings.Builder, names *nudge.Names, buf []byte, done Decoded, err error) {
+	if err != nil {
+		var e *Error
+		if !errors.As(err, &e) {
+			panic(err)
+		}
+		fmt.Fprintf(out, "error %s field=%q: %s\n", e.Code, e.Field, e.Message)
+	}
+	for len(buf) > 0 {
+		rec, rest, err := nudge.NextRecord(buf)
+		if err != nil {
+			fmt.Fprintf(out, "BAD RECORD %v\n", err)
+			return
+		}
+		buf = rest
+		out.WriteString(dump(names, rec))
+		out.WriteByte('\n')
+	}
+	for _, r := range done.Rejected {
+		fmt.Fprintf(out, "rejected %d %s field=%q: %s\n", r.Index, r.Code, r.Field, r.Message)
+	}
+	if done.Accepted != done.Records {
+		fmt.Fprintf(out, "accepted %d, records %d\n", done.Accepted, done.Records)
+	}
+}
+
+// dump is a record as one line: type, key, ts, fields.
+func dump(names *nudge.Names, rec nudge.Record) string {
+	var s strings.Builder
+	s.WriteString(names.Text(rec.Type()))
+	s.WriteString(" key=" + scopeOf(rec))
+	if ts, ok := rec.Ts(); ok {
+		fmt.Fprintf(&s, " ts=%d", ts)
+	}
+	for it := rec.Fields(); it.Next(); {
+		name := names.Text(it.Name)
+		if it.Name == nudge.NameMailDomain {
+			name = "(mail domain)"
+		}
+		s.WriteString(" " + name)
+		switch it.Value.Kind {
+		case nudge.JSON:
+			s.WriteString(":json=" + it.Value.Text)
+		default:
+			s.WriteString("=" + string(it.Value.AppendJSON(nil)))
+		}
+	}
+	return s.String()
+}
+
+// scopeOf names the scope whose text the record's hash is of.
+func scopeOf(rec nudge.Record) string {
+	for scope, id := range map[string]nudge.NameID{
+		"visitor": nudge.NameVisitor, "user": nudge.NameUser, "email": nudge.NameEmail, "company": nudge.NameCompany,
+	} {
+		if v := rec.Field(id); v.Kind == nudge.Text && rec.Hash() == nudge.HashKey(scope, v.Text) {
+			return scope
+		}
+	}
+	return "NONE"
+}

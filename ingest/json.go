@@ -1,0 +1,150 @@
+package ingest
+
+import (
+	"strconv"
+
+	"github.com/valyala/fastjson"
+
+	"nudge"
+)
+
+// jsonEvent reads one native event from JSON text that the scanner has accepted.
+func (c *Codec) jsonEvent(text []byte) *Error {
+	v, perr := c.parser.ParseBytes(text)
+	if perr != nil {
+		return refuse(CodeBadBody, where{}, "the event cannot be read: it nests or breaks where the grammar says otherwise")
+	}
+	if v.Type() != fastjson.TypeObject {
+		return refuse(CodeWrongType, where{}, "an event must be an object, not %s", jsonKind(v))
+	}
+	var err *Error
+	v.GetObject().Visit(func(key []byte, m *fastjson.Value) {
+		if err == nil {
+			err = c.jsonTop(view(key), m)
+		}
+	})
+	return err
+}
+
+// jsonTop takes one member of an event's top level.
+func (c *Codec) jsonTop(key string, v *fastjson.Value) *Error {
+	at := where{name: key}
+	switch key {
+	case "props":
+		switch v.Type() {
+		case fastjson.TypeObject:
+			return c.jsonMembers(v.GetObject(), rankProps, "props.", MaxDepth)
+		case fastjson.TypeNull:
+			return nil
+		}
+		return refuse(CodeWrongType, at, "must be an object, not %s", jsonKind(v))
+	case "sentAt":
+		return c.jsonSentAt(v, at)
+	case "writeKey":
+		return nil // the server has read it
+	case "at":
+		if !c.replay {
+			return nil
+		}
+	}
+	return c.jsonMember(rankTop, key, v, "", MaxDepth)
+}
+
+// jsonSentAt takes the instant at which the sender's clock says the event was sent.
+func (c *Codec) jsonSentAt(v *fastjson.Value, at where) *Error {
+	val, err := c.jsonValue(v, at, 1)
+	if err != nil || val.Kind == nudge.Null {
+		return err
+	}
+	c.draft.sent, err = instant(val, at)
+	c.draft.hasSnt = err == nil
+	return err
+}
+
+// jsonMembers takes the members of an object. prefix is what stands before their names in what the sender wrote; the dotted name of the
+// object is in c.draft.path. depth is how many levels may still open below.
+func (c *Codec) jsonMembers(o *fastjson.Object, r rank, prefix string, depth int) *Error {
+	var err *Error
+	o.Visit(func(key []byte, v *fastjson.Value) {
+		if err == nil {
+			err = c.jsonMember(r, view(key), v, prefix, depth)
+		}
+	})
+	return err
+}
+
+func (c *Codec) jsonMember(r rank, key string, v *fastjson.Value, prefix string, depth int) *Error {
+	isObject := v.Type() == fastjson.TypeObject
+	name, outer, err := c.enter(key, prefix, isObject)
+	if err != nil {
+		return err
+	}
+	defer c.leave(outer)
+	at := where{prefix, name}
+	if !isObject {
+		val, err := c.jsonValue(v, at, depth)
+		if err == nil {
+			err = c.member(r, name, val, at)
+		}
+		return err
+	}
+	if err := c.object(r, name, at, outer, depth); err != nil {
+		return err
+	}
+	return c.jsonMembers(v.GetObject(), r, prefix, depth-1)
+}
+
+// jsonValue reads what is not an object. A number keeps its digits as text beside it.
+func (c *Codec) jsonValue(v *fastjson.Value, at where, depth int) (nudge.Value, *Error) {
+	switch v.Type() {
+	case fastjson.TypeString:
+		return nudge.TextValue(view(v.GetStringBytes())), nil
+	case fastjson.TypeNumber:
+		digits := view(c.marshal(v))
+		f, err := strconv.ParseFloat(digits, 64)
+		if err != nil {
+			return nudge.Value{}, refuse(CodeBadValue, at, "is %s, which no number of 64 bits holds", clip(digits, 40))
+		}
+		return nudge.Value{Kind: nudge.Number, Num: f, Text: digits}, nil
+	case fastjson.TypeTrue:
+		return nudge.BoolValue(true), nil
+	case fastjson.TypeFalse:
+		return nudge.BoolValue(false), nil
+	case fastjson.TypeArray:
+		text := c.marshal(v)
+		if jsonDepth(text) > depth {
+			return nudge.Value{}, tooDeep(at)
+		}
+		return nudge.Value{Kind: nudge.JSON, Text: view(text)}, nil
+	case fastjson.TypeNull:
+		return nudge.Value{Kind: nudge.Null}, nil
+	}
+	return nudge.Value{}, nil // an object, whose kind is none of ours: whoever wants a value refuses it
+}
+
+// marshal is v's JSON text, in the arena. Nothing below v may have been looked at: the parser would then write strings as Go does.
+func (c *Codec) marshal(v *fastjson.Value) []byte {
+	start := len(c.draft.arena)
+	c.draft.arena = v.MarshalTo(c.draft.arena)
+	return c.draft.arena[start:]
+}
+
+func tooDeep(at where) *Error {
+	return refuse(CodeTooDeep, at, "nests more than %d levels deep", MaxDepth)
+}
+
+func jsonKind(v *fastjson.Value) string {
+	switch v.Type() {
+	case fastjson.TypeString:
+		return "text"
+	case fastjson.TypeNumber:
+		return "a number"
+	case fastjson.TypeArray:
+		return "an array"
+	case fastjson.TypeNull:
+		return "null"
+	case fastjson.TypeObject:
+		return "an object"
+	}
+	return "a bool"
+}

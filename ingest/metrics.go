@@ -1,0 +1,89 @@
+package ingest
+
+import (
+	"errors"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are this package's series, all under nudge_ingest_.
+type metrics struct {
+	requests *prometheus.CounterVec   // by route and status
+	seconds  *prometheus.HistogramVec // by route
+	accepted *prometheus.CounterVec   // by form
+	rejected *prometheus.CounterVec   // by code
+	bytes    prometheus.Counter
+	panics   prometheus.Counter
+}
+
+// newMetrics registers the series; without a registerer they only count.
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "nudge_ingest_requests_total", Help: "Requests answered, by route and status.",
+		}, []string{"route", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "nudge_ingest_request_seconds", Help: "Time from a request's last byte to its answer.",
+			Buckets: prometheus.ExponentialBuckets(0.00005, 2.5, 14), // 50 µs to 7.5 s
+		}, []string{"route"}),
+		accepted: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "nudge_ingest_events_accepted_total", Help: "Events that were answered 2xx, by the form they were sent in.",
+		}, []string{"form"}),
+		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "nudge_ingest_events_rejected_total", Help: "Events that were well formed but wrong, by the code of their error.",
+		}, []string{"code"}),
+		bytes: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "nudge_ingest_body_bytes_total", Help: "Bytes of bodies that were decoded, unpacked.",
+		}),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "nudge_ingest_panics_total", Help: "Requests during which the server found a bug of its own.",
+		}),
+	}
+	if r == nil {
+		return m, nil
+	}
+	var errs []error
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.accepted, m.rejected, m.bytes, m.panics} {
+		errs = append(errs, r.Register(c))
+	}
+	return m, errors.Join(errs...)
+}
+
+// answered counts one answer.
+func (m *metrics) answered(route string, status int, began time.Time) {
+	m.requests.WithLabelValues(route, statusText(status)).Inc()
+	m.seconds.WithLabelValues(route).Observe(time.Since(began).Seconds())
+}
+
+func statusText(status int) string {
+	if status == 200 {
+		return "200"
+	}
+	return strconv.Itoa(status)
+}
+
+// throttleFor is how long a repeated report is only counted after it was logged.
+const throttleFor = 10 * time.Second
+
+// throttle logs a report that may repeat at most once in throttleFor, with how many were left out.
+type throttle struct {
+	mu      sync.Mutex
+	last    time.Time
+	skipped int
+}
+
+func (t *throttle) warn(l *slog.Logger, message string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	if !t.last.IsZero() && now.Sub(t.last) < throttleFor {
+		t.skipped++
+		return
+	}
+	l.Warn(message, append(args, "skipped", t.skipped)...)
+	t.last, t.skipped = now, 0
+}

@@ -1,0 +1,125 @@
+package ingest
+
+import (
+	"bytes"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// route is one path of this package.
+type route struct {
+	name    string // in metrics
+	methods string // besides OPTIONS, as Allow has them
+	limit   int    // of the body
+	serve   func(*Server, *fasthttp.RequestCtx)
+}
+
+// routes are the paths that this package serves, but for the settings, whose path holds a key.
+var routes = makeRoutes()
+
+func makeRoutes() map[string]*route {
+	m := map[string]*route{
+		"/v1/events": {name: "events", methods: "POST", limit: MaxBodyBytes, serve: (*Server).postEvents},
+		"/healthz":   {name: "healthz", methods: "GET, HEAD", serve: (*Server).getHealth},
+		"/readyz":    {name: "readyz", methods: "GET, HEAD", serve: (*Server).getReady},
+	}
+	for _, call := range []string{"track", "identify", "page", "screen", "group", "alias", "batch"} {
+		r := &route{name: call, methods: "POST", limit: MaxSegmentBodyBytes, serve: func(s *Server, ctx *fasthttp.RequestCtx) { s.postSegment(ctx, call) }}
+		m["/v1/"+call], m["/v1/"+call[:1]] = r, r
+	}
+	return m
+}
+
+var settingsRoute = &route{name: "settings", methods: "GET, HEAD", serve: (*Server).getSettings}
+
+// find is the route of a path, nil if the path is not this package's.
+func find(path []byte) *route {
+	if r := routes[string(path)]; r != nil {
+		return r
+	}
+	if bytes.HasPrefix(path, []byte("/v1/projects/")) && bytes.HasSuffix(path, []byte("/settings")) {
+		return settingsRoute
+	}
+	return nil
+}
+
+// bodyLimit says how much body a request may have before any of it is read: the declared length is allocated at once.
+func bodyLimit(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	path, _, _ := bytes.Cut(h.RequestURI(), []byte{'?'})
+	r := find(path)
+	if r == nil {
+		return fasthttp.RequestConfig{}
+	}
+	return fasthttp.RequestConfig{MaxRequestBodySize: r.limit, WriteTimeout: writeTimeout}
+}
+
+// handle answers one request.
+func (s *Server) handle(ctx *fasthttp.RequestCtx) {
+	began := time.Now()
+	name := "other"
+	defer func() {
+		if p := recover(); p != nil {
+			s.metrics.panics.Inc()
+			s.o.Logger.Error("a request found a bug", "path", string(ctx.Path()), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			ctx.Response.Reset()
+			answerError(ctx, fasthttp.StatusInternalServerError, &Error{Code: CodeInternal, Message: "the server found a bug of its own and has logged it"})
+		}
+		s.metrics.answered(name, ctx.Response.StatusCode(), began)
+	}()
+
+	if other := s.o.Routes[string(ctx.Path())]; other != nil {
+		other(ctx)
+		return
+	}
+	r := find(ctx.Path())
+	switch {
+	case r != nil:
+		name = r.name
+		s.serve(ctx, r)
+	case s.o.NotFound != nil && !bytes.HasPrefix(ctx.Path(), []byte("/v1/")): // whoever calls the API wants an error in its form
+		s.o.NotFound(ctx)
+	default:
+		answerError(ctx, fasthttp.StatusNotFound, &Error{Code: CodeNotFound, Message: "there is nothing at this path"})
+	}
+}
+
+// serve answers on one of this package's paths.
+func (s *Server) serve(ctx *fasthttp.RequestCtx, r *route) {
+	s.allowOrigin(ctx)
+	if ctx.IsOptions() {
+		preflight(ctx, r.methods+", OPTIONS")
+		return
+	}
+	for m := range strings.SplitSeq(r.methods, ", ") {
+		if string(ctx.Method()) == m {
+			r.serve(s, ctx)
+			return
+		}
+	}
+	ctx.Response.Header.Set("Allow", r.methods+", OPTIONS")
+	answerError(ctx, fasthttp.StatusMethodNotAllowed, &Error{Code: CodeMethod, Message: "this path answers " + r.methods + " only"})
+}
+
+func (s *Server) getHealth(ctx *fasthttp.RequestCtx) {
+	answer(ctx, fasthttp.StatusOK, `{"status":"ok"}`)
+}
+
+// getReady says whether this server should be sent requests.
+func (s *Server) getReady(ctx *fasthttp.RequestCtx) {
+	var err error
+	if s.o.Ready != nil {
+		err = s.o.Ready()
+	}
+	switch {
+	case s.draining.Load():
+		answerError(ctx, fasthttp.StatusServiceUnavailable, &Error{Code: CodeStopped, Message: "the server is shutting down"})
+	case err != nil:
+		answerError(ctx, fasthttp.StatusServiceUnavailable, &Error{Code: "not_ready", Message: err.Error()})
+	default:
+		answer(ctx, fasthttp.StatusOK, `{"status":"ready"}`)
+	}
+}

@@ -1,0 +1,76 @@
+package oracle
+
+import (
+	"github.com/expr-lang/expr/ast"
+
+	"nudge"
+)
+
+// state is what a condition looks at: one key's rows at one instant.
+type state struct {
+	rule  *rule
+	rows  []*row // in stamp order
+	t     nudge.Millis
+	input input
+}
+
+// input says which pulses an instant has.
+type input uint8
+
+const (
+	noPulse input = iota // before, and unless
+	byRow                // the last of rows is what the key takes now
+	byTimer              // the key's timers of t
+)
+
+// isTrue is the condition's answer. It has two values.
+func (s *state) isTrue(n ast.Node) bool { return isTrue(s.value(n)) }
+
+// value is a number, a bool, or nothing.
+func (s *state) value(n ast.Node) nudge.Value {
+	switch n := n.(type) {
+	case *ast.UnaryNode:
+		if n.Operator == "not" || n.Operator == "!" {
+			return nudge.BoolValue(!s.isTrue(n.Node))
+		}
+		return unary(n.Operator, s.value(n.Node))
+	case *ast.BinaryNode:
+		return s.binary(n)
+	case *ast.CallNode:
+		return s.operator(n)
+	}
+	return constant(n)
+}
+
+func (s *state) binary(n *ast.BinaryNode) nudge.Value {
+	switch n.Operator {
+	case "and", "&&":
+		return nudge.BoolValue(s.isTrue(n.Left) && s.isTrue(n.Right))
+	case "or", "||":
+		return nudge.BoolValue(s.isTrue(n.Left) || s.isTrue(n.Right))
+	case "+", "-", "*", "/":
+		return arithmetic(n.Operator, s.value(n.Left), s.value(n.Right))
+	}
+	// A comparison with nothing, or of two types, is false.
+	return nudge.BoolValue(isTrue(compare(n.Operator, s.value(n.Left), s.value(n.Right))))
+}
+
+func (s *state) operator(call *ast.CallNode) nudge.Value {
+	switch callee(call) {
+	case "count":
+		return nudge.NumberValue(float64(len(s.window(call))))
+	case "happened":
+		return nudge.BoolValue(len(s.window(call)) >= 1)
+	case "distinct":
+		return nudge.NumberValue(float64(len(s.newestFirst(call))))
+	case "days":
+		return nudge.NumberValue(float64(s.days(call)))
+	case "on":
+		return nudge.BoolValue(s.on(call))
+	case "first":
+		return nudge.BoolValue(s.first(call))
+	case "absent", "dwell":
+		return nudge.BoolValue(s.pulsed(call) != nil)
+	}
+	return unknown
+}

@@ -1,0 +1,22 @@
+// Package oracle says what a set of rules fires on a stream of events, slowly and obviously. It keeps every event and recomputes
+// everything at every instant, straight from the text of the rule language's definition, so that the engine's answers can be compared
+// with it, byte for byte, on random rules and streams.
+//
+// The nouns, one file each:
+//
+//   - rule (rule.go): a parsed .expr file. Its parts stay syntax trees, which the other files walk.
+//   - row (line.go): one event as rules see it, its identity resolved (identity.go).
+//   - event test (test.go): SQL's three values over one row.
+//   - condition (condition.go): two values over one key's rows at one instant; its operators (operators.go) recompute from the rows.
+//   - wait (wait.go): the state machine of absent and dwell, folded anew over all rows of the key each time.
+//   - key (key.go): all rows of one visitor, user, company or other text; decides and settles its rules.
+//   - world (world.go): all keys; lets one instant (a record, or all timers of one ms) pass through the kinds.
+//
+// Generate (gen.go) makes rules and streams to compare on, and Shrink (shrink.go) makes a difference small enough to read.
+//
+// What it relies on: a row never changes once stamped; keys of one kind never touch each other, they only send firings upwards; so an
+// instant is one sweep over the kinds visitor, user, company, other. The answers are a function of the lines alone (I2, I4).
+//
+// What it does not do: it is no checker (a rule that `nudge check` refuses may mean anything here), it knows no catalog, it merges no
+// anonymous past into a user, and it has no limit on state. It shares only the root package's vocabulary with the engine.
+package oracle

@@ -1,0 +1,216 @@
+package nudge
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// sample is a record with a field of each kind.
+func sample() Record {
+	var b RecordBuilder
+	b.Begin(RecordEvent, 70)
+	b.Ts(1764000000123)
+	b.Text(NameVisitor, "v1")
+	b.Text(NamePath, "/précis")
+	b.Number(71, 19.9)
+	b.Bool(72, true)
+	b.Bool(73, false)
+	b.Null(74)
+	b.JSON(75, `["a",1]`)
+	b.Value(76, Value{})
+	b.Value(77, TextValue(""))
+	b.End(HashKey("visitor", "v1"))
+	return Record(b.Buf)
+}
+
+func TestRecordKeepsWhatItWasGiven(t *testing.T) {
+	rec, rest, err := NextRecord(sample())
+	if err != nil || len(rest) != 0 {
+		t.Fatal(rest, err)
+	}
+	ts, given := rec.Ts()
+	if rec.Kind() != RecordEvent || rec.Type() != 70 || ts != 1764000000123 || !given || rec.Space() != 0 || rec.Hash() != HashKey("visitor", "v1") {
+		t.Errorf("header: %v %v %v %v %v", rec.Kind(), rec.Type(), ts, given, rec.Hash())
+	}
+	want := []Value{
+		TextValue("v1"), TextValue("/précis"), NumberValue(19.9), BoolValue(true), BoolValue(false),
+		{Kind: Null},
+		{Kind: JSON, Text: `["a",1]`},
+		TextValue(""),
+	}
+	var got []Value
+	for it := rec.Fields(); it.Next(); {
+		got = append(got, it.Value)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("fields: %v, want %v", got, want)
+	}
+	if v := rec.Field(72); v != BoolValue(true) {
+		t.Errorf("field 72: %v", v)
+	}
+	if v := rec.Field(76); v.Kind != Missing || v.Present() {
+		t.Errorf("a missing value was stored: %v", v)
+	}
+}
+
+func TestRecordsStandBackToBack(t *testing.T) {
+	var b RecordBuilder
+	for i := range 3 {
+		b.Begin(RecordEvent, NameID(64+i))
+		b.Text(NameVisitor, strings.Repeat("x", i))
+		if i == 1 {
+			b.Abort()
+			continue
+		}
+		b.End(0)
+	}
+	var types []NameID
+	for rest := b.Buf; len(rest) > 0; {
+		var rec Record
+		var err error
+		if rec, rest, err = NextRecord(rest); err != nil {
+			t.Fatal(err)
+		}
+		types = append(types, rec.Type())
+	}
+	if !slices.Equal(types, []NameID{64, 66}) {
+		t.Errorf("types %v", types)
+	}
+}
+
+func TestMapNamesIsUndoneByItsInverse(t *testing.T) {
+	rec := sample()
+	before := slices.Clone(rec)
+	rec.MapNames(func(id NameID) NameID { return id + 1000 })
+	if rec.Type() != 1070 || rec.Field(1071).Num != 19.9 {
+		t.Errorf("type %d", rec.Type())
+	}
+	rec.MapNames(func(id NameID) NameID { return id - 1000 })
+	if !slices.Equal(rec, before) {
+		t.Error("the record changed")
+	}
+}
+
+// FuzzNextRecord: whatever NextRecord takes, the accessors can walk to its end.
+func FuzzNextRecord(f *testing.F) {
+	f.Add([]byte(sample()))
+	f.Add(append([]byte(sample()), sample()...))
+	f.Add([]byte{32, 0, 0, 0, 1, 2})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for rest := data; len(rest) > 0; {
+			rec, more, err := NextRecord(rest)
+			if err != nil {
+				if !errors.Is(err, ErrRecord) {
+					t.Fatalf("an error of another kind: %v", err)
+				}
+				return
+			}
+			fields := 0
+			for it := rec.Fields(); it.Next(); fields++ {
+				_ = it.Value.AppendJSON(nil)
+			}
+			if fields != rec.fieldCount() || len(rec)+len(more) != len(rest) {
+				t.Fatalf("%d fields of %d", fields, rec.fieldCount())
+			}
+			slices.Clone(rec).MapNames(func(id NameID) NameID { return id })
+			rest = more
+		}
+	})
+}
+
+func TestCursorText(t *testing.T) {
+	for _, c := range []Cursor{{}, {1, 0}, {1204, 7}, {math.MaxUint64, math.MaxUint32}} {
+		if got, err := ParseCursor(c.String()); err != nil || got != c {
+			t.Errorf("%v: %v, %v", c, got, err)
+		}
+	}
+	if c, err := ParseCursor(""); err != nil || c != (Cursor{}) {
+		t.Errorf("the empty text: %v, %v", c, err)
+	}
+	for _, bad := range []string{"1", "-1", "1-", "a-1", "1-4294967296", "1-2-3"} {
+		if _, err := ParseCursor(bad); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+	if !(Cursor{1, 2}).Less(Cursor{2, 0}) || !(Cursor{1, 2}).Less(Cursor{1, 3}) || (Cursor{1, 2}).Less(Cursor{1, 2}) {
+		t.Error("order")
+	}
+}
+
+func TestFiringIDDependsOnEachPart(t *testing.T) {
+	base := FiringID("r", "visitor", "k", 5, CauseTimer)
+	for _, other := range []string{
+		FiringID("q", "visitor", "k", 5, CauseTimer), FiringID("r", "user", "k", 5, CauseTimer), FiringID("r", "visitor", "l", 5, CauseTimer),
+		FiringID("r", "visitor", "k", 6, CauseTimer), FiringID("r", "visitor", "k", 5, CauseRecord(1)), FiringID("rv", "isitor", "k", 5, CauseTimer),
+	} {
+		if other == base {
+			t.Errorf("two firings share %s", base)
+		}
+	}
+	if len(base) != 32 || base != FiringID("r", "visitor", "k", 5, CauseTimer) {
+		t.Errorf("id %q", base)
+	}
+}
+
+func TestValuesAsJSONAndAsKeys(t *testing.T) {
+	for _, c := range []struct {
+		v         Value
+		json, key string
+	}{
+		{TextValue("a"), `"a"`, "a"},
+		{TextValue("</script>\u2028"), `"\u003c/script\u003e\u2028"`, "</script>\u2028"},
+		{TextValue("\xff"), `"\ufffd"`, "\xff"},
+		{NumberValue(7), "7", "7"},
+		{NumberValue(-0.5), "-0.5", ""},
+		{NumberValue(1 << 53), "9.007199254740992e+15", ""},
+		{NumberValue(1e21), "1e+21", ""},
+		{NumberValue(math.Inf(1)), "null", ""},
+		{BoolValue(true), "true", ""},
+		{Value{Kind: Null}, "null", ""},
+		{Value{}, "null", ""},
+		{Value{Kind: JSON, Text: `["<"]`}, `["\u003c"]`, ""},
+	} {
+		if got := string(c.v.AppendJSON(nil)); got != c.json || !json.Valid([]byte(got)) {
+			t.Errorf("%v: %s, want %s", c.v, got, c.json)
+		}
+		if got := c.v.KeyText(); got != c.key {
+			t.Errorf("%v: key %q, want %q", c.v, got, c.key)
+		}
+	}
+}
+
+func TestShardsShareTheGroups(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 8, Groups} {
+		keys := make([]int, n)
+		for g := range Groups {
+			keys[(KeyHash(g)<<52).Shard(n)]++
+		}
+		if slices.Min(keys) == 0 || slices.Max(keys)-slices.Min(keys) > 1 {
+			t.Errorf("%d shards: from %d to %d groups", n, slices.Min(keys), slices.Max(keys))
+		}
+	}
+}
+
+func TestNamesOfAllProcesses(t *testing.T) {
+	n := NewNames()
+	for id, text := range wellKnown {
+		if got, ok := n.Find(text); text != "" && (!ok || got != NameID(id)) {
+			t.Errorf("%q is %d, want %d", text, got, id)
+		}
+	}
+	if NamePath != 11 || NameFired != 20 || NamePopupDismissed != 25 || NameSettings != 27 {
+		t.Error("a well-known id has changed: logs could not be read any more")
+	}
+	first, _ := n.Intern("amount")
+	again, _ := n.Intern("amount")
+	if first != FirstFreeName || again != first || n.Text(first) != "amount" || n.Text(first+1) != "" {
+		t.Errorf("%d %d %q", first, again, n.Text(first))
+	}
+	if _, ok := n.Find(""); ok {
+		t.Error("the empty text has an id: a sender could set the mail domain")
+	}
+}

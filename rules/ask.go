@@ -1,0 +1,204 @@
+package rules
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/expr-lang/expr/ast"
+
+	"nudge"
+)
+
+// MaxThreshold bounds the constant that a count in a window is compared with: so many entries are kept per key.
+const MaxThreshold = 10_000
+
+// ValuesKept is how many different values values() gives.
+const ValuesKept = 20
+
+// ask is one operator's call in a rule: which operator, and how this place of the rule looks at it.
+type ask struct {
+	kind   OpKind
+	at     pos
+	name   string
+	test   *term
+	end    *term // absent, dwell
+	value  *term // distinct, values; nil for days, which tells apart the day
+	days   bool
+	window nudge.Millis
+	pulse  bool
+	keep   int  // entries needed; 0: as many as may be, up to MaxKept
+	exact  bool // its number is used as it is: with more entries than are kept it is not known
+}
+
+// ask checks an operator's call. Its place in the condition is checked by the caller.
+func (c *checker) ask(n *ast.CallNode) *ask {
+	name, at := callName(n)
+	op := operators[name]
+	if len(n.Arguments) != op.args {
+		c.errorf(at, op.usage, "`%s` takes %d argument%s, %s; here it has %d", name, op.args, map[bool]string{true: "s"}[op.args > 1],
+			argumentsText(op), len(n.Arguments))
+		return nil
+	}
+	a := &ask{at: at, name: name, pulse: op.pulse, test: c.eventArgument(n.Arguments[0], op)}
+	ok := a.test != nil
+	var windowNode ast.Node
+	switch name {
+	case "count", "happened":
+		a.kind, windowNode = OpCount, n.Arguments[1]
+	case "days":
+		a.kind, a.days, windowNode = OpDistinct, true, n.Arguments[1]
+	case "distinct", "values":
+		a.kind = map[string]OpKind{"distinct": OpDistinct, "values": OpValues}[name]
+		a.value, windowNode = c.told(n.Arguments[1]), n.Arguments[2]
+		ok = ok && a.value != nil
+	case "on":
+		a.kind = OpOn
+	case "first":
+		a.kind, windowNode = OpFirst, n.Arguments[1]
+	case "absent", "dwell":
+		a.kind = map[string]OpKind{"absent": OpAbsent, "dwell": OpDwell}[name]
+		windowNode = n.Arguments[1]
+		a.end = c.wrapped(n.Arguments[2], op)
+		ok = ok && a.end != nil
+		if name == "absent" { // absent(end, W, after(start))
+			a.test, a.end = a.end, a.test
+		}
+	}
+	if windowNode != nil {
+		a.window = c.window(windowNode, op)
+		ok = ok && a.window != 0
+	}
+	if !ok {
+		return nil
+	}
+	return a
+}
+
+func argumentsText(op operator) string {
+	switch op.args {
+	case 1:
+		return "the events"
+	case 2:
+		return "the events and how long"
+	}
+	switch op.wrap {
+	case "after":
+		return "the events that are missed, how long, and after what"
+	case "until":
+		return "the events that start it, how long, and until what"
+	}
+	return "the events, which value of them, and how long"
+}
+
+// eventArgument is the event test that every operator starts with.
+func (c *checker) eventArgument(n ast.Node, op operator) *term {
+	if s, ok := n.(*ast.StringNode); ok {
+		c.errorf(nodePos(n), fmt.Sprintf("event(%q), with what else it needs: %s", s.Value, op.usage), "a text is not an event test")
+		return nil
+	}
+	return c.test(n)
+}
+
+// told is the value that distinct and values tell apart.
+func (c *checker) told(n ast.Node) *term {
+	v := c.value(n)
+	if v != nil && v.kind == termConst {
+		c.errorf(nodePos(n), `distinct(page_view, path, "7d")`, "%s is the same for every event: name a field", describe(v))
+		return nil
+	}
+	return v
+}
+
+// wrapped is the test inside after(…) or until(…).
+func (c *checker) wrapped(n ast.Node, op operator) *term {
+	if call, ok := n.(*ast.CallNode); ok {
+		if name, _ := callName(call); name == op.wrap && len(call.Arguments) == 1 {
+			return c.eventArgument(call.Arguments[0], op)
+		}
+	}
+	c.errorf(nodePos(n), op.usage, "the last argument is %s(…) with one event test", op.wrap)
+	return nil
+}
+
+// window is how long an operator looks back or waits; 0 after an error.
+func (c *checker) window(n ast.Node, op operator) nudge.Millis {
+	s, ok := n.(*ast.StringNode)
+	if !ok {
+		fix := `"30d", "1h30m"`
+		if i, isNumber := n.(*ast.IntegerNode); isNumber {
+			fix = strconv.Quote(strconv.Itoa(i.Value)+"d") + ", or with another unit of w h m s ms"
+		}
+		c.errorf(nodePos(n), fix, "how long is a text with a unit")
+		return 0
+	}
+	switch {
+	case s.Value == "today":
+		c.errorf(nodePos(n), `"1d" for the last 24 hours`, "the window \"today\" is not in this version")
+		return 0
+	case s.Value == "ever" && op.ever:
+		return Ever
+	case s.Value == "ever":
+		c.errorf(nodePos(n), `a duration, as in "30d"`, "\"ever\" cannot be used here")
+		return 0
+	}
+	return c.duration(n, s.Value)
+}
+
+func (c *checker) duration(n ast.Node, s string) nudge.Millis {
+	d, fix, err := parseDuration(s)
+	if err != nil {
+		c.errorf(nodePos(n), fix, "%v", err)
+		return 0
+	}
+	return d
+}
+
+// threshold fixes how many entries an operator keeps that is compared with the constant k: enough to decide it and no more.
+func (c *checker) threshold(a *ask, op string, k float64) bool {
+	n := entriesFor(op, k)
+	if n > MaxThreshold {
+		if a.kind == OpCount && a.window == Ever {
+			a.kind = OpTotal // a plain number needs no entries
+			return true
+		}
+		c.errorf(a.at, "a smaller number; count(…, \"ever\") has no limit", "comparing with %s keeps more than %d entries per key",
+			numberText(k), MaxThreshold)
+		return false
+	}
+	a.keep = int(n)
+	switch {
+	case k <= 0 && (op == ">=" || k < 0 && (op == ">" || op == "!=")):
+		c.warnf(a.at, "", "`%s` is never below 0, so this is always true", a.name)
+	case k < 0 || k == 0 && op == "<" || (op == "==" || op == "!=") && k != math.Trunc(k):
+		c.warnf(a.at, "", "`%s` is a whole number from 0, so this is always %v", a.name, op == "!=")
+	}
+	return true
+}
+
+// entriesFor is how many of the newest entries decide a comparison of their number with k.
+func entriesFor(op string, k float64) float64 {
+	n := math.Floor(k) + 1 // one more than k decides > k, <= k, == k, != k
+	if op == ">=" || op == "<" {
+		n = math.Ceil(k)
+	}
+	return max(n, 1)
+}
+
+// whole marks the operators of n whose very number is used: they keep as many entries as may be.
+func (c *checker) whole(n *number) {
+	if n.kind == numberAsk {
+		c.wholeAsk(n.ask)
+		n.ask.exact = true
+	}
+}
+
+func (c *checker) wholeAsk(a *ask) {
+	if a.kind == OpCount && a.window == Ever {
+		a.kind = OpTotal
+		return
+	}
+	a.keep = 0
+}
+
+func numberText(f float64) string { return string(nudge.AppendJSONNumber(nil, f)) }

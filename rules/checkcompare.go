@@ -1,0 +1,205 @@
+package rules
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+
+	"github.com/expr-lang/expr/ast"
+
+	"nudge"
+)
+
+// MaxPatternBytes bounds the pattern behind matches.
+const MaxPatternBytes = 1000
+
+// swapped is the comparison with its sides exchanged.
+var swapped = map[string]string{"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
+
+var textTests = map[string]termKind{"startsWith": termStarts, "endsWith": termEnds, "contains": termContains}
+
+// comparison checks == != < <= > >=, in, startsWith, endsWith, contains and matches.
+func (c *checker) comparison(n *ast.BinaryNode) *term {
+	if c.misplacedNot(n) {
+		return nil
+	}
+	switch n.Operator {
+	case "==", "!=", "<", "<=", ">", ">=":
+		return c.compare(n)
+	case "in":
+		return c.in(n)
+	case "matches":
+		return c.matches(n)
+	case "startsWith", "endsWith", "contains":
+		l, r := c.text(n.Left), c.text(n.Right)
+		if l == nil || r == nil {
+			return nil
+		}
+		return &term{kind: textTests[n.Operator], typ: typeTruth, args: []*term{l, r}}
+	}
+	c.errorf(pos(n.Location().From), "", "`%s` is not part of the language", n.Operator)
+	return nil
+}
+
+// misplacedNot refuses `not path startsWith "/d"`, which parses as (not path) startsWith "/d".
+func (r *reporter) misplacedNot(n *ast.BinaryNode) bool {
+	u, ok := n.Left.(*ast.UnaryNode)
+	if !ok || u.Operator != "not" && u.Operator != "!" {
+		return false
+	}
+	left := "…"
+	if id, ok := memberName(u.Node); ok {
+		left = id
+	}
+	fix := fmt.Sprintf("not (%s %s …)", left, n.Operator)
+	switch n.Operator {
+	case "in", "startsWith", "endsWith", "contains", "matches":
+		fix += fmt.Sprintf(", or %s not %s …", left, n.Operator)
+	case "==":
+		fix += fmt.Sprintf(", or %s != …", left)
+	}
+	r.errorf(nodePos(u), fix, "`%s` takes only what stands right behind it, so it needs parentheses here", u.Operator)
+	return true
+}
+
+func (c *checker) compare(n *ast.BinaryNode) *term {
+	l, r := c.value(n.Left), c.value(n.Right)
+	if l == nil || r == nil {
+		return nil
+	}
+	op := n.Operator
+	if l.kind == termConst && r.kind != termConst {
+		l, r, op = r, l, swapped[op]
+	}
+	if !c.comparable(n, op, l, r) {
+		return nil
+	}
+	if l.kind == termField && l.name == "type" && r.kind == termConst && (op == "==" || op == "!=") {
+		t := c.eventNamed(r.val.Text, nodePos(n))
+		if t != nil && op == "!=" {
+			return not(t)
+		}
+		return t
+	}
+	return &term{kind: termCompare, typ: typeTruth, op: op, args: []*term{l, r}}
+}
+
+// comparable reports comparisons that can never be true.
+func (c *checker) comparable(n *ast.BinaryNode, op string, l, r *term) bool {
+	if l.typ != typeAny && r.typ != typeAny && l.typ != r.typ {
+		fix := ""
+		if l.typ == typeNumber && r.kind == termConst && r.val.Kind == nudge.Text {
+			fix = "write the number without quotes"
+		} else if l.typ == typeText && r.kind == termConst {
+			fix = fmt.Sprintf("%s %s %q", termName(l), op, constText(r.val))
+		}
+		c.errorf(nodePos(n), fix, "%s is %s and %s is %s: they are never equal, and neither is larger", describe(l), l.typ, describe(r), r.typ)
+		return false
+	}
+	if (l.typ == typeBool || r.typ == typeBool) && op != "==" && op != "!=" {
+		c.errorf(nodePos(n), "== or !=", "true and false have no order")
+		return false
+	}
+	return true
+}
+
+func termName(t *term) string {
+	if t.kind == termField {
+		return fieldText(t.name)
+	}
+	return "…"
+}
+
+func (c *checker) in(n *ast.BinaryNode) *term {
+	l := c.value(n.Left)
+	list, ok := n.Right.(*ast.ArrayNode)
+	if !ok {
+		c.errorf(nodePos(n.Right), `path in ["/a", "/b"]; for a part of a text write path contains "…"`, "`in` takes a list of constants")
+		return nil
+	}
+	values := c.constants(list)
+	if l == nil || values == nil {
+		return nil
+	}
+	if typ := constTerm(values[0]).typ; l.typ != typeAny && l.typ != typ {
+		c.errorf(nodePos(n), "", "%s is %s, the list holds %s: they are never equal", describe(l), l.typ, plural(typ))
+		return nil
+	}
+	if l.kind == termField && l.name == "type" {
+		return c.typeIn(values, nodePos(n))
+	}
+	return &term{kind: termIn, typ: typeTruth, args: []*term{l}, list: values}
+}
+
+// typeIn writes type in [a, b] as an or, so that it is found like any other test of the type.
+func (c *checker) typeIn(values []nudge.Value, at pos) *term {
+	var parts []*term
+	for _, v := range values {
+		t := c.eventNamed(v.Text, at)
+		if t == nil {
+			return nil
+		}
+		parts = append(parts, t)
+	}
+	return join(termOr, parts...)
+}
+
+func (c *checker) constants(list *ast.ArrayNode) []nudge.Value {
+	if len(list.Nodes) == 0 {
+		c.errorf(nodePos(list), "", "an empty list holds nothing")
+		return nil
+	}
+	var values []nudge.Value
+	for _, e := range list.Nodes {
+		t := c.value(e)
+		switch {
+		case t == nil:
+			return nil
+		case t.kind != termConst:
+			c.errorf(nodePos(e), "write `or` between comparisons", "the list behind `in` holds constants only")
+			return nil
+		case len(values) > 0 && values[0].Kind != t.val.Kind:
+			c.errorf(nodePos(e), "write two lists with `or` between them", "a list holds values of one type: %s is %s, the others are %s",
+				describe(t), t.typ, plural(constTerm(values[0]).typ))
+			return nil
+		}
+		if !slices.Contains(values, t.val) {
+			values = append(values, t.val)
+		}
+	}
+	return values
+}
+
+func plural(t valueType) string {
+	return map[valueType]string{typeText: "texts", typeNumber: "numbers", typeBool: "true or false"}[t]
+}
+
+func (c *checker) matches(n *ast.BinaryNode) *term {
+	l := c.text(n.Left)
+	p, ok := n.Right.(*ast.StringNode)
+	if !ok {
+		c.errorf(nodePos(n.Right), "path matches `^/blog/[0-9]+$`", "the pattern behind `matches` is a constant text")
+		return nil
+	}
+	if len(p.Value) > MaxPatternBytes {
+		c.errorf(nodePos(n.Right), "", "a pattern has at most %d bytes", MaxPatternBytes)
+		return nil
+	}
+	re, err := regexp.Compile(p.Value)
+	if err != nil {
+		c.errorf(nodePos(n.Right), "patterns are RE2: no look-around, no back-references", "the pattern cannot be read: %s", patternError(err))
+		return nil
+	}
+	if l == nil {
+		return nil
+	}
+	return &term{kind: termMatches, typ: typeTruth, args: []*term{l}, re: re}
+}
+
+func patternError(err error) string {
+	const prefix = "error parsing regexp: "
+	if s := err.Error(); len(s) > len(prefix) && s[:len(prefix)] == prefix {
+		return s[len(prefix):]
+	}
+	return err.Error()
+}

@@ -1,0 +1,72 @@
+package rules
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"nudge"
+)
+
+func readDoc(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// Every example of the language reference compiles.
+func TestLanguageExamples(t *testing.T) {
+	blocks := strings.Split(readDoc(t, "../docs/LANGUAGE.md"), "\n```")
+	examples := 0
+	for _, b := range blocks {
+		text, ok := strings.CutPrefix(b, "expr\n")
+		if !ok {
+			continue
+		}
+		examples++
+		if plan, ds := Compile(scriptSources(text), Options{Names: nudge.NewNames()}); plan == nil {
+			t.Errorf("%s\n%s", text, ds.Text())
+		}
+	}
+	if examples < 10 {
+		t.Errorf("only %d examples were found", examples)
+	}
+}
+
+// Every message that the language reference lists is one that the checker gives: it stands in the scripts of errors.
+func TestLanguageMessages(t *testing.T) {
+	_, table, ok := strings.Cut(readDoc(t, "../docs/LANGUAGE.md"), "| message | write |\n|---|---|\n")
+	if !ok {
+		t.Fatal("there is no table of messages")
+	}
+	given := readDoc(t, "testdata/errors")
+	rows := 0
+	for line := range strings.Lines(table) {
+		if !strings.HasPrefix(line, "| ") {
+			break
+		}
+		rows++
+		message := strings.ReplaceAll(line, `\|`, "\x00")
+		message = strings.ReplaceAll(strings.TrimSpace(strings.Split(message, " | ")[0])[2:], "\x00", "|")
+		if !strings.Contains(given, ": "+message+"\n") {
+			t.Errorf("no rule of testdata/errors is told: %s", message)
+		}
+	}
+	if rows < 60 {
+		t.Errorf("only %d messages were found", rows)
+	}
+}
+
+// The example rules compile without a remark.
+func TestExampleRules(t *testing.T) {
+	sources, err := ReadFolder("../examples/rules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan, ds := Compile(sources, Options{Names: nudge.NewNames()}); plan == nil || ds != nil {
+		t.Error(ds.Text())
+	}
+}

@@ -1,0 +1,123 @@
+package rules
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nudge"
+)
+
+// scriptTexts are the files of all scripts under testdata, as seeds.
+func scriptTexts(t testing.TB) []string {
+	paths, err := filepath.Glob("testdata/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue // the fuzzer's own folder
+		}
+		for _, block := range strings.Split(string(b), "----") {
+			_, input, _ := strings.Cut(strings.TrimSpace(block), "\n")
+			for _, s := range scriptSources(input) {
+				out = append(out, s.Text)
+			}
+		}
+	}
+	return out
+}
+
+// Whatever text is given, Compile returns; its remarks stand inside the file; a plan it gives can be used; and the same text gives the same.
+func FuzzCompile(f *testing.F) {
+	for _, s := range scriptTexts(f) {
+		f.Add(s)
+	}
+	for _, s := range []string{"{per:visitor,when:on(click),then:alert('x')}", strings.Repeat("(", 70), strings.Repeat("!", 70), "let a=click;{per:path??host,when:on(a)}"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		sources := []Source{{File: "rule.expr", Text: text}}
+		plan, ds := Compile(sources, Options{Names: nudge.NewNames()})
+		lines := strings.Split(text, "\n")
+		for _, d := range ds {
+			if d.Line > len(lines) || d.Line > 0 && (d.Col < 1 || d.Col > len([]rune(lines[d.Line-1]))+1) {
+				t.Fatalf("place out of the file: %+v", d)
+			}
+			if d.Message == "" || d.File != "rule.expr" {
+				t.Fatalf("%+v", d)
+			}
+		}
+		if (plan == nil) != ds.HasErrors() {
+			t.Fatalf("plan %v with %s", plan, ds.Text())
+		}
+		ds.JSON()
+		ds.GitHub(".")
+		if plan == nil {
+			return
+		}
+		again, _ := Compile(sources, Options{Names: nudge.NewNames()})
+		if diff := cmp.Diff(planText(plan), planText(again)); diff != "" {
+			t.Fatalf("two plans of one text:\n%s", diff)
+		}
+		exercise(t, plan)
+	})
+}
+
+// exercise runs everything of a plan once.
+func exercise(t *testing.T, p *Plan) {
+	var row Row
+	for _, line := range []string{`page_view path="/a" form="x"`, `fired rule="a"`, `click amount=1 flag=true`, `x`} {
+		p.Read(scriptRecord(t, p.names, line), scriptAt, &row)
+		got := p.Match(&row, nil)
+		var want []int32
+		for i := range p.Tests {
+			if p.Tests[i].Match(&row) == True {
+				want = append(want, int32(i))
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("%s: index %v, scan %v", line, got, want)
+		}
+		for _, s := range p.Scopes {
+			if s.Key != nil {
+				s.Key(&row)
+			}
+		}
+		for _, op := range p.Ops {
+			if op.Value != nil {
+				op.Value(&row)
+			}
+		}
+		for _, r := range p.Rules {
+			r.When.Eval(make([]Reading, len(r.When.Uses)))
+			if r.Unless != nil {
+				r.Unless.Eval(make([]Reading, len(r.Unless.Uses)))
+			}
+			for _, a := range r.Actions {
+				a.Render(&row, make([]Reading, len(a.Uses)))
+			}
+		}
+	}
+}
+
+func FuzzDecodeSources(f *testing.F) {
+	f.Add("nudge-rules 1\n")
+	f.Add(EncodeSources([]Source{{"b.expr", "{}\n"}, {"a.expr", ""}}))
+	f.Add("nudge-rules 1\nfile a.expr 99999999999999999999\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		sources, err := DecodeSources(text)
+		if err != nil {
+			return
+		}
+		if again := EncodeSources(sources); again != text {
+			t.Fatalf("%q decodes, but encodes as %q", text, again)
+		}
+	})
+}

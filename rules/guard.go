@@ -1,0 +1,173 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser/lexer"
+)
+
+// Limits of one file's text.
+const (
+	MaxNesting = 64   // brackets inside brackets; also signs and nots in a row
+	MaxNodes   = 8000 // pieces of the syntax tree
+)
+
+// refusedOperators are what the lexer knows and this language does not. They are refused here because the parser turns some of
+// them into ordinary calls, which nothing behind it can tell from the real ones.
+var refusedOperators = map[string]struct{ message, fix string }{
+	"|":  {"`|` is not part of the language", "write `or` between tests, or call the function: lower(path)"},
+	"::": {"`::` is not part of the language", "write the name alone"},
+	"?.": {"`?.` is not needed: a missing field is simply unknown", "write `.`"},
+	"?":  {"`? :` is not part of the language", "write two rules, or `and` and `or`; for a missing field use (field ?? \"default\")"},
+	"..": {"ranges are not part of the language", "write x >= 1 and x <= 5"},
+	"#":  {"`#` is not part of the language; a comment starts with //", ""},
+	"##": {"`##` is not part of the language; a comment starts with //", ""},
+	"**": {"`**` is not part of the language", "arithmetic is + - * /"},
+	"^":  {"`^` is not part of the language", "arithmetic is + - * /"},
+	"%":  {"`%` is not part of the language", "arithmetic is + - * /"},
+	"&":  {"`&` is not part of the language", "write `and`"},
+	"=":  {"`=` does not compare", "write =="},
+}
+
+// tokens splits a file's text. bad is where something is reported that the parser would misread. A file that it returns false for must not
+// reach the parser at all.
+func (r *reporter) tokens() (toks []lexer.Token, bad []pos, ok bool) {
+	lx := lexer.New()
+	lx.DisableIfOperator = true
+	lx.Reset(file.NewSource(r.text))
+	for {
+		t, err := lx.Next()
+		if err != nil {
+			r.lexError(err)
+			return nil, nil, false
+		}
+		toks = append(toks, t)
+		if t.Kind == lexer.EOF {
+			bad, ok = r.guard(toks)
+			return toks, bad, ok
+		}
+	}
+}
+
+func (r *reporter) lexError(err error) {
+	var e *file.Error
+	if !errors.As(err, &e) {
+		r.errorf(noPos, "", "the text cannot be read: %v", err)
+		return
+	}
+	at := pos(e.From)
+	switch {
+	case strings.Contains(e.Message, "not terminated"):
+		r.errorf(at, "a text starts and ends with \" on one line; between backticks it may have several", "a text is not closed")
+	case strings.Contains(e.Message, "char escape"), strings.Contains(e.Message, "unescape"):
+		r.errorf(at, "write the text between backticks, where \\ means itself: `\\d+`", "this \\ sequence means nothing in a quoted text")
+	case strings.Contains(e.Message, "unclosed comment"):
+		r.errorf(at, "end the comment with */", "a comment is not closed")
+	case strings.Contains(e.Message, "number syntax"):
+		r.errorf(at, "a name starts with a letter; a duration is a text: \"30d\"", "this is not a number")
+	case strings.ContainsAny(e.Message, "“”„‘’"):
+		r.errorf(at, "use the straight quotes \" and '", "curly quotes do not start a text")
+	default:
+		r.errorf(at, "", "%s", strings.Replace(e.Message, "unrecognized character: ", "this character means nothing here: ", 1))
+	}
+}
+
+// guard refuses what parses into something else than it says, and what would nest too deeply for the parser.
+func (r *reporter) guard(toks []lexer.Token) (bad []pos, ok bool) {
+	if len(toks) == 1 {
+		r.errorf(noPos, ruleExample, "the file is empty")
+		return nil, false
+	}
+	if !r.guardBrackets(toks) {
+		return nil, false
+	}
+	signs := 0
+	for i, t := range toks {
+		if t.Kind != lexer.Operator {
+			signs = 0
+			continue
+		}
+		at := pos(t.From)
+		switch t.Value {
+		case "not", "!", "-", "+":
+			if signs++; signs > MaxNesting {
+				r.errorf(at, "", "more than %d signs in a row", MaxNesting)
+				return nil, false
+			}
+		default:
+			signs = 0
+		}
+		if t.Value == "=" && i >= 2 && toks[i-2].Is(lexer.Operator, "let") {
+			continue
+		}
+		if refused, is := refusedOperators[t.Value]; is {
+			r.errorf(at, refused.fix, "%s", refused.message)
+			bad = append(bad, at)
+		}
+		if t.Value == "-" && r.guardHyphen(toks, i) {
+			bad = append(bad, at)
+		}
+	}
+	return bad, true
+}
+
+// guardHyphen refuses product-id, which parses as a subtraction. The first hyphen of a chain reports all of it.
+func (r *reporter) guardHyphen(toks []lexer.Token, i int) bool {
+	joined := func(i int) bool {
+		return i > 0 && toks[i].Is(lexer.Operator, "-") && toks[i-1].Kind == lexer.Identifier && toks[i+1].Kind == lexer.Identifier &&
+			toks[i-1].To == toks[i].From && toks[i].To == toks[i+1].From
+	}
+	if !joined(i) {
+		return false
+	}
+	if i >= 2 && joined(i-2) {
+		return true
+	}
+	name, at := toks[i-1].Value, pos(toks[i-1].From)
+	for ; joined(i); i += 2 {
+		name += "-" + toks[i+1].Value
+	}
+	r.errorf(at, fmt.Sprintf("field(%q) or event(%q) for that name, %q for a key of a map, or spaces around the - to subtract", name, name, name),
+		"`%s` would be a subtraction", name)
+	return true
+}
+
+// guardBrackets sees that brackets match and are not too deep, and that lets stand where they may.
+func (r *reporter) guardBrackets(toks []lexer.Token) bool {
+	opens := map[string]string{")": "(", "]": "[", "}": "{"}
+	var open []lexer.Token
+	for i, t := range toks {
+		at := pos(t.From)
+		switch {
+		case t.Is(lexer.Operator, "let") && i > 0 && !(len(open) == 0 && toks[i-1].Is(lexer.Operator, ";")):
+			r.errorf(at, "let name = …; at the top of the file, each behind the `;` of the one before", "a `let` cannot stand here")
+			return false
+		case t.Kind != lexer.Bracket:
+		case opens[t.Value] == "":
+			if open = append(open, t); len(open) > MaxNesting {
+				r.errorf(at, "", "more than %d brackets inside each other", MaxNesting)
+				return false
+			}
+		case len(open) > 0 && open[len(open)-1].Value == opens[t.Value]:
+			open = open[:len(open)-1]
+		case !slices.ContainsFunc(open, func(o lexer.Token) bool { return o.Value == opens[t.Value] }):
+			r.errorf(at, "", "there is no `%s` that this `%s` closes", opens[t.Value], t.Value)
+			return false
+		default:
+			last := open[len(open)-1]
+			line, _, _ := r.locate(at)
+			r.errorf(pos(last.From), "", "this `%s` is not closed before the `%s` of line %d", last.Value, t.Value, line)
+			return false
+		}
+	}
+	if len(open) > 0 {
+		last := open[len(open)-1]
+		r.errorf(pos(last.From), "", "this `%s` is never closed", last.Value)
+		return false
+	}
+	return true
+}

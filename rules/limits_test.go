@@ -1,0 +1,123 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"nudge"
+)
+
+// Each limit holds at its edge and not one beyond.
+func TestLimits(t *testing.T) {
+	rule := func(test string) string {
+		return `{per: visitor, when: on(` + test + `), then: popup("x")}`
+	}
+	lets := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "let l%d = click;\n", i)
+		}
+		return b.String() + rule("l0")
+	}
+	actions := func(n int) string {
+		return `{per: visitor, when: on(click), then: [` + strings.Repeat(`popup("x"),`, n) + `]}`
+	}
+	const outer = 2 // the map's brace and on's bracket
+	for _, c := range []struct {
+		name     string
+		fits     string
+		too      string
+		messages string
+	}{
+		{
+			"nesting", rule(strings.Repeat("(", MaxNesting-outer) + "click" + strings.Repeat(")", MaxNesting-outer)),
+			rule(strings.Repeat("(", MaxNesting-outer+1) + "click" + strings.Repeat(")", MaxNesting-outer+1)), "more than 64 brackets inside each other",
+		},
+		{"signs", rule(strings.Repeat("!", MaxNesting) + "click"), rule(strings.Repeat("!", MaxNesting+1) + "click"), "more than 64 signs in a row"},
+		{"words", rule(strings.Repeat("not ", MaxNesting) + "click"), rule(strings.Repeat("not ", MaxNesting+1) + "click"), "more than 64 signs in a row"},
+		{"nodes", rule(strings.Repeat("click or ", MaxNodes/2-10) + "click"), rule(strings.Repeat("a==1||", MaxNodes/4+1) + "click"), "more than 8000 pieces"},
+		{"lets", lets(MaxLets), lets(MaxLets + 1), "at most 100 lets"},
+		{"actions", actions(MaxActions), actions(MaxActions + 1), "at most 20 actions"},
+		{
+			"pattern", rule("path matches '" + strings.Repeat("a", MaxPatternBytes) + "'"), rule("path matches '" + strings.Repeat("a", MaxPatternBytes+1) + "'"),
+			"a pattern has at most 1000 bytes",
+		},
+		{
+			"name", rule("event('" + strings.Repeat("a", nudge.MaxNameBytes) + "')"), rule("event('" + strings.Repeat("a", nudge.MaxNameBytes+1) + "')"),
+			"a name has at most 256 bytes",
+		},
+		{"duration", `{per: visitor, when: first(click, "3660d"), then: popup("x")}`, `{per: visitor, when: first(click, "3660d1ms"), then: popup("x")}`, "is too long"},
+		{
+			"threshold", `{per: visitor, when: count(click, "1d") > 9999, then: popup("x")}`, `{per: visitor, when: count(click, "1d") > 10000, then: popup("x")}`,
+			"keeps more than 10000 entries",
+		},
+	} {
+		if plan, ds := Compile([]Source{{"rule.expr", c.fits}}, Options{Names: nudge.NewNames()}); plan == nil {
+			t.Errorf("%s at its edge: %s", c.name, ds.Text())
+		}
+		if _, ds := Compile([]Source{{"rule.expr", c.too}}, Options{Names: nudge.NewNames()}); !ds.HasErrors() || !strings.Contains(ds.Text(), c.messages) {
+			t.Errorf("%s beyond its edge: %s", c.name, ds.Text())
+		}
+	}
+}
+
+// A table of names that is full is an error of the deployment, not a crash.
+func TestNamesAreFull(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fills a table of a million names")
+	}
+	names := nudge.NewNames()
+	for i := names.Len(); i < nudge.MaxNames; i++ {
+		if _, err := names.Intern(fmt.Sprint("n", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plan, ds := Compile([]Source{{"rule.expr", `{per: visitor, when: on(event("new")), then: popup("x")}`}}, Options{Names: names})
+	if plan != nil || !strings.Contains(ds.Text(), "different names of fields and event types") {
+		t.Fatal(plan, ds.Text())
+	}
+}
+
+// Numbers kept for values that are not compared with a constant follow the options.
+func TestMaxKept(t *testing.T) {
+	text := `{per: visitor, when: count(click, "1d") > count(page_view, "1d"), then: popup("x")}`
+	for given, want := range map[int]int{0: DefaultMaxKept, 7: 7} {
+		plan, ds := Compile([]Source{{"rule.expr", text}}, Options{Names: nudge.NewNames(), MaxKept: given})
+		if plan.Ops[0].Keep != want || plan.Ops[1].Keep != want {
+			t.Errorf("%d: %d", given, plan.Ops[0].Keep)
+		}
+		if !strings.Contains(ds.Text(), fmt.Sprintf("up to %d entries", want)) {
+			t.Error(ds.Text())
+		}
+	}
+}
+
+// days tells calendar days apart in the engine's time zone, summer time and years before 1970 included.
+func TestDays(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, loc := range []*time.Location{nil, time.UTC, berlin, time.FixedZone("x", -5*3600)} {
+		plan, _ := Compile([]Source{{"rule.expr", `{per: visitor, when: days(click, "30d") > 1, then: popup("x")}`}}, Options{Names: nudge.NewNames(), Location: loc})
+		zone := time.UTC
+		if loc != nil {
+			zone = loc
+		}
+		if want := fmt.Sprintf("days(type == \"click\", %q)", zone); plan.Ops[0].Text != want {
+			t.Errorf("%s, want %s", plan.Ops[0].Text, want)
+		}
+		start := time.Date(1969, 12, 1, 0, 0, 0, 0, time.UTC)
+		day := func(at time.Time) float64 { return plan.Ops[0].Value(&Row{Ts: nudge.Millis(at.UnixMilli())}).Num }
+		for at := start; at.Year() < 1973; at = at.Add(7*time.Hour + 13*time.Minute) {
+			next := at.Add(7*time.Hour + 13*time.Minute)
+			y, m, d := at.In(zone).Date()
+			want := float64(floorDiv(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix(), 86400))
+			if day(at) != want || day(next) < day(at) {
+				t.Fatalf("%s in %s: day %v, want %v", at, zone, day(at), want)
+			}
+		}
+	}
+}

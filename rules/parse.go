@@ -1,0 +1,163 @@
+package rules
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/builtin"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/parser/lexer"
+)
+
+// plainCalls makes the parser read every name as an ordinary call, those of its own functions and predicates too.
+var plainCalls = func() conf.FunctionsTable {
+	t := conf.FunctionsTable{}
+	for name := range builtin.Index {
+		t[name] = nil
+	}
+	for name := range operators {
+		t[name] = nil
+	}
+	return t
+}()
+
+// readShape turns a rule file's text into the shape of a rule, or reports why it cannot.
+func (r *reporter) readShape() *ruleShape {
+	toks, bad, ok := r.tokens()
+	if !ok {
+		return nil
+	}
+	if len(bad) == 0 {
+		tree, err := parseText(r.text)
+		if err == nil {
+			return r.shape(tree)
+		}
+		before := len(r.diags)
+		if s := r.salvage(toks, nil); len(r.diags) > before {
+			return s
+		}
+		r.parseError(err, toks)
+		return nil
+	}
+	return r.salvage(toks, bad)
+}
+
+// parse turns a whole file into expr-lang's syntax tree, or reports why it cannot.
+func (r *reporter) parse() ast.Node {
+	toks, bad, ok := r.tokens()
+	if !ok || len(bad) > 0 {
+		return nil
+	}
+	tree, err := parseText(r.text)
+	if err != nil {
+		r.parseError(err, toks)
+		return nil
+	}
+	return tree
+}
+
+// parseText calls the parser. It makes a new one for each text: one that is used again reads its second text wrongly.
+func parseText(text string) (ast.Node, error) {
+	tree, err := parser.ParseWithConfig(text, &conf.Config{MaxNodes: MaxNodes, DisableIfOperator: true, Functions: plainCalls})
+	if err != nil {
+		return nil, err
+	}
+	return tree.Node, nil
+}
+
+// parseError says in the author's words what the parser did not like.
+func (r *reporter) parseError(err error, toks []lexer.Token) {
+	var e *file.Error
+	if !errors.As(err, &e) {
+		r.errorf(noPos, "", "the text cannot be read: %v", err)
+		return
+	}
+	at := pos(e.From)
+	i := tokenAt(toks, e.From)
+	if strings.Contains(e.Message, "token EOF") {
+		i = len(toks) - 1 // the end stands at the last character
+	}
+	switch {
+	case strings.Contains(e.Message, "maximum allowed nodes"):
+		r.errorf(at, "one file holds one rule: split it", "the rule has more than %d pieces", MaxNodes)
+	case strings.Contains(e.Message, "cannot be mixed"):
+		r.errorf(at, `(plan ?? "free") == "pro"`, "`??` needs parentheses around it and its two sides")
+	case strings.Contains(e.Message, "a map key must be"):
+		r.errorf(at, "put the key in quotes", "%s cannot be a key as it stands", tokenText(toks[i]))
+	case strings.Contains(e.Message, "integer literal"):
+		r.errorf(at, "", "this number is too large")
+	case strings.HasPrefix(e.Message, "unexpected token"):
+		r.unexpected(toks, i)
+	default:
+		r.errorf(at, "", "%s", e.Message)
+	}
+}
+
+func (r *reporter) unexpected(toks []lexer.Token, i int) {
+	t := toks[i]
+	at := pos(t.From)
+	if t.Kind == lexer.EOF {
+		r.errorf(at, "a file ends with the } of its { per: …, when: …, then: … }", "the file ends too early")
+		return
+	}
+	if i > 0 && toks[i-1].Kind == lexer.Operator && toks[i-1].Value != "," && !startsValue(t) {
+		r.errorf(at, "", "something is missing between %s and %s", tokenText(toks[i-1]), tokenText(t))
+		return
+	}
+	fix := ""
+	if i > 0 && endsValue(toks[i-1]) && startsValue(t) {
+		fix = "is a comma missing before it, or an `and`?"
+	}
+	r.errorf(at, fix, "%s is not expected here", tokenText(t))
+}
+
+func endsValue(t lexer.Token) bool {
+	return t.Kind == lexer.Identifier || t.Kind == lexer.Number || t.Kind == lexer.String || t.Is(lexer.Bracket, ")", "]", "}")
+}
+
+func startsValue(t lexer.Token) bool {
+	return t.Kind == lexer.Identifier || t.Kind == lexer.Number || t.Kind == lexer.String || t.Is(lexer.Bracket, "(", "[", "{")
+}
+
+func tokenAt(toks []lexer.Token, from int) int {
+	for i, t := range toks {
+		if t.From >= from {
+			return i
+		}
+	}
+	return len(toks) - 1
+}
+
+func tokenText(t lexer.Token) string {
+	switch t.Kind {
+	case lexer.EOF:
+		return "the end of the file"
+	case lexer.String:
+		return "the text " + quote(t.Value)
+	}
+	return "`" + t.Value + "`"
+}
+
+// nodePos is where a node's text starts, as well as the tree knows: an operator's node stands at its left side.
+func nodePos(n ast.Node) pos {
+	for {
+		switch v := n.(type) {
+		case *ast.BinaryNode:
+			if v.Left == nil {
+				return pos(n.Location().From)
+			}
+			n = v.Left
+		case *ast.MemberNode:
+			n = v.Node
+		case *ast.ChainNode:
+			n = v.Node
+		case nil:
+			return noPos
+		default:
+			return pos(n.Location().From)
+		}
+	}
+}

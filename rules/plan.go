@@ -1,0 +1,172 @@
+package rules
+
+import (
+	"math"
+	"time"
+
+	"nudge"
+)
+
+// Ever is the window that never ends.
+const Ever = nudge.Millis(math.MaxInt64)
+
+// Source is one file of a rules folder. A rule's id is its file name without ".expr"; "catalog.expr" is the catalog.
+type Source struct {
+	File string // base name
+	Text string
+}
+
+// Options of Compile.
+type Options struct {
+	Names    *nudge.Names   // required: the names of fields and event types are interned here
+	Location *time.Location // the engine's time zone for days(); nil is UTC
+	MaxKept  int            // most entries kept for a value that is not compared with a constant; 0 is DefaultMaxKept
+}
+
+// DefaultMaxKept is the default of Options.MaxKept, in entries per key and operator.
+const DefaultMaxKept = 1000
+
+// Plan is a set of rules, checked and compiled: what the engine runs. It is immutable and safe for concurrent use.
+type Plan struct {
+	Sources []Source
+	Fields  []nudge.NameID // slot of a Row → the field it holds
+	Tests   []Test
+	Scopes  []Scope // 0 visitor, 1 user, 2 company, then one for each other per expression
+	Ops     []Op
+	Rules   []Rule // per scope in settling order: priority, highest first, then id in byte order
+
+	slots []int32      // name id → slot + 1, 0 where no rule reads the field
+	index index        // finds the tests that can match a row
+	names *nudge.Names // of the options: the text of a row's type
+	fixed fixedSlots   // the slots that Read fills from a record's header
+}
+
+// The scopes that are always there.
+const (
+	ScopeVisitor = 0
+	ScopeUser    = 1
+	ScopeCompany = 2
+)
+
+// Row is one event decoded for a plan: a value for each field that some rule reads. The engine fills in the resolved user and company.
+type Row struct {
+	Type nudge.NameID
+	Ts   nudge.Millis // event time, never later than At
+	At   nudge.Millis // log time
+	Vals []nudge.Value
+}
+
+// Truth is one of SQL's three truth values.
+type Truth int8
+
+// The truth values.
+const (
+	False Truth = iota
+	True
+	Unknown
+)
+
+// Test is one distinct event test.
+type Test struct {
+	Text  string // canonical
+	Fired bool   // contains fired: the only tests that see fired events
+	Match func(*Row) Truth
+}
+
+// Scope is one kind of key that rules watch.
+type Scope struct {
+	Kind  nudge.Kind
+	Per   string            // "visitor", "user", "company", or the canonical text of the expression
+	Key   func(*Row) string // KindOther: the key's text, "" where the event has none; nil for the other kinds
+	Reads []int             // KindOther: the slots that Key reads; a fired event carries them
+}
+
+// OpKind is the kind of an operator.
+type OpKind uint8
+
+// The kinds of operators.
+const (
+	OpCount    OpKind = iota // the newest times of matching events: count, happened
+	OpTotal                  // how many matching events there ever were: count(e, "ever") that is not compared with a constant
+	OpDistinct               // the newest different values with the newest time of each: distinct, days
+	OpValues                 // the same with the values themselves, for payloads
+	OpOn                     // pulse at a matching event; no state
+	OpFirst                  // pulse at a matching event after a pause; the newest time
+	OpAbsent                 // pulse Window after a start that no end followed
+	OpDwell                  // the same, ready again only after an end
+)
+
+// Op is one operator, shared by all rules that ask the same of the same keys.
+type Op struct {
+	Kind   OpKind
+	Scope  int
+	Test   int                    // the event that counts; for OpAbsent and OpDwell the one that starts
+	End    int                    // OpAbsent, OpDwell: the event that ends; else -1
+	Value  func(*Row) nudge.Value // OpDistinct, OpValues: what is told apart; nil otherwise
+	Window nudge.Millis           // OpAbsent, OpDwell: how long; rings: the largest window of all uses; OpFirst: unused
+	Keep   int                    // OpCount, OpDistinct, OpValues: entries in the ring, the most that any use needs
+	Slots  []int                  // OpAbsent, OpDwell: fields of the starting event that firings need, ascending by field name
+	Text   string                 // canonical text without window (rings) and Keep; with the scope's Per it identifies the operator's state
+}
+
+// Use is one condition's view of an operator.
+type Use struct {
+	Op     int
+	Window nudge.Millis // rings and OpFirst
+	Wake   int          // which expiries can make the condition true: WakeNever, WakeEvery, or n > 0: that of the n-th newest entry
+}
+
+// Values of Use.Wake that are not positions.
+const (
+	WakeNever = 0
+	WakeEvery = -1
+)
+
+// Reading is what one use reads at an instant.
+type Reading struct {
+	N      float64       // OpCount, OpTotal, OpDistinct: how many are in the window
+	More   bool          // the ring is full and all of it is in the window: there may be more than N
+	Pulse  bool          // OpOn, OpFirst, OpAbsent, OpDwell
+	Values []nudge.Value // OpValues, newest first
+}
+
+// Cond is a compiled condition: a pure function of its uses' readings.
+type Cond struct {
+	Uses []Use
+	Eval func([]Reading) bool
+}
+
+// Mode of a rule.
+type Mode uint8
+
+// The modes.
+const (
+	ModeLive Mode = iota
+	ModeShadow
+	ModePaused
+)
+
+// Rule is one compiled rule.
+type Rule struct {
+	ID       string
+	Title    string
+	Owner    string
+	Tags     []string
+	Scope    int
+	Priority float64
+	Mode     Mode
+	Cooldown nudge.Millis // 0: none
+	When     Cond
+	Unless   *Cond // nil: none
+	Actions  []Action
+}
+
+// Action is one entry of then. Uses are read at the instant of the firing, after it.
+type Action struct {
+	Kind nudge.ActionKind
+	Uses []Use
+
+	// Render makes the template's name or the alert's text, and the data as a JSON object with its keys in the order written. row is the
+	// causing event, or what was kept of the event that opened the wait; fields that it lacks are null.
+	Render func(row *Row, r []Reading) (name string, data []byte)
+}

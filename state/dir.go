@@ -1,0 +1,155 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"nudge"
+)
+
+// Defaults of Options.
+const (
+	defaultSegmentBytes = 64 << 20
+	defaultLogMaxBytes  = 64 << 30
+	defaultLogMaxAge    = nudge.Millis(35 * 24 * time.Hour / time.Millisecond)
+	defaultCacheBytes   = 64 << 20
+)
+
+// MinSegmentBytes bounds SegmentBytes from below: a segment's header and a small entry fit.
+const MinSegmentBytes = 512
+
+// Options of a data folder. The zero value is usable but for Names.
+type Options struct {
+	FS           vfs.FS       // nil: the operating system's
+	SegmentBytes int64        // size of a log segment; 0: 64 MiB
+	Names        *nudge.Names // the process's names, into whose ids records are translated; required
+	LogMaxBytes  int64        // Trim drops sealed segments while the log is larger; 0: 64 GiB
+	LogMaxAge    nudge.Millis // Trim drops sealed segments whose records are all older; 0: 35 days
+	CacheBytes   int64        // the store's block cache; 0: 64 MiB
+	Logger       *slog.Logger // nil: silent
+
+	// spareInline makes spares in the caller instead of a goroutine: tests that count file operations need one order.
+	spareInline bool
+}
+
+// Validate returns every problem of o.
+func (o *Options) Validate() error {
+	var problems []error
+	if o.Names == nil {
+		problems = append(problems, errors.New("option Names is missing: pass the process's *nudge.Names"))
+	}
+	if o.SegmentBytes != 0 && o.SegmentBytes < MinSegmentBytes {
+		problems = append(problems, fmt.Errorf("option SegmentBytes is %d: give at least %d, or 0 for the default", o.SegmentBytes, MinSegmentBytes))
+	}
+	if o.LogMaxBytes < 0 || o.LogMaxAge < 0 || o.CacheBytes < 0 {
+		problems = append(problems, errors.New("options LogMaxBytes, LogMaxAge and CacheBytes must not be negative: give 0 for the default"))
+	}
+	return errors.Join(problems...)
+}
+
+func (o *Options) setDefaults() {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.SegmentBytes == 0 {
+		o.SegmentBytes = defaultSegmentBytes
+	}
+	if o.LogMaxBytes == 0 {
+		o.LogMaxBytes = defaultLogMaxBytes
+	}
+	if o.LogMaxAge == 0 {
+		o.LogMaxAge = defaultLogMaxAge
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = defaultCacheBytes
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+// Dir is an open data folder.
+type Dir struct {
+	Log   *Log
+	Store *Store
+	lock  io.Closer
+}
+
+// Open opens the data folder dir, making it if there is none, and keeps it to itself until Close.
+func Open(dir string, o Options) (*Dir, error) {
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("open data folder %s: %w", dir, err)
+	}
+	o.setDefaults()
+	logDir, storeDir := o.FS.PathJoin(dir, "log"), o.FS.PathJoin(dir, "store")
+	if err := makeFolders(o.FS, dir, logDir, storeDir); err != nil {
+		return nil, fmt.Errorf("make data folder %s: %w", dir, err)
+	}
+	d := &Dir{}
+	var err error
+	if d.lock, err = lockFolder(o.FS, dir); err != nil {
+		return nil, err
+	}
+	if d.Log, err = openLog(logDir, o); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	if d.Store, err = openStore(storeDir, o); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", storeDir, err), d.Close())
+	}
+	return d, nil
+}
+
+// makeFolders makes the folders durable too: a file is only as durable as the folders above it.
+func makeFolders(fs vfs.FS, dir string, inside ...string) error {
+	if err := fs.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, d := range inside {
+		if err := fs.MkdirAll(d, 0o755); err != nil {
+			return err
+		}
+	}
+	if err := syncDir(fs, dir); err != nil {
+		return err
+	}
+	return syncDir(fs, fs.PathDir(dir))
+}
+
+func lockFolder(fsys vfs.FS, dir string) (io.Closer, error) {
+	lock, err := fsys.Lock(fsys.PathJoin(dir, "LOCK"))
+	if err == nil {
+		return lock, nil
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) { // the file itself cannot be made
+		return nil, fmt.Errorf("lock data folder %s: %w", dir, err)
+	}
+	return nil, fmt.Errorf("data folder %s is in use by another nudge process: stop that one, or give this one another folder (%w)", dir, err)
+}
+
+// Close frees the folder. An entry that was appended but not synced may or may not be there when it is opened again.
+func (d *Dir) Close() error {
+	var errs []error
+	if d.Store != nil {
+		errs = append(errs, d.Store.close())
+	}
+	if d.Log != nil {
+		errs = append(errs, d.Log.close())
+	}
+	errs = append(errs, d.lock.Close())
+	return errors.Join(errs...)
+}
+
+func syncDir(fs vfs.FS, dir string) error {
+	d, err := fs.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

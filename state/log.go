@@ -1,0 +1,201 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"nudge"
+)
+
+var errNotExist = fs.ErrNotExist
+
+// errClosed is what Append and Sync return after Close.
+var errClosed = errors.New("the log is closed")
+
+// Log is the one durable, ordered file of records of a node. Append and Sync belong to one goroutine; everything else may be called from any.
+type Log struct {
+	fs      vfs.FS
+	dir     string
+	opts    Options
+	logger  *slog.Logger
+	encoder encoder // the writer's
+	active  segment // the writer's; replaced under mu, so that readers may look
+	spare   spare   // the writer's
+
+	manifestMu sync.Mutex // held while the manifest is replaced; taken before mu
+	dropped    []uint64   // segments that Trim took from the manifest and whose files are still there; guarded by manifestMu
+
+	mu       sync.Mutex // guards what follows
+	manifest manifest
+	appended end            // behind the last entry that was written
+	synced   end            // behind the last entry that is durable
+	pins     map[uint64]int // segment number → readers that may still open it or a later one
+	err      error          // the first failed write or sync (I9)
+	torn     string         // what opening dropped, for Confirm's message
+}
+
+// end is the place behind an entry of the active segment.
+type end struct {
+	pos  int64
+	next nudge.Offset
+	at   nudge.Millis
+	crc  uint32 // header checksum of the entry
+}
+
+// segment is the one that is appended to.
+type segment struct {
+	file   vfs.File
+	path   string
+	header segmentHeader
+}
+
+// Append writes e behind the last entry. It is durable, and Read sees it, after the next Sync. e's buffer is not changed and not kept.
+func (l *Log) Append(e nudge.Entry) error {
+	at, err := l.appendable(e)
+	if err != nil {
+		return err
+	}
+	bytes, h, err := l.encoder.encode(e, at.crc, l.active.header.salt)
+	if err != nil {
+		return fmt.Errorf("append offset %d: %w", e.First, err)
+	}
+	if at.pos+int64(len(bytes)) > l.opts.SegmentBytes && at.pos > segmentHeaderBytes {
+		if at, err = l.roll(at); err != nil {
+			return l.fail(fmt.Errorf("begin a log segment at offset %d: %w", e.First, err))
+		}
+		if bytes, h, err = l.encoder.encode(e, at.crc, l.active.header.salt); err != nil {
+			return fmt.Errorf("append offset %d: %w", e.First, err)
+		}
+	}
+	if _, err := l.active.file.WriteAt(bytes, at.pos); err != nil {
+		return l.fail(fmt.Errorf("write log segment %s at byte %d: %w", l.active.path, at.pos, err))
+	}
+	l.mu.Lock()
+	l.appended = end{pos: at.pos + h.size(), next: e.First + nudge.Offset(e.Count), at: e.At, crc: h.crc}
+	l.mu.Unlock()
+	return nil
+}
+
+// appendable refuses what would break the log's order, and syncs an entry that its caller did not: two unsynced entries could be torn
+// together, and recovery tells a crash from damage by there being one.
+func (l *Log) appendable(e nudge.Entry) (end, error) {
+	l.mu.Lock()
+	at, synced, err := l.appended, l.synced, l.err
+	l.mu.Unlock()
+	switch {
+	case err != nil:
+		return at, err
+	case e.First != at.next:
+		return at, fmt.Errorf("append offset %d: the log goes on with offset %d", e.First, at.next)
+	case e.At < at.at:
+		return at, fmt.Errorf("append offset %d: log time goes back from %d to %d (I6)", e.First, at.at, e.At)
+	}
+	if at != synced {
+		return at, l.Sync()
+	}
+	return at, nil
+}
+
+// Sync makes the last entry durable. An error is final: the bytes may be on disk or not, and syncing the same file again may report success
+// for pages that the failure dropped (I9).
+func (l *Log) Sync() error {
+	l.mu.Lock()
+	at, synced, err := l.appended, l.synced, l.err
+	l.mu.Unlock()
+	if err != nil || at == synced {
+		return err
+	}
+	if err := l.active.file.SyncData(); err != nil {
+		return l.fail(fmt.Errorf("sync log segment %s: %w", l.active.path, err))
+	}
+	l.mu.Lock()
+	l.synced = at
+	l.mu.Unlock()
+	if at.pos > l.opts.SegmentBytes/2 {
+		l.spare.start(l)
+	}
+	return nil
+}
+
+// fail keeps the first error for every later call.
+func (l *Log) fail(err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.err = err
+	}
+	return l.err
+}
+
+// First is the offset of the oldest record that is held, or Next if there is none.
+func (l *Log) First() nudge.Offset {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.firstLocked()
+}
+
+func (l *Log) firstLocked() nudge.Offset {
+	if len(l.manifest.sealed) > 0 {
+		return l.manifest.sealed[0].first
+	}
+	return l.active.header.first
+}
+
+// Next is the offset that the next entry must begin with.
+func (l *Log) Next() nudge.Offset {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.appended.next
+}
+
+// LastAt is the log time of the last entry, 0 if there never was one.
+func (l *Log) LastAt() nudge.Millis {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.appended.at
+}
+
+// Bytes is the length of what was written and is held. The space that is made ahead, two segments at most, comes on top.
+func (l *Log) Bytes() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.bytesLocked()
+}
+
+func (l *Log) bytesLocked() int64 {
+	n := l.appended.pos
+	for _, s := range l.manifest.sealed {
+		n += s.bytes
+	}
+	return n
+}
+
+// Confirm checks that the log reaches stored: the last offset that a checkpoint or a cursor speaks of. If it does not, acknowledged
+// records are lost and the node must not start (I7).
+func (l *Log) Confirm(stored nudge.Offset) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if stored < l.synced.next {
+		return nil
+	}
+	what := fmt.Sprintf("the log ends with offset %d, but offset %d was stored as done: records are missing at its end", l.synced.next-1, stored)
+	if l.torn != "" {
+		what += "; " + l.torn
+	}
+	return &Damage{File: l.active.path, Pos: l.synced.pos, Offset: stored, What: what}
+}
+
+func (l *Log) close() error {
+	err := l.spare.close()
+	l.fail(errClosed)
+	if file := l.active.file; file != nil {
+		l.active.file = nil
+		err = errors.Join(err, file.Close())
+	}
+	return err
+}

@@ -1,0 +1,148 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+
+	"nudge"
+)
+
+// span is a part of a segment that a reader may read: up to end, which is durable.
+type span struct {
+	number uint64
+	first  nudge.Offset
+	next   nudge.Offset // offset behind its last record
+	prev   uint32       // the checksum that its header must name, unless
+	oldest bool         // the segment before it was trimmed, and the checksum with it
+	end    int64
+	final  uint32 // header checksum of the last entry
+}
+
+// Read calls fn with the entries from the one that contains from on (0: from the oldest), up to the last that is durable when it is called. An
+// entry is valid until fn returns; its name ids are the process's. An error of fn ends it and is returned.
+func (l *Log) Read(from nudge.Offset, fn func(nudge.Entry) error) error {
+	spans, err := l.pin(from)
+	if err != nil || len(spans) == 0 {
+		return err
+	}
+	defer l.unpin(spans[0].number)
+	var d decoder
+	d.names.init(l.opts.Names)
+	for _, s := range spans {
+		if err := l.readSpan(&d, s, from, fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pin lists what is to be read and keeps Trim from it.
+func (l *Log) pin(from nudge.Offset) ([]span, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	first := l.firstLocked()
+	if from == 0 {
+		from = first
+	}
+	if from < first {
+		return nil, &Damage{
+			File: l.fs.PathJoin(l.dir, segmentName(l.manifest.oldest())), Offset: from,
+			What: fmt.Sprintf("offset %d is wanted, but the log begins with offset %d", from, first),
+		}
+	}
+	if from > l.appended.next {
+		return nil, &Damage{
+			File: l.active.path, Pos: l.synced.pos, Offset: from,
+			What: fmt.Sprintf("offset %d is wanted, but the log ends with offset %d", from, l.appended.next-1),
+		}
+	}
+	if from >= l.synced.next {
+		return nil, nil
+	}
+	spans := l.spansLocked(from)
+	l.pins[spans[0].number]++
+	return spans, nil
+}
+
+func (l *Log) spansLocked(from nudge.Offset) []span {
+	list := l.manifest.sealed
+	skip := sort.Search(len(list), func(i int) bool { return list[i].last >= from })
+	var spans []span
+	for i := skip; i < len(list); i++ {
+		s := list[i]
+		part := span{number: s.number, first: s.first, next: s.last + 1, end: s.bytes, final: s.final, oldest: i == 0}
+		if i > 0 {
+			part.prev = list[i-1].chain
+		}
+		spans = append(spans, part)
+	}
+	if h := l.active.header; l.synced.next > h.first {
+		spans = append(spans, span{number: h.number, first: h.first, next: l.synced.next, prev: h.prev, end: l.synced.pos, final: l.synced.crc})
+	}
+	return spans
+}
+
+func (l *Log) unpin(number uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pins[number]--; l.pins[number] == 0 {
+		delete(l.pins, number)
+	}
+}
+
+func (l *Log) readSpan(d *decoder, s span, from nudge.Offset, fn func(nudge.Entry) error) (err error) {
+	path := l.fs.PathJoin(l.dir, segmentName(s.number))
+	f, err := l.fs.Open(path)
+	if errors.Is(err, errNotExist) {
+		return l.missing(s.number, s.first)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	h, err := readSegmentHeader(f, path, s.first)
+	if err == nil && s.oldest {
+		s.prev = h.prev
+	}
+	if err == nil {
+		err = h.check(path, s.number, s.first, s.prev)
+	}
+	if err != nil {
+		return err
+	}
+	d.names.reset()
+	w := newWalker(f, h, s.end)
+	for w.pos < s.end {
+		if err := l.readEntry(d, w, path, from, fn); err != nil {
+			return err
+		}
+	}
+	if w.pos != s.end || w.next != s.next || w.prev != s.final {
+		return &Damage{File: path, Pos: w.pos, Offset: w.next, What: fmt.Sprintf("the segment should end at byte %d with offset %d", s.end, s.next-1)}
+	}
+	return nil
+}
+
+// readEntry reads the next entry and hands it to fn, if it reaches from. One before it is only unpacked for the names that it defines.
+func (l *Log) readEntry(d *decoder, w *walker, path string, from nudge.Offset, fn func(nudge.Entry) error) error {
+	h, stored, flaw, problem, err := w.step()
+	if err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	if flaw != sound {
+		return &Damage{File: path, Pos: w.pos, Offset: w.next, What: problem}
+	}
+	wanted := w.next > from
+	if !wanted && h.flags&flagDefines == 0 {
+		return nil
+	}
+	e, err := d.decode(h, stored)
+	if err != nil {
+		return &Damage{File: path, Pos: w.last, Offset: h.first, What: err.Error()}
+	}
+	if !wanted {
+		return nil
+	}
+	return fn(e)
+}

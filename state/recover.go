@@ -1,0 +1,309 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"nudge"
+)
+
+// openLog opens the log in dir, which exists. The steps: list and tidy, compare with the manifest, check the active segment, make what
+// was kept durable.
+func openLog(dir string, o Options) (*Log, error) {
+	l := &Log{fs: o.FS, dir: dir, opts: o, logger: o.Logger, pins: map[uint64]int{}}
+	l.encoder.names.init(o.Names)
+	if err := l.open(); err != nil {
+		return nil, fmt.Errorf("open log: %w", errors.Join(err, l.close()))
+	}
+	return l, nil
+}
+
+func (l *Log) open() error {
+	m, err := readManifest(l.fs, l.dir)
+	if err != nil {
+		return err
+	}
+	present, err := l.listSegments()
+	if err != nil {
+		return err
+	}
+	if m == nil {
+		if m, err = l.begin(present); err != nil {
+			return err
+		}
+		present[1] = true
+	}
+	if err := l.compare(m, present); err != nil {
+		return err
+	}
+	l.manifest = *m
+	following := present[m.active+1]
+	if err := l.openActive(following); err != nil {
+		return err
+	}
+	if following {
+		return l.finishRoll()
+	}
+	return nil
+}
+
+// listSegments lists the segments that are there, and removes what an interrupted change left behind.
+func (l *Log) listSegments() (map[uint64]bool, error) {
+	names, err := l.fs.List(l.dir)
+	if err != nil {
+		return nil, err
+	}
+	present := map[uint64]bool{}
+	for _, name := range names {
+		if number, ok := parseSegmentName(name); ok {
+			present[number] = true
+		}
+		if name == spareName || name == manifestTmpName {
+			if err := l.fs.Remove(l.fs.PathJoin(l.dir, name)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return present, nil
+}
+
+// begin makes segment 1 and the first manifest. A crash between the two leaves a segment 1 without entries.
+func (l *Log) begin(present map[uint64]bool) (*manifest, error) {
+	if len(present) > 1 || len(present) == 1 && !present[1] {
+		return nil, &Damage{File: l.fs.PathJoin(l.dir, manifestName), What: "the manifest is missing, but there are segments"}
+	}
+	if !present[1] {
+		made := makeSpare(l.fs, l.dir, l.opts.SegmentBytes, false)
+		if made.err != nil {
+			return nil, made.err
+		}
+		s, err := l.beginSegment(made.file, newSegmentHeader(1, 1, 0, 0))
+		if err != nil {
+			return nil, err
+		}
+		if err := s.file.Close(); err != nil {
+			return nil, err
+		}
+	} else if err := l.checkEmpty(1, 1, 0); err != nil {
+		return nil, err
+	}
+	m := &manifest{active: 1}
+	return m, m.write(l.fs, l.dir)
+}
+
+// checkEmpty makes sure that a segment, whose entries the manifest cannot know of yet, has none.
+func (l *Log) checkEmpty(number uint64, first nudge.Offset, prev uint32) error {
+	path := l.fs.PathJoin(l.dir, segmentName(number))
+	f, err := l.fs.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	h, err := readSegmentHeader(f, path, first)
+	if err == nil {
+		err = h.check(path, number, first, prev)
+	}
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	tail, err := readTail(f, segmentHeaderBytes, info.Size())
+	if err != nil {
+		return err
+	}
+	if len(tail) > 0 {
+		return &Damage{File: path, Pos: segmentHeaderBytes, Offset: h.first, What: "the segment holds records, but the manifest does not know of it: the manifest is missing or old"}
+	}
+	return nil
+}
+
+// compare makes sure that every segment of the manifest is there, and nothing beyond. Older ones are what an interrupted Trim left.
+func (l *Log) compare(m *manifest, present map[uint64]bool) error {
+	first := nudge.Offset(0)
+	for _, s := range m.sealed {
+		if !present[s.number] {
+			return l.missing(s.number, s.first)
+		}
+		first = s.last + 1
+	}
+	if !present[m.active] {
+		return l.missing(m.active, first)
+	}
+	for number := range present {
+		path := l.fs.PathJoin(l.dir, segmentName(number))
+		if number > m.active+1 {
+			return &Damage{File: path, What: fmt.Sprintf("the manifest ends with segment %d: the manifest is old, or the file does not belong here", m.active)}
+		}
+		if number < m.oldest() {
+			if err := l.fs.Remove(path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (l *Log) missing(number uint64, first nudge.Offset) error {
+	return &Damage{File: l.fs.PathJoin(l.dir, segmentName(number)), Offset: first, What: "the segment is missing"}
+}
+
+// openActive checks the active segment and makes it ready for appending. following says that a later segment exists: then everything in this one
+// was synced, and nothing of it may be dropped.
+func (l *Log) openActive(following bool) error {
+	number := l.manifest.active
+	path := l.fs.PathJoin(l.dir, segmentName(number))
+	f, err := l.fs.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	l.active = segment{file: f, path: path}
+	if l.active.header, err = l.activeHeader(f, path, number); err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	w := newWalker(f, l.active.header, info.Size())
+	problem, err := l.walkAll(w)
+	if err != nil {
+		return err
+	}
+	tail, err := readTail(f, w.pos, info.Size())
+	if err != nil {
+		return err
+	}
+	if len(tail) > 0 {
+		if why := notDroppable(tail, w, following, problem); why != "" {
+			return &Damage{File: path, Pos: w.pos, Offset: w.next, What: why}
+		}
+		l.torn = fmt.Sprintf("opening dropped an entry at byte %d that was not written to its end", w.pos)
+		l.logger.Warn("dropped the unfinished last entry of the log", "file", path, "byte", w.pos, "bytes", len(tail), "offset", uint64(w.next))
+	}
+	if err := settle(f, w, len(tail)); err != nil {
+		return fmt.Errorf("settle the end of %s: %w", path, err)
+	}
+	l.synced = end{pos: w.pos, next: w.next, at: w.at, crc: w.prev}
+	l.appended = l.synced
+	return nil
+}
+
+// activeHeader reads the active segment's header and checks it against the last sealed one, if one is held.
+func (l *Log) activeHeader(f vfs.File, path string, number uint64) (segmentHeader, error) {
+	h, err := readSegmentHeader(f, path, 0)
+	if err != nil {
+		return h, err
+	}
+	first, prev := h.first, h.prev
+	if n := len(l.manifest.sealed); n > 0 {
+		first, prev = l.manifest.sealed[n-1].last+1, l.manifest.sealed[n-1].chain
+	}
+	return h, h.check(path, number, first, prev)
+}
+
+// walkAll walks to the first place where no sound entry stands, and learns the names that the segment defines. It returns what is wrong
+// there beyond there being no entry.
+func (l *Log) walkAll(w *walker) (problem atPlace, err error) {
+	var d decoder
+	d.names.init(l.opts.Names)
+	for {
+		h, stored, f, what, err := w.step()
+		if err != nil {
+			return atPlace{}, fmt.Errorf("read %s: %w", l.active.path, err)
+		}
+		if f != sound {
+			l.encoder.names.reset(d.names.ids)
+			return atPlace{f, what}, nil
+		}
+		if h.flags&flagDefines == 0 {
+			continue
+		}
+		if _, err := d.decode(h, stored); err != nil {
+			return atPlace{}, &Damage{File: l.active.path, Pos: w.last, Offset: h.first, What: err.Error()}
+		}
+	}
+}
+
+// atPlace is what is wrong at a place of a segment.
+type atPlace struct {
+	flaw flaw
+	what string
+}
+
+// notDroppable says why tail, which begins where the walker found no sound entry, must not be dropped; "" if it may.
+func notDroppable(tail []byte, w *walker, following bool, p atPlace) string {
+	if p.flaw == flawChain {
+		return p.what
+	}
+	if following {
+		return p.what + ", though a later segment exists"
+	}
+	if yes, why := torn(tail, w.pos, w.salt); !yes {
+		return p.what + ", " + why
+	}
+	return ""
+}
+
+// settle makes sure that the disk holds what was read. The last entry is written again: if its sync failed in the process before, the
+// system may hold its pages as clean although they never reached the disk, and a sync alone would not write them. What is dropped becomes
+// zeros, so that it can never stand behind a later, shorter entry.
+func settle(f vfs.File, w *walker, tail int) error {
+	if w.last > 0 {
+		b := make([]byte, w.pos-w.last)
+		if err := readPadded(f, b, w.last); err != nil {
+			return err
+		}
+		if _, err := f.WriteAt(b, w.last); err != nil {
+			return err
+		}
+	}
+	if tail > 0 {
+		if _, err := f.WriteAt(make([]byte, tail), w.pos); err != nil {
+			return err
+		}
+	}
+	return f.Sync()
+}
+
+// readTail returns the bytes from pos to the last one of the file, which is size bytes long, that is not zero.
+func readTail(f vfs.File, pos, size int64) ([]byte, error) {
+	buf := make([]byte, min(zeroBytes, max(0, size-pos)))
+	last := pos
+	for at := pos; at < size; at += int64(len(buf)) {
+		if err := readPadded(f, buf, at); err != nil {
+			return nil, err
+		}
+		for i := len(buf) - 1; i >= 0; i-- {
+			if buf[i] != 0 {
+				last = at + int64(i) + 1
+				break
+			}
+		}
+	}
+	tail := make([]byte, last-pos)
+	return tail, readPadded(f, tail, pos)
+}
+
+// finishRoll completes a change to the next segment that a crash interrupted before the manifest knew of it.
+func (l *Log) finishRoll() error {
+	old, at := l.active, l.synced
+	if err := l.checkEmpty(old.header.number+1, at.next, at.crc); err != nil {
+		return err
+	}
+	if at.next == old.header.first {
+		return &Damage{File: old.path, Pos: at.pos, Offset: at.next, What: "the segment holds no records, though a later one exists"}
+	}
+	if err := l.seal(old, at); err != nil {
+		return err
+	}
+	l.active = segment{} // openActive sets it again
+	if err := old.file.Close(); err != nil {
+		return err
+	}
+	return l.openActive(false)
+}

@@ -1,0 +1,156 @@
+package state
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// roll seals the active segment and begins the next one. Everything appended is synced. The order matters: the next segment is durable under
+// its name before the manifest says that it must exist, and gets its first entry after.
+func (l *Log) roll(at end) (end, error) {
+	l.spare.start(l)
+	file, err := l.spare.take()
+	if err != nil {
+		return at, err
+	}
+	old := l.active
+	next, err := l.beginSegment(file, newSegmentHeader(old.header.number+1, at.next, at.at, at.crc))
+	if err != nil {
+		return at, err
+	}
+	if err := l.seal(old, at); err != nil {
+		return at, errors.Join(err, next.file.Close())
+	}
+	l.encoder.names.reset(nil)
+	begun := end{pos: segmentHeaderBytes, next: at.next, at: at.at, crc: next.header.crc}
+	l.mu.Lock()
+	l.active, l.appended, l.synced = next, begun, begun
+	l.mu.Unlock()
+	return begun, old.file.Close()
+}
+
+// beginSegment turns the empty file of the spare into the segment of header h.
+func (l *Log) beginSegment(file vfs.File, h segmentHeader) (segment, error) {
+	path := l.fs.PathJoin(l.dir, segmentName(h.number))
+	_, err := file.WriteAt(h.bytes(), 0)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err == nil {
+		err = l.fs.Rename(l.fs.PathJoin(l.dir, spareName), path)
+	}
+	if err == nil {
+		err = syncDir(l.fs, l.dir)
+	}
+	if err != nil {
+		return segment{}, errors.Join(err, file.Close())
+	}
+	return segment{file: file, path: path, header: h}, nil
+}
+
+// seal puts the active segment, which ends at the given place, on the manifest's list.
+func (l *Log) seal(s segment, at end) error {
+	return l.replaceManifest(func(m *manifest) {
+		m.sealed = append(m.sealed, sealed{
+			number: s.header.number, first: s.header.first, last: at.next - 1, at: at.at, bytes: at.pos, final: at.crc, chain: at.crc,
+		})
+		m.active = s.header.number + 1
+	})
+}
+
+// replaceManifest changes a copy of the manifest, makes it durable and takes it over.
+func (l *Log) replaceManifest(change func(m *manifest)) error {
+	l.manifestMu.Lock()
+	defer l.manifestMu.Unlock()
+	l.mu.Lock()
+	m := manifest{active: l.manifest.active, sealed: slices.Clone(l.manifest.sealed)}
+	l.mu.Unlock()
+	change(&m)
+	if err := m.write(l.fs, l.dir); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.manifest = m
+	l.mu.Unlock()
+	return nil
+}
+
+// spare is the file of the next segment, made ahead by a goroutine so that beginning a segment costs one sync and a rename.
+type spare struct {
+	made chan madeSpare // nil: none was asked for
+}
+
+type madeSpare struct {
+	file vfs.File
+	err  error
+}
+
+// start makes the spare unless it is made already or on its way.
+func (s *spare) start(l *Log) {
+	if s.made != nil {
+		return
+	}
+	made := make(chan madeSpare, 1)
+	s.made = made
+	if l.opts.spareInline {
+		made <- makeSpare(l.fs, l.dir, l.opts.SegmentBytes, true)
+		return
+	}
+	go func() { made <- makeSpare(l.fs, l.dir, l.opts.SegmentBytes, true) }()
+}
+
+// take waits for the spare and hands it over.
+func (s *spare) take() (vfs.File, error) {
+	m := <-s.made
+	s.made = nil
+	return m.file, m.err
+}
+
+// close waits for the goroutine.
+func (s *spare) close() error {
+	if s.made == nil {
+		return nil
+	}
+	file, err := s.take()
+	if file == nil {
+		return nil // it is not needed any more, so its error does not matter
+	}
+	return errors.Join(err, file.Close())
+}
+
+const zeroBytes = 256 << 10
+
+// makeSpare makes a file of the given size that reads as zeros. With fill they are really written: overwriting written blocks needs no
+// change of the file's metadata, which makes the sync of a batch up to three times as fast as on blocks that are only reserved.
+func makeSpare(fs vfs.FS, dir string, size int64, fill bool) madeSpare {
+	path := fs.PathJoin(dir, spareName)
+	if err := fs.Remove(path); err != nil && !errors.Is(err, errNotExist) {
+		return madeSpare{err: err}
+	}
+	file, err := fs.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return madeSpare{err: err}
+	}
+	if err := fillSpare(file, size, fill); err != nil {
+		return madeSpare{err: errors.Join(err, file.Close())}
+	}
+	return madeSpare{file: file}
+}
+
+func fillSpare(file vfs.File, size int64, fill bool) error {
+	// Not every file system can reserve; where it cannot, writing finds out whether there is room.
+	_ = file.Preallocate(0, size)
+	zeros := make([]byte, min(size, zeroBytes))
+	from := int64(0)
+	if !fill {
+		from = size - 1
+	}
+	for pos := from; pos < size; pos += int64(len(zeros)) {
+		if _, err := file.WriteAt(zeros[:min(int64(len(zeros)), size-pos)], pos); err != nil {
+			return err
+		}
+	}
+	return file.Sync()
+}

@@ -1,0 +1,72 @@
+package state
+
+import (
+	"fmt"
+
+	"nudge"
+)
+
+// Trim drops the oldest segments while the log is larger than LogMaxBytes, or all their records are older than LogMaxAge at now. It never drops the
+// active one, or one that holds keepFrom or a later offset. The file of one that a Read still needs goes with a later Trim, or when the log
+// is opened again.
+func (l *Log) Trim(keepFrom nudge.Offset, now nudge.Millis) error {
+	l.manifestMu.Lock()
+	defer l.manifestMu.Unlock()
+	l.mu.Lock()
+	n := l.trimmableLocked(keepFrom, now)
+	drop := l.manifest.sealed[:n]
+	m := manifest{active: l.manifest.active, sealed: l.manifest.sealed[n:]}
+	l.manifest = m // from here on no Read begins in them
+	err := l.err
+	l.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		// First the manifest, then the files: a crash in between leaves files that opening removes, never a hole.
+		if err := m.write(l.fs, l.dir); err != nil {
+			return l.fail(fmt.Errorf("trim the log: %w", err))
+		}
+		l.logger.Info("trimmed the log", "segments", n, "last", uint64(drop[n-1].last))
+	}
+	for _, s := range drop {
+		l.dropped = append(l.dropped, s.number)
+	}
+	return l.removeDropped()
+}
+
+// removeDropped removes the files of dropped segments, oldest first, up to the first that is still needed.
+func (l *Log) removeDropped() error {
+	for len(l.dropped) > 0 && !l.pinned(l.dropped[0]) {
+		if err := l.fs.Remove(l.fs.PathJoin(l.dir, segmentName(l.dropped[0]))); err != nil {
+			return fmt.Errorf("trim the log: %w", err)
+		}
+		l.dropped = l.dropped[1:]
+	}
+	return nil
+}
+
+// trimmableLocked counts the oldest segments that may go.
+func (l *Log) trimmableLocked(keepFrom nudge.Offset, now nudge.Millis) int {
+	bytes := l.bytesLocked()
+	for i, s := range l.manifest.sealed {
+		expired := s.at < now-l.opts.LogMaxAge
+		if s.last >= keepFrom || !expired && bytes <= l.opts.LogMaxBytes {
+			return i
+		}
+		bytes -= s.bytes
+	}
+	return len(l.manifest.sealed)
+}
+
+// pinned reports whether a Read may still open the segment.
+func (l *Log) pinned(number uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for first := range l.pins {
+		if first <= number {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,189 @@
+package state
+
+import (
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"nudge"
+)
+
+// trimTest is a log of 1-record entries, at 10, 20, 30 …, in several segments.
+func trimTest(t *testing.T, o Options) *testLog {
+	o.SegmentBytes, o.spareInline = 640, true
+	tl := openTest(t, vfs.NewMem(), o)
+	for range 20 {
+		tl.append(t, 1)
+	}
+	if len(tl.Log.manifest.sealed) < 4 {
+		t.Fatal("too few segments: the test does not test")
+	}
+	return tl
+}
+
+func (tl *testLog) trim(t *testing.T, keepFrom nudge.Offset, now nudge.Millis, first nudge.Offset) {
+	t.Helper()
+	if err := tl.Log.Trim(keepFrom, now); err != nil {
+		t.Fatal(err)
+	}
+	if tl.Log.First() != first {
+		t.Fatalf("keep from %d at %d: the log begins with offset %d, want %d", keepFrom, now, tl.Log.First(), first)
+	}
+	got, err := tl.read(t, 0)
+	if err != nil || !equalFacts(got, tl.want[first-1:]) {
+		t.Fatalf("%v: %d entries", err, len(got))
+	}
+}
+
+func TestLogTrimByAge(t *testing.T) {
+	tl := trimTest(t, Options{LogMaxAge: 1000})
+	s := append([]sealed(nil), tl.Log.manifest.sealed...)
+	end := tl.Log.Next()
+	tl.trim(t, end, s[0].at+1000, 1)               // just not older
+	tl.trim(t, 1, 1<<40, 1)                        // everything is wanted
+	tl.trim(t, s[0].last, 1<<40, 1)                // its last record is wanted
+	tl.trim(t, end, s[0].at+1001, s[1].first)      // the first is older
+	tl.trim(t, s[1].last+1, 1<<40, s[2].first)     // the next is not wanted any more
+	tl.trim(t, 0, 1<<40, s[2].first)               // 0: all is wanted
+	tl.trim(t, end, 1<<40, s[len(s)-1].last+1)     // the active segment stays
+	tl.trim(t, end+100, 1<<40, s[len(s)-1].last+1) // whatever is asked for
+	var damage *Damage
+	if _, err := tl.read(t, s[1].first); !errors.As(err, &damage) {
+		t.Fatalf("reading what was trimmed: %v", err)
+	}
+	at, next := tl.Log.LastAt(), tl.Log.Next()
+	tl.reopenTrimmed(t, s[len(s)-1].last+1)
+	if tl.Log.LastAt() != at || tl.Log.Next() != next {
+		t.Fatalf("reopened: at %d, next %d, want %d, %d", tl.Log.LastAt(), tl.Log.Next(), at, next)
+	}
+}
+
+func (tl *testLog) reopenTrimmed(t *testing.T, first nudge.Offset) {
+	t.Helper()
+	tl.reopen(t)
+	got, err := tl.read(t, 0)
+	if err != nil || tl.Log.First() != first || !equalFacts(got, tl.want[first-1:]) {
+		t.Fatalf("reopened: first %d, want %d; %d entries, %v", tl.Log.First(), first, len(got), err)
+	}
+}
+
+func TestLogTrimByBytes(t *testing.T) {
+	tl := trimTest(t, Options{LogMaxAge: 1 << 50})
+	s := append([]sealed(nil), tl.Log.manifest.sealed...)
+	total, files := tl.Log.Bytes(), len(filesOf(t, tl.fs))
+	tl.Log.opts.LogMaxBytes = total
+	tl.trim(t, tl.Log.Next(), 0, 1)
+	tl.Log.opts.LogMaxBytes = total - 1
+	tl.trim(t, s[1].first-1, 0, 1)
+	tl.trim(t, tl.Log.Next(), 0, s[1].first)
+	if got := tl.Log.Bytes(); got != total-s[0].bytes {
+		t.Fatalf("%d bytes, want %d", got, total-s[0].bytes)
+	}
+	tl.Log.opts.LogMaxBytes = total - s[0].bytes - s[1].bytes - 1
+	tl.trim(t, tl.Log.Next(), 0, s[3].first)
+	if now := len(filesOf(t, tl.fs)); now != files-3 {
+		t.Fatalf("%d files, want %d", now, files-3)
+	}
+	tl.reopenTrimmed(t, s[3].first)
+}
+
+// Log time goes on even if nothing but an empty segment is left of the log.
+func TestLogTimeSurvivesTrimmingEverything(t *testing.T) {
+	tl := trimTest(t, Options{})
+	// A segment that was begun and not yet appended to.
+	begun, err := tl.Log.roll(tl.Log.appended)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tl.Log.Trim(begun.next, 1<<50); err != nil {
+		t.Fatal(err)
+	}
+	at := tl.Log.LastAt()
+	tl.reopen(t)
+	if tl.Log.First() != begun.next || tl.Log.Next() != begun.next || tl.Log.LastAt() != at || at == 0 {
+		t.Fatalf("first %d, next %d, want %d; at %d, want %d", tl.Log.First(), tl.Log.Next(), begun.next, tl.Log.LastAt(), at)
+	}
+}
+
+// A Read gets all that was there when it began, whatever is trimmed meanwhile; the files go afterwards.
+func TestLogTrimDuringRead(t *testing.T) {
+	tl := trimTest(t, Options{LogMaxAge: 1})
+	s := append([]sealed(nil), tl.Log.manifest.sealed...)
+	end := s[len(s)-1].last + 1
+	before := len(filesOf(t, tl.fs))
+	n := 0
+	err := tl.Log.Read(s[1].first, func(nudge.Entry) error {
+		n++
+		if err := tl.Log.Trim(end, 1<<40); err != nil || tl.Log.First() != end {
+			t.Fatalf("first %d, want %d, %v", tl.Log.First(), end, err)
+		}
+		if files := len(filesOf(t, tl.fs)); files != before-1 { // segment 0 is not read
+			t.Fatalf("%d files, want %d", files, before-1)
+		}
+		return nil
+	})
+	if want := len(tl.want) - int(s[0].last); err != nil || n != want {
+		t.Fatalf("%d entries, want %d, %v", n, want, err)
+	}
+	tl.trim(t, end, 1<<40, end)
+	if files := len(filesOf(t, tl.fs)); files != before-len(s) {
+		t.Fatalf("%d files, want %d", files, before-len(s))
+	}
+}
+
+// Reads, trimming and appending at once: each Read sees consecutive records up to at least what was durable when it began.
+func TestLogConcurrentUse(t *testing.T) {
+	tl := openTest(t, vfs.NewMem(), Options{SegmentBytes: 4 << 10, LogMaxBytes: 20 << 10})
+	tl.append(t, 1)
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			for reading := true; reading; {
+				select {
+				case <-done:
+					reading = false
+				default:
+				}
+				readConsecutive(t, tl)
+			}
+		})
+	}
+	wg.Go(func() {
+		for trimming := true; trimming; {
+			select {
+			case <-done:
+				trimming = false
+			default:
+			}
+			if err := tl.Log.Trim(tl.Log.Next()-1, 0); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for i := range 400 {
+		tl.append(t, 1+i%3)
+	}
+	close(done)
+	wg.Wait()
+	if tl.Log.First() == 1 {
+		t.Fatal("nothing was trimmed: the test does not test")
+	}
+}
+
+func readConsecutive(t *testing.T, tl *testLog) {
+	end := tl.Log.Next() - 1 // may not be durable yet
+	var next nudge.Offset
+	err := tl.Log.Read(0, func(e nudge.Entry) error {
+		if next != 0 && e.First != next {
+			t.Errorf("entry %d behind %d", e.First, next)
+		}
+		next = e.First + nudge.Offset(e.Count)
+		return nil
+	})
+	if err != nil || next+3 <= end {
+		t.Errorf("read up to %d, the log ended with %d: %v", next, end, err)
+	}
+}
