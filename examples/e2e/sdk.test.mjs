@@ -297,7 +297,20 @@ test("a site may show popups itself", async () => {
 
 test("two visible windows have one stream and show a popup once", async () => {
   fake.pages["/p"] = html("");
-  const first = await open("");
+  const first = await browser.visitor();
+  // Each window has a process of its own and sees only later which popups the other has taken up. Here it never does.
+  await first.context().addInitScript(() => {
+    const own = {};
+    const { getItem, setItem } = Storage.prototype;
+    Storage.prototype.setItem = function (name, text) {
+      own[name] = text;
+      setItem.call(this, name, text);
+    };
+    Storage.prototype.getItem = function (name) {
+      return name === "nudge.shown" ? own[name] ?? null : getItem.call(this, name);
+    };
+  });
+  await first.goto(fake.url + "/p");
   const second = await first.context().newPage(); // both are visible: Playwright makes the tabs of such a context believe so
   await second.goto(fake.url + "/p");
   await arrived("page_view", 2);

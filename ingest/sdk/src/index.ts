@@ -64,6 +64,7 @@ function run(): void {
     end() {
       forms.end();
       stream.close();
+      popups.release();
     },
   });
   if (Array.isArray(early)) early.forEach(api.push);

@@ -10,6 +10,9 @@ import { now, type Popup } from "./transport";
 /** How many ids of popups that were taken up are remembered. */
 const REMEMBERED = 100;
 
+/** After how long every window of this browser sees what one has stored, in ms: it takes some, seldom some hundred. */
+const FOLLOWS = 5000;
+
 /** Called with each popup that is about to be shown. Returning false says that the site shows it itself and reports it. */
 export type Hook = (popup: Popup, report: (what: "shown" | "clicked" | "dismissed") => void) => unknown;
 
@@ -34,8 +37,9 @@ export async function pump(): Promise<void> {
   if (!next) return;
   busy = true;
   await new Promise(requestAnimationFrame); // not called while hidden
-  const mine = wanted(next) && (await claim(next.id));
-  pending = mine || taken().includes(next.id) ? pending.filter((p) => p !== next) : pending;
+  const still = wanted(next);
+  const mine = still && (await claim(next.id));
+  if (still) pending = pending.filter((p) => p !== next); // taken up, by this window or by another
   if (mine) show(next);
   busy = false;
   if (!mine) void pump();
@@ -78,14 +82,32 @@ function taken(): string[] {
   return (read("shown") || "").split(" ");
 }
 
+let held: (() => void)[] = []; // gives the locks of popups that were taken up back
+
+/** Gives locks back, as the page goes: they would keep it out of the back/forward cache. */
+export function release(): void {
+  held.forEach((done) => done());
+  held = [];
+}
+
 /** Whether this tab is the first to take that popup up. */
-async function claim(id: string): Promise<boolean> {
-  const first = () => {
-    const ids = taken();
-    if (ids.includes(id)) return false;
-    write("shown", [...ids, id].slice(-REMEMBERED).join(" "));
-    return true;
-  };
-  // Two windows may be visible side by side: the lock makes reading and writing one step.
-  return navigator.locks ? navigator.locks.request("nudge-claim", first).catch(first) : first();
+function claim(id: string): Promise<boolean> {
+  return new Promise((answer) => {
+    const take = (alone: boolean): boolean => {
+      const ids = taken();
+      const mine = alone && !ids.includes(id);
+      if (mine) write("shown", [...ids, id].slice(-REMEMBERED).join(" "));
+      answer(mine);
+      return mine;
+    };
+    if (!navigator.locks) return void take(true);
+    // Two windows may be visible side by side, each in a process that sees what the other stored only a little later. So the lock
+    // decides, and is held until storage has surely followed.
+    navigator.locks
+      .request("nudge-popup-" + id, { ifAvailable: true }, (lock) => take(!!lock) && new Promise<void>((done) => {
+        held.push(done);
+        setTimeout(done, FOLLOWS);
+      }))
+      .catch(() => take(true)); // a sandboxed frame, which may not lock
+  });
 }
