@@ -46,16 +46,21 @@ type ActionKind uint8
 
 // The kinds of actions. The numbers are stored.
 const (
-	ActionPopup ActionKind = 1
-	ActionAlert ActionKind = 2
+	ActionPopup   ActionKind = 1
+	ActionAlert   ActionKind = 2
+	ActionWebhook ActionKind = 3
+	ActionTag     ActionKind = 4
+	ActionUntag   ActionKind = 5
+	ActionEmit    ActionKind = 6
 )
 
+var actionNames = [...]string{
+	ActionPopup: "popup", ActionAlert: "alert", ActionWebhook: "webhook", ActionTag: "tag", ActionUntag: "untag", ActionEmit: "emit",
+}
+
 func (k ActionKind) String() string {
-	switch k {
-	case ActionPopup:
-		return "popup"
-	case ActionAlert:
-		return "alert"
+	if int(k) < len(actionNames) && actionNames[k] != "" {
+		return actionNames[k]
 	}
 	return fmt.Sprintf("ActionKind(%d)", uint8(k))
 }
@@ -63,7 +68,7 @@ func (k ActionKind) String() string {
 // Action is one rendered action of a firing.
 type Action struct {
 	Kind ActionKind
-	Name string          // a popup's template, an alert's text
+	Name string          // a popup's template, an alert's text, the name of a webhook or tag, the type of an emitted event
 	Data json.RawMessage // an object, {} where the rule gives none
 }
 
@@ -71,6 +76,7 @@ type Action struct {
 const (
 	SuppressedUnless   = "unless"
 	SuppressedCooldown = "cooldown"
+	SuppressedLimit    = "limit"
 )
 
 // Firing is one rising edge of one rule for one key, with its actions rendered. Everything in it follows from the log (I4).
@@ -86,7 +92,7 @@ type Firing struct {
 	Visitor    string // to whom a popup goes; "" if nobody is known
 	Timer      bool   // its first cause is a timer, not an event
 	Shadow     bool   // mode: "shadow": recorded, not delivered
-	Suppressed string // SuppressedUnless, SuppressedCooldown or ""
+	Suppressed string // SuppressedUnless, SuppressedCooldown, SuppressedLimit or ""
 	Actions    []Action
 }
 

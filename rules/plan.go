@@ -94,17 +94,54 @@ const (
 	OpFirst                  // pulse at a matching event after a pause; the newest time
 	OpAbsent                 // pulse Window after a start that no end followed
 	OpDwell                  // the same, ready again only after an end
+	OpNumbers                // the newest matching events' numbers with their times: sum, avg, min, max in a window
+	OpTally                  // sum, count, least and most of all numbers there ever were: sum, avg, min, max over "ever"
+	OpLast                   // the value of the newest matching event, ever; where two share a ts, of the one stamped later
+	OpSince                  // the newest time of a matching event: since
+	OpScore                  // points of matching events, halved with every half-life that has passed
+	OpSequence               // pulse at the last of several steps in order
 )
+
+// Fold is what a use makes of the numbers of OpNumbers and OpTally.
+type Fold uint8
+
+// The folds.
+const (
+	FoldSum Fold = iota
+	FoldAvg
+	FoldMin
+	FoldMax
+)
+
+// Micro is the unit in which numbers are added, so that sums are exact whatever the order: 10⁻⁶.
+const Micro = 1_000_000
+
+// MaxNumber bounds the numbers that sum, avg, min and max take: one further from 0 counts as missing.
+const MaxNumber = 1e12
+
+// Points is one kind of event that a score counts.
+type Points struct {
+	Test   int
+	Points float64
+}
+
+// Step is one step of a sequence.
+type Step struct {
+	Test int
+	No   int // the event that must not come between this step and the next, -1: any may
+}
 
 // Op is one operator, shared by all rules that ask the same of the same keys.
 type Op struct {
 	Kind   OpKind
 	Scope  int
-	Test   int                    // the event that counts; for OpAbsent and OpDwell the one that starts
+	Test   int                    // the event that counts; for OpAbsent and OpDwell the one that starts; -1 for OpScore and OpSequence
 	End    int                    // OpAbsent, OpDwell: the event that ends; else -1
-	Value  func(*Row) nudge.Value // OpDistinct, OpValues: what is told apart; nil otherwise
-	Window nudge.Millis           // OpAbsent, OpDwell: how long; rings: the largest window of all uses; OpFirst: unused
-	Keep   int                    // OpCount, OpDistinct, OpValues: entries in the ring, the most that any use needs
+	Value  func(*Row) nudge.Value // OpDistinct, OpValues: what is told apart; OpNumbers, OpTally, OpLast: what is kept; nil otherwise
+	Points []Points               // OpScore: what counts, in canonical order; Test is -1
+	Steps  []Step                 // OpSequence: two at least; Test is -1
+	Window nudge.Millis           // OpAbsent, OpDwell, OpSequence: how long; OpScore: the half-life; rings: the largest window of all uses; else unused
+	Keep   int                    // OpCount, OpDistinct, OpValues, OpNumbers: entries in the ring, the most that any use needs
 	Slots  []int                  // OpAbsent, OpDwell: fields of the starting event that firings need, ascending by field name
 	Text   string                 // canonical text without window (rings) and Keep; with the scope's Per it identifies the operator's state
 }
@@ -112,21 +149,26 @@ type Op struct {
 // Use is one condition's view of an operator.
 type Use struct {
 	Op     int
-	Window nudge.Millis // rings and OpFirst
-	Wake   int          // which expiries can make the condition true: WakeNever, WakeEvery, or n > 0: that of the n-th newest entry
+	Window nudge.Millis // rings, OpNumbers and OpFirst
+	Wake   int          // which expiries can make the condition true: WakeNever, WakeEvery, WakeAtMark, or n > 0: that of the n-th newest entry
+	Fold   Fold         // OpNumbers, OpTally
+	Mark   float64      // WakeAtMark: the number that the reading is compared with
 }
 
 // Values of Use.Wake that are not positions.
 const (
-	WakeNever = 0
-	WakeEvery = -1
+	WakeNever  = 0
+	WakeEvery  = -1
+	WakeAtMark = -2 // OpSince, OpScore: at the first ms at which the reading has reached Mark, and at the first at which it has passed it
 )
 
 // Reading is what one use reads at an instant.
 type Reading struct {
-	N      float64       // OpCount, OpTotal, OpDistinct: how many are in the window
+	N      float64       // OpCount, OpTotal, OpDistinct: how many are in the window; OpNumbers, OpTally: the fold; OpSince: seconds; OpScore: points, rounded to 10⁻⁶
 	More   bool          // the ring is full and all of it is in the window: there may be more than N
-	Pulse  bool          // OpOn, OpFirst, OpAbsent, OpDwell
+	None   bool          // N is nothing: an average, least or most of no numbers, or since an event that never was
+	Pulse  bool          // OpOn, OpFirst, OpAbsent, OpDwell, OpSequence
+	Value  nudge.Value   // OpLast; missing where nothing is known
 	Values []nudge.Value // OpValues, newest first
 }
 
@@ -156,9 +198,17 @@ type Rule struct {
 	Priority float64
 	Mode     Mode
 	Cooldown nudge.Millis // 0: none
+	Limit    *Cap         // nil: none
 	When     Cond
 	Unless   *Cond // nil: none
 	Actions  []Action
+}
+
+// Cap bounds the delivered firings of a key: at most N within Window, counted together for all rules of one scope that name the pool.
+type Cap struct {
+	Pool   string
+	N      int
+	Window nudge.Millis
 }
 
 // Action is one entry of then. Uses are read at the instant of the firing, after it.
