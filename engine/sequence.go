@@ -24,9 +24,11 @@ func (q sequence) stands(i int) bool { return q.standing()&(1<<i) != 0 }
 func (q sequence) partial(i int) []byte {
 	return q[sequenceHeader+partialBytes*i:][:partialBytes]
 }
+
 func (q sequence) first(i int) nudge.Millis {
 	return nudge.Millis(binary.LittleEndian.Uint64(q.partial(i)))
 }
+
 func (q sequence) newest(i int) nudge.Millis {
 	return nudge.Millis(binary.LittleEndian.Uint64(q.partial(i)[8:]))
 }
