@@ -27,6 +27,9 @@ func TestSum128(t *testing.T) {
 		if got.Cmp(want) != 0 || s.float() != f {
 			t.Fatalf("seed %d: %v as %v, want %v as %v", seed, got, s.float(), want, f)
 		}
+		if u, _ := new(big.Rat).SetFrac(want, big.NewInt(1e6)).Float64(); s.units() != u {
+			t.Fatalf("seed %d: %v is %v, want %v", seed, want, s.units(), u)
+		}
 	}
 	for _, lo := range []uint64{0, 1, 1 << 10, 1<<10 + 1, 1<<11 - 1, 1 << 11, 3 << 10} { // ties and their neighbours
 		for _, hi := range []uint64{1, 1 << 20, 1<<63 - 1, 1 << 62} {
@@ -34,6 +37,9 @@ func TestSum128(t *testing.T) {
 			want, _ := new(big.Float).SetInt(new(big.Int).Add(new(big.Int).Lsh(new(big.Int).SetUint64(hi), 64), new(big.Int).SetUint64(lo))).Float64()
 			if got := s.float(); got != want {
 				t.Fatalf("%x %x: %v, want %v", hi, lo, got, want)
+			}
+			if got, want := s.negated().float(), -want; got != want {
+				t.Fatalf("-%x %x: %v, want %v", hi, lo, got, want)
 			}
 		}
 	}
@@ -48,6 +54,9 @@ func TestMicro(t *testing.T) {
 		{nudge.NumberValue(1.5), 1_500_000, true},
 		{nudge.NumberValue(-0.0000005), -1, true}, // half away from 0
 		{nudge.NumberValue(0.00000049), 0, true},
+		{nudge.NumberValue(9007199254.740993), 9007199254740993, true},
+		{nudge.NumberValue(-999_999_999_999), -999_999_999_999_000_000, true},
+		{nudge.NumberValue(999_999_999_999.5), 999_999_999_999_500_000, true},
 		{nudge.NumberValue(rules.MaxNumber), 1e18, true},
 		{nudge.NumberValue(-rules.MaxNumber), -1e18, true},
 		{nudge.NumberValue(math.Nextafter(rules.MaxNumber, 2e12)), 0, false},
@@ -74,6 +83,10 @@ type numbersCase struct {
 
 // naive folds all events in a window.
 func (c *numbersCase) naive(f rules.Fold, from, to nudge.Millis) (n float64, none bool, count int) {
+	units := func(n *big.Int) float64 {
+		f, _ := new(big.Rat).SetFrac(n, big.NewInt(1e6)).Float64()
+		return f
+	}
 	sum, least, most := new(big.Int), int64(math.MaxInt64), int64(math.MinInt64)
 	for _, e := range c.all {
 		if nudge.Millis(e.ts) > from && nudge.Millis(e.ts) <= to {
@@ -85,15 +98,15 @@ func (c *numbersCase) naive(f rules.Fold, from, to nudge.Millis) (n float64, non
 	s, _ := new(big.Float).SetInt(sum).Float64()
 	switch {
 	case f == rules.FoldSum:
-		return s / 1e6, false, count
+		return units(sum), false, count
 	case count == 0:
 		return 0, true, 0
 	case f == rules.FoldAvg:
 		return s / float64(count) / 1e6, false, count
 	case f == rules.FoldMin:
-		return float64(least) / 1e6, false, count
+		return units(big.NewInt(least)), false, count
 	}
-	return float64(most) / 1e6, false, count
+	return units(big.NewInt(most)), false, count
 }
 
 // TestNumbersAgainstAllEvents holds the folds to all events there ever were: late ones, any window up to the largest, deployments that

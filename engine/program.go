@@ -61,6 +61,12 @@ func noRole(i int) role     { return 1 << (firstNo + i) }
 
 const firstNo = 32
 
+// Every test of the largest score and of the longest sequence has a bit: less would not compile.
+const (
+	_ = uint(64 - rules.MaxPoints)
+	_ = uint(firstNo - rules.MaxSteps)
+)
+
 // listener is an operator that a test's matching events concern.
 type listener struct {
 	op   int32

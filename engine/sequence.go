@@ -38,14 +38,15 @@ func (q sequence) extends(i int, ts, window nudge.Millis) bool {
 	return q.stands(i) && ts >= q.newest(i) && ts-q.first(i) < window
 }
 
-// arrive puts a partial at step i, unless one stands there whose first event is newer.
-func (q sequence) arrive(i int, first, newest nudge.Millis) {
+// arrive puts a partial at step i, unless one stands there whose first event is newer, and says which step it has created, as a bit.
+func (q sequence) arrive(i int, first, newest nudge.Millis) uint64 {
 	if q.stands(i) && first < q.first(i) {
-		return
+		return 0
 	}
 	binary.LittleEndian.PutUint64(q, q.standing()|1<<i)
 	binary.LittleEndian.PutUint64(q.partial(i), uint64(first))
 	binary.LittleEndian.PutUint64(q.partial(i)[8:], uint64(newest))
+	return 1 << i
 }
 
 func (q sequence) remove(i int) {
@@ -54,25 +55,28 @@ func (q sequence) remove(i int) {
 }
 
 // advance takes an event through the steps and the nos that it matched, and says whether the sequence is complete. From the last step to
-// the first, so that an event never serves two steps of one match; at each step what continues it comes before what removes it, and that
-// before what arrives there. A late event starts and completes nothing.
+// the first, so that an event never serves two steps of one match; then what must not come removes what the event has not just created.
+// A late event starts and completes nothing.
 func (q sequence) advance(steps []rules.Step, roles role, ts, window nudge.Millis, late bool) bool {
-	last := len(steps) - 1
-	for i := last - 1; i >= 0; i-- {
-		if roles&stepRole(i+1) != 0 && q.extends(i, ts, window) {
-			if i+1 < last {
-				q.arrive(i+1, q.first(i), ts)
-			} else if !late {
-				clear(q)
-				return true
-			}
+	last, created := len(steps)-1, uint64(0)
+	for i := last; i > 0; i-- {
+		if roles&stepRole(i) == 0 || !q.extends(i-1, ts, window) {
+			continue
 		}
-		if roles&noRole(i) != 0 && q.stands(i) && ts >= q.newest(i) {
-			q.remove(i)
+		if i < last {
+			created |= q.arrive(i, q.first(i-1), ts)
+		} else if !late {
+			clear(q)
+			return true
 		}
 	}
 	if roles&stepRole(0) != 0 && !late {
-		q.arrive(0, ts, ts)
+		created |= q.arrive(0, ts, ts)
+	}
+	for i := range last {
+		if roles&noRole(i) != 0 && q.stands(i) && created&(1<<i) == 0 && ts >= q.newest(i) {
+			q.remove(i)
+		}
 	}
 	return false
 }

@@ -15,7 +15,7 @@ func TestSinceMarks(t *testing.T) {
 	tb.newestTime(i, 1, newest)
 	for _, seconds := range []float64{0, 0.0004, 0.001, 0.0015, 0.003, 0.29, 0.57, 1, 1.001, 1.005, 1.1, 2.0000001, 4.35} {
 		m := sinceMarks(seconds)
-		for now := nudge.Millis(newest); now < newest+4500; now += 7 {
+		for now := nudge.Millis(newest); now < newest+4500; now += 41 {
 			want := never
 			for at := now + 1; at <= newest+4400; at++ {
 				n, before := sinceReading(tb.slot(i, 1), at).N, sinceReading(tb.slot(i, 1), at-1).N

@@ -18,13 +18,51 @@ func (s *sum128) add(v int64) {
 	s.hi, _ = bits.Add64(s.hi, uint64(v>>63), carry)
 }
 
-// float is the sum rounded once, to the nearest float64.
+// millionths is v as a sum.
+func millionths(v int64) (s sum128) {
+	s.add(v)
+	return s
+}
+
+// units is the sum in ones, rounded once: what is whole comes out whole, whatever its size.
+func (s sum128) units() float64 {
+	if v := int64(s.lo); s.hi == uint64(v>>63) && v > -1<<53 && v < 1<<53 {
+		return float64(v) / rules.Micro
+	}
+	if int64(s.hi) < 0 {
+		return -s.negated().units()
+	}
+	n := bits.LeadingZeros64(s.hi)
+	if s.hi == 0 {
+		n += bits.LeadingZeros64(s.lo)
+	}
+	s = s.shifted(uint(n))
+	var rest uint64
+	s.hi, rest = s.hi/rules.Micro, s.hi%rules.Micro
+	s.lo, rest = bits.Div64(rest, s.lo, rules.Micro)
+	if rest != 0 {
+		s.lo |= 1 // stands for all that follows: it decides only a tie
+	}
+	return math.Ldexp(s.float(), -n)
+}
+
+func (s sum128) shifted(n uint) sum128 {
+	if n >= 64 {
+		return sum128{s.lo << (n - 64), 0}
+	}
+	return sum128{s.hi<<n | s.lo>>(64-n), s.lo << n}
+}
+
+func (s sum128) negated() sum128 {
+	lo, borrow := bits.Sub64(0, s.lo, 0)
+	hi, _ := bits.Sub64(0, s.hi, borrow)
+	return sum128{hi, lo}
+}
+
+// float is the sum in 10⁻⁶, rounded once, to the nearest float64.
 func (s sum128) float() float64 {
 	if int64(s.hi) < 0 {
-		var borrow uint64
-		s.lo, borrow = bits.Sub64(0, s.lo, 0)
-		s.hi, _ = bits.Sub64(0, s.hi, borrow)
-		return -s.float()
+		return -s.negated().float()
 	}
 	if s.hi == 0 {
 		return float64(s.lo)
@@ -42,7 +80,11 @@ func micro(v nudge.Value) (int64, bool) {
 	if v.Kind != nudge.Number || !(math.Abs(v.Num) <= rules.MaxNumber) { // so that NaN is none either
 		return 0, false
 	}
-	return int64(math.Round(v.Num * rules.Micro)), true
+	if scaled := v.Num * rules.Micro; math.Abs(scaled) < 1<<53 {
+		return int64(math.Round(scaled)), true
+	}
+	whole, part := math.Modf(v.Num) // the product would be rounded: a large whole number stays exact
+	return int64(whole)*rules.Micro + int64(math.Round(part*rules.Micro)), true
 }
 
 // totals is what sum, avg, min and max are made of.
@@ -67,15 +109,15 @@ func (t *totals) add(v int64) {
 func (t *totals) reading(f rules.Fold) rules.Reading {
 	switch {
 	case f == rules.FoldSum:
-		return rules.Reading{N: t.sum.float() / rules.Micro}
+		return rules.Reading{N: t.sum.units()}
 	case t.n == 0:
 		return rules.Reading{None: true}
 	case f == rules.FoldAvg:
 		return rules.Reading{N: t.sum.float() / float64(t.n) / rules.Micro}
 	case f == rules.FoldMin:
-		return rules.Reading{N: float64(t.least) / rules.Micro}
+		return rules.Reading{N: millionths(t.least).units()}
 	}
-	return rules.Reading{N: float64(t.most) / rules.Micro}
+	return rules.Reading{N: millionths(t.most).units()}
 }
 
 func (t *totals) read(src []byte) {
