@@ -27,8 +27,9 @@ func TestSum128(t *testing.T) {
 		if got.Cmp(want) != 0 || s.float() != f {
 			t.Fatalf("seed %d: %v as %v, want %v as %v", seed, got, s.float(), want, f)
 		}
-		if u, _ := new(big.Rat).SetFrac(want, big.NewInt(1e6)).Float64(); s.units() != u {
-			t.Fatalf("seed %d: %v is %v, want %v", seed, want, s.units(), u)
+		by := uint64(rules.Micro) * (1 + r.Uint64N(1<<r.IntN(44)))
+		if q, _ := new(big.Rat).SetFrac(want, new(big.Int).SetUint64(by)).Float64(); s.over(by) != q {
+			t.Fatalf("seed %d: %v over %d is %v, want %v", seed, want, by, s.over(by), q)
 		}
 	}
 	for _, lo := range []uint64{0, 1, 1 << 10, 1<<10 + 1, 1<<11 - 1, 1 << 11, 3 << 10} { // ties and their neighbours
@@ -83,8 +84,8 @@ type numbersCase struct {
 
 // naive folds all events in a window.
 func (c *numbersCase) naive(f rules.Fold, from, to nudge.Millis) (n float64, none bool, count int) {
-	units := func(n *big.Int) float64 {
-		f, _ := new(big.Rat).SetFrac(n, big.NewInt(1e6)).Float64()
+	over := func(n *big.Int, by int) float64 {
+		f, _ := new(big.Rat).SetFrac(n, big.NewInt(int64(by))).Float64()
 		return f
 	}
 	sum, least, most := new(big.Int), int64(math.MaxInt64), int64(math.MinInt64)
@@ -95,18 +96,17 @@ func (c *numbersCase) naive(f rules.Fold, from, to nudge.Millis) (n float64, non
 			least, most = min(least, e.v), max(most, e.v)
 		}
 	}
-	s, _ := new(big.Float).SetInt(sum).Float64()
 	switch {
 	case f == rules.FoldSum:
-		return units(sum), false, count
+		return over(sum, 1e6), false, count
 	case count == 0:
 		return 0, true, 0
 	case f == rules.FoldAvg:
-		return s / float64(count) / 1e6, false, count
+		return over(sum, 1e6*count), false, count
 	case f == rules.FoldMin:
-		return units(big.NewInt(least)), false, count
+		return over(big.NewInt(least), 1e6), false, count
 	}
-	return units(big.NewInt(most)), false, count
+	return over(big.NewInt(most), 1e6), false, count
 }
 
 // TestNumbersAgainstAllEvents holds the folds to all events there ever were: late ones, any window up to the largest, deployments that

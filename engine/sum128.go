@@ -24,13 +24,13 @@ func millionths(v int64) (s sum128) {
 	return s
 }
 
-// units is the sum in ones, rounded once: what is whole comes out whole, whatever its size.
-func (s sum128) units() float64 {
-	if v := int64(s.lo); s.hi == uint64(v>>63) && v > -1<<53 && v < 1<<53 {
-		return float64(v) / rules.Micro
+// over is the sum divided by a number, rounded once: what is whole comes out whole, whatever its size.
+func (s sum128) over(by uint64) float64 {
+	if v := int64(s.lo); s.hi == uint64(v>>63) && v > -1<<53 && v < 1<<53 && by < 1<<53 {
+		return float64(v) / float64(by)
 	}
 	if int64(s.hi) < 0 {
-		return -s.negated().units()
+		return -s.negated().over(by)
 	}
 	n := bits.LeadingZeros64(s.hi)
 	if s.hi == 0 {
@@ -38,8 +38,8 @@ func (s sum128) units() float64 {
 	}
 	s = s.shifted(uint(n))
 	var rest uint64
-	s.hi, rest = s.hi/rules.Micro, s.hi%rules.Micro
-	s.lo, rest = bits.Div64(rest, s.lo, rules.Micro)
+	s.hi, rest = s.hi/by, s.hi%by
+	s.lo, rest = bits.Div64(rest, s.lo, by)
 	if rest != 0 {
 		s.lo |= 1 // stands for all that follows: it decides only a tie
 	}
@@ -59,7 +59,7 @@ func (s sum128) negated() sum128 {
 	return sum128{hi, lo}
 }
 
-// float is the sum in 10⁻⁶, rounded once, to the nearest float64.
+// float is the sum rounded once, to the nearest float64.
 func (s sum128) float() float64 {
 	if int64(s.hi) < 0 {
 		return -s.negated().float()
@@ -109,15 +109,15 @@ func (t *totals) add(v int64) {
 func (t *totals) reading(f rules.Fold) rules.Reading {
 	switch {
 	case f == rules.FoldSum:
-		return rules.Reading{N: t.sum.units()}
+		return rules.Reading{N: t.sum.over(rules.Micro)}
 	case t.n == 0:
 		return rules.Reading{None: true}
 	case f == rules.FoldAvg:
-		return rules.Reading{N: t.sum.float() / float64(t.n) / rules.Micro}
+		return rules.Reading{N: t.sum.over(rules.Micro * t.n)} // no key comes to 18 trillion numbers, where this would overflow
 	case f == rules.FoldMin:
-		return rules.Reading{N: millionths(t.least).units()}
+		return rules.Reading{N: millionths(t.least).over(rules.Micro)}
 	}
-	return rules.Reading{N: millionths(t.most).units()}
+	return rules.Reading{N: millionths(t.most).over(rules.Micro)}
 }
 
 func (t *totals) read(src []byte) {
