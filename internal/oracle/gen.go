@@ -43,7 +43,7 @@ func GenerateWith(seed uint64, size int, features Features) (rules []Rule, lines
 		pers = append(pers, pick(g, "visitor", "visitor", "user", "user", "company", "company", "form", "lower(plan)", "user ?? visitor"))
 	}
 	if g.has(FeatureMerge) {
-		pers = append(pers, "user")
+		pers = append(pers, "user", "user", "user")
 	}
 	for _, kind := range []func(string) bool{isPer("visitor"), isPer("user"), isPer("company"), isOther} {
 		for _, per := range pers {
@@ -114,6 +114,9 @@ func (g *generator) rule(per string) Rule {
 
 // when is a condition: a level, pulses, or both under and.
 func (g *generator) when(per string) string {
+	if w := g.pastWhen(per); w != "" {
+		return w
+	}
 	if e := g.firedTest(per); e != "" && g.one(3) {
 		return pick(g, "on("+e+")", fmt.Sprintf("count(%s, %s) %s", e, g.windowOrEver(), g.threshold()), "on("+e+") and "+g.level(per))
 	}

@@ -108,8 +108,13 @@ func (g *generator) seconds() string {
 
 func (g *generator) score(per string) string {
 	pairs := []string{pick(g, "page_view: 2", "page_view: 3", "page_view: -1", "shop: 2", "form_view: 1")}
+	first, _, _ := strings.Cut(pairs[0], ":")
+	counted := map[string]bool{first: true} // the same test twice is an error
 	for range g.IntN(3) {
-		pairs = append(pairs, fmt.Sprintf("(%s): %s", g.test(per), pick(g, "1", "5", "0.5", "-2", "4", "100")))
+		if e := g.test(per); !counted[e] {
+			counted[e] = true
+			pairs = append(pairs, fmt.Sprintf("(%s): %s", e, pick(g, "1", "5", "0.5", "-2", "4", "100")))
+		}
 	}
 	return fmt.Sprintf("score({%s}, half_life(%s))", strings.Join(pairs, ", "), g.window())
 }
@@ -137,18 +142,18 @@ func (g *generator) moment(per string) string {
 }
 
 func (g *generator) sequence(per string) string {
-	steps := []string{g.step1(per)}
+	steps := []string{g.common(per)}
 	for range 1 + g.IntN(3) {
 		if g.one(3) {
-			steps = append(steps, "no("+g.step1(per)+")")
+			steps = append(steps, "no("+g.common(per)+")")
 		}
-		steps = append(steps, g.step1(per))
+		steps = append(steps, g.common(per))
 	}
 	return fmt.Sprintf("sequence(%s, %s)", strings.Join(steps, ", "), g.window())
 }
 
-// step1 is a step of a sequence: often the same few tests, so that one event serves several.
-func (g *generator) step1(per string) string {
+// common is a test that often matches: one of so few that one event is several things to a rule.
+func (g *generator) common(per string) string {
 	if g.one(4) {
 		return g.test(per)
 	}
@@ -182,6 +187,30 @@ func (g *generator) newData() string {
 // newAction is an action of the feature.
 func (g *generator) newAction(data string) string {
 	return pick(g, `webhook("crm"`+data+`)`, `tag("hot")`, `tag("warm", `+pick(g, `"7d"`, `"1w2d3h"`, `"90m"`, `"1500ms"`)+`)`, `untag("hot")`, `emit("hot_lead"`+data+`)`)
+}
+
+// pastWhen is a condition that what an anonymous visitor did can make true, "" where the feature is off. Its tests match often.
+func (g *generator) pastWhen(per string) string {
+	if !g.has(FeatureMerge) || per != "user" || g.one(3) {
+		return ""
+	}
+	e := g.common(per)
+	switch g.IntN(9) {
+	case 0, 1:
+		return fmt.Sprintf("count(%s, %s) %s", e, g.windowOrEver(), pick(g, ">= 2", ">= 3", "== 2", ">= 4", "< 2"))
+	case 2:
+		return fmt.Sprintf("distinct(%s, %s, %s) %s", e, pick(g, "path", "visitor", "n"), g.windowOrEver(), pick(g, ">= 2", ">= 3", "== 2"))
+	case 3, 4:
+		return fmt.Sprintf("absent(%s, %s, after(%s))", g.common(per), g.window(), e)
+	case 5, 6:
+		return fmt.Sprintf("dwell(%s, %s, until(%s))", e, g.window(), g.common(per))
+	case 7:
+		return fmt.Sprintf("first(%s, %s)", e, g.windowOrEver())
+	}
+	if g.has(FeatureSequence) {
+		return g.sequence(per)
+	}
+	return fmt.Sprintf("on(%s) and not happened(%s, %s)", e, g.common(per), g.windowOrEver())
 }
 
 // whoMerges adds identities to line i so that new visitors keep coming, stay anonymous for some events, and then become one of few users.
