@@ -73,7 +73,7 @@ func (s *state) operator(call *ast.CallNode) nudge.Value {
 	case "since":
 		return s.since(call)
 	case "score":
-		return nudge.NumberValue(s.score(call, s.t))
+		return nudge.NumberValue(s.score(call).at(s.t))
 	case "on":
 		return nudge.BoolValue(s.on(call))
 	case "first":

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"sort"
@@ -29,13 +30,13 @@ func (r *rule) pointsOf(call *ast.CallNode) (out []points, err error) {
 		if v.Kind != nudge.Number {
 			return nil, fmt.Errorf("score: points are numbers")
 		}
-		out = append(out, points{test: r.counted(pair.Key), value: v.Num})
+		out = append(out, points{test: r.keyTest(pair.Key), value: v.Num})
 	}
 	return out, nil
 }
 
-// counted is the event test that a key of a score's map stands for: a name is a let or an event, a test stands in parentheses.
-func (r *rule) counted(key ast.Node) ast.Node {
+// keyTest is the event test that a key of a score's map stands for: a name is a let or an event, a test stands in parentheses.
+func (r *rule) keyTest(key ast.Node) ast.Node {
 	name, ok := key.(*ast.StringNode)
 	if !ok {
 		return key
@@ -46,16 +47,34 @@ func (r *rule) counted(key ast.Node) ast.Node {
 	return &ast.CallNode{Callee: &ast.IdentifierNode{Value: "event"}, Arguments: []ast.Node{name}}
 }
 
-// score is "sum of p · 2^(−(t−ts)/half-life), rounded to 10⁻⁶". It is added in the order of size, so that the order of events does not matter.
-func (s *state) score(call *ast.CallNode, t nudge.Millis) float64 {
-	half := float64(duration(call.Arguments[1].(*ast.CallNode).Arguments[0]))
-	var terms []float64
+// score is what a score counts of the rows of a key, each with its points.
+type score struct {
+	halfLife float64
+	counted  []counted
+}
+
+type counted struct {
+	ts     nudge.Millis
+	points float64
+}
+
+func (s *state) score(call *ast.CallNode) score {
+	out := score{halfLife: float64(duration(call.Arguments[1].(*ast.CallNode).Arguments[0]))}
 	for _, e := range s.rows {
 		for _, p := range s.rule.points[call] {
 			if s.rule.test(e, p.test) {
-				terms = append(terms, p.value*math.Exp2(-float64(t-e.ts)/half))
+				out.counted = append(out.counted, counted{ts: e.ts, points: p.value})
 			}
 		}
+	}
+	return out
+}
+
+// at is "sum of p · 2^(−(t−ts)/half-life), rounded to 10⁻⁶". It is added in the order of size, so that the order of events does not matter.
+func (s score) at(t nudge.Millis) float64 {
+	var terms []float64
+	for _, c := range s.counted {
+		terms = append(terms, c.points*math.Exp2(-float64(t-c.ts)/s.halfLife))
 	}
 	sort.Float64s(terms)
 	sum := 0.0
@@ -64,3 +83,6 @@ func (s *state) score(call *ast.CallNode, t nudge.Millis) float64 {
 	}
 	return math.Round(sum*millionth) / millionth
 }
+
+// side is where the score stands at an instant as seen from a mark: below it -1, at it 0, above it 1.
+func (s score) side(mark float64, t nudge.Millis) int { return cmp.Compare(s.at(t), mark) }

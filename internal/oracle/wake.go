@@ -72,18 +72,18 @@ func (s *state) sinceReaches(m mark, tell func(nudge.Millis)) {
 // scoreReaches tells the first ms at which a score stands elsewhere than now as seen from its mark, and the one after that: points only ever fade
 // towards 0, so it may come to the mark and then pass it.
 func (s *state) scoreReaches(m mark, tell func(nudge.Millis)) {
-	from := s.t
+	score, from := s.score(m.call), s.t
 	for range 2 {
-		side := s.side(m, from)
+		side := score.side(m.value, from)
 		to, step := from, nudge.Millis(1)
-		for s.side(m, to) == side {
-			if s.score(m.call, to) == 0 || to > ever/4 {
+		for score.side(m.value, to) == side {
+			if score.at(to) == 0 || to > ever/4 {
 				return // it stays there
 			}
 			to, step = to+step, 2*step
 		}
 		for from+1 < to { // from is on the old side, to on a new one
-			if middle := from + (to-from)/2; s.side(m, middle) == side {
+			if middle := from + (to-from)/2; score.side(m.value, middle) == side {
 				from = middle
 			} else {
 				to = middle
@@ -92,15 +92,4 @@ func (s *state) scoreReaches(m mark, tell func(nudge.Millis)) {
 		tell(to)
 		from = to
 	}
-}
-
-// side is where a score stands at an instant: below its mark -1, at it 0, above it 1.
-func (s *state) side(m mark, t nudge.Millis) int {
-	switch now := s.score(m.call, t); {
-	case now < m.value:
-		return -1
-	case now > m.value:
-		return 1
-	}
-	return 0
 }
