@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"nudge"
 	"nudge/internal/oracle"
 	"nudge/rules"
 )
@@ -181,6 +182,46 @@ func (c *operatorCase) lines() (lines []string) {
 		lines = append(lines, "{"+strings.Join(parts, ",")+"}")
 	}
 	return lines
+}
+
+// TestOperatorsAllocateNothing takes events through all new operators and a full pool, late ones and long texts too. Only a firing costs
+// memory, and none comes after the first.
+func TestOperatorsAllocateNothing(t *testing.T) {
+	c := operatorCase{
+		rules: `r: when: sum(a, n, "1h") > 0 and avg(a, n, "ever") > 0 and last(a, s) != "no" and since(a) >= 0 and score({a: 1, (b or a): 2}, half_life("1h")) > 0` + "\n" +
+			`s: when: sequence(a, no(x), b, c, "1h")` + "\n" + `l: when: on(a) and count(a, "ever") > 1, limit: cap("p", 1, "365d"), unless: min(a, n, "1h") < 5`,
+	}
+	for i := range 64 {
+		ts := i + 1 - 30*(i%2)
+		c.events += fmt.Sprintf("%d a n=%d s=%s\n%d b\n", max(ts, 1), i, strings.Repeat("long", 1+i%7), i+1)
+	}
+	c.events = strings.TrimSpace(c.events)
+	s := newStream(t, c.set(), c.lines(), oracle.Options{})
+	o := s.options
+	o.Shards = 1
+	e, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Deploy(s.plan)
+	e.options.DropSuppressed = true
+	var b Batch
+	off, at := nudge.Offset(0), nudge.Millis(0)
+	pass := func() {
+		b.Reset()
+		for _, rec := range s.records {
+			off, at = off+1, at+1
+			b.Add(off, max(at, rec.at), rec.rec)
+		}
+		e.Apply(&b)
+	}
+	for range 20 { // until the rings are full
+		pass()
+	}
+	const perBatch = 4 // Apply's own
+	if n := testing.AllocsPerRun(10, pass); n > perBatch {
+		t.Errorf("%v allocations in a batch of %d events, want %d", n, len(s.records), perBatch)
+	}
 }
 
 // TestNumbersOverflow drops numbers at the limit of what is kept, and counts them.
