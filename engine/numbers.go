@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"math"
 	"sort"
 
 	"nudge"
@@ -44,7 +45,32 @@ func (n numbers) at(i int) nudge.Millis {
 	return nudge.Millis(binary.LittleEndian.Uint64(n.entry(i)))
 }
 
-func (n numbers) number(i int) int64 { return int64(binary.LittleEndian.Uint64(n.entry(i)[8:])) }
+// runs are the newest count entries as they lie in the circle: up to its end, and from its beginning.
+func (n numbers) runs(count int) (older, newer []byte) {
+	entries := n[numbersHeader:]
+	from := int(binary.LittleEndian.Uint16(n[2:])) + n.len() - count
+	to, c := from+count, n.cap()
+	if from >= c {
+		from, to = from-c, to-c
+	}
+	if to <= c {
+		return entries[from*numbersEntry : to*numbersEntry], nil
+	}
+	return entries[from*numbersEntry : c*numbersEntry], entries[:(to-c)*numbersEntry]
+}
+
+// addEntries adds the numbers of a run.
+func (t *totals) addEntries(run []byte) {
+	if len(run) > 0 && t.n == 0 {
+		t.least, t.most = math.MaxInt64, math.MinInt64
+	}
+	t.n += uint64(len(run) / numbersEntry)
+	for ; len(run) >= numbersEntry; run = run[numbersEntry:] {
+		v := int64(binary.LittleEndian.Uint64(run[8:]))
+		t.sum.add(v)
+		t.least, t.most = min(t.least, v), max(t.most, v)
+	}
+}
 
 // newest is the time of the k-th newest entry, counting from 1.
 func (n numbers) newest(k int) nudge.Millis { return n.at(n.len() - k) }
@@ -100,10 +126,9 @@ func (n numbers) lacks(ts nudge.Millis) bool {
 // reading folds the numbers that are newer than expired.
 func (n numbers) reading(f rules.Fold, expired nudge.Millis) rules.Reading {
 	var sum totals
-	count := n.len()
-	for i := count - n.after(expired); i < count; i++ {
-		sum.add(n.number(i))
-	}
+	older, newer := n.runs(n.after(expired))
+	sum.addEntries(older)
+	sum.addEntries(newer)
 	r := sum.reading(f)
 	r.More = n.lacks(expired)
 	return r
