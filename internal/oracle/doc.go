@@ -19,8 +19,9 @@
 //
 // Generate (gen.go, gen_features.go) makes rules and streams to compare on, and Shrink (shrink.go) makes a difference small enough to read.
 //
-// What it relies on: a row never changes once stamped; keys of one kind never touch each other, they only send firings upwards; so an
-// instant is one sweep over the kinds visitor, user, company, other. The answers are a function of the lines alone (I2, I4).
+// What it relies on: a row never changes once stamped; keys of one kind never touch each other (but an anonymous past joins its user), they
+// only send firings upwards; so an instant is one sweep over the kinds visitor, user, company, other. The answers are a function of the lines
+// alone (I2, I4).
 //
 // What it does not do: it is no checker (a rule that `nudge check` refuses may mean anything here), it knows no catalog, and it has no limit on
 // state. Whether an anonymous past goes to its user is an option. It shares only the root package's vocabulary with the engine.
