@@ -128,7 +128,11 @@ func (c *checker) joined(kind termKind, n *ast.BinaryNode) *term {
 		return nil
 	}
 	slices.Reverse(parts)
-	return join(kind, parts...)
+	t := join(kind, parts...)
+	if kind == termAnd && c.refuseNever(t, nodePos(n)) {
+		return nil
+	}
+	return t
 }
 
 // joinKind is the kind of term that a joining word makes; termConst: it joins nothing.

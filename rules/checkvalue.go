@@ -46,10 +46,6 @@ func (c *checker) value(n ast.Node) *term {
 		c.errorf(nodePos(n), "", "a map is not a value")
 	case *ast.BytesNode:
 		c.errorf(nodePos(n), "leave out the b before the quote", "byte texts are not part of the language")
-	case *ast.VariableDeclaratorNode:
-		c.errorf(nodePos(n), "put each `let` on a line of its own at the top of the file", "a `let` cannot stand inside another one")
-	case *ast.SequenceNode:
-		c.errorf(nodePos(n), "", "`;` only ends a `let`")
 	default:
 		c.errorf(nodePos(n), "", "this is not part of the language")
 	}

@@ -6,7 +6,7 @@ import "fmt"
 // No files at all are a plan without rules.
 func Compile(sources []Source, opts Options) (*Plan, Diagnostics) {
 	sources = sortedSources(sources)
-	files := openFiles(sources)
+	files := openFiles(sources, opts)
 	words := newVocabulary()
 	for _, f := range files {
 		if f.file == catalogFile {
@@ -21,6 +21,8 @@ func Compile(sources []Source, opts Options) (*Plan, Diagnostics) {
 	}
 	checkFollowing(rules)
 	warnUnbounded(rules, opts.maxKept())
+	warnMemory(rules, opts)
+	warnTwins(rules, opts)
 
 	var diags Diagnostics
 	for _, f := range files {
@@ -32,16 +34,19 @@ func Compile(sources []Source, opts Options) (*Plan, Diagnostics) {
 	}
 	plan, err := newPlan(sources, rules, opts)
 	if err != nil {
-		return nil, append(diags, Diagnostic{File: sources[0].File, Severity: SeverityError, Message: err.Error()})
+		first := newReporter(sources[0])
+		first.errorf(noPos, "", "the rules cannot be compiled: %v", err)
+		return nil, append(diags, first.diags...)
 	}
 	return plan, diags
 }
 
 // openFiles makes a reporter for each file and refuses what is not text, or is there twice.
-func openFiles(sources []Source) []*reporter {
+func openFiles(sources []Source, opts Options) []*reporter {
 	var files []*reporter
 	for i, s := range sources {
 		r := newReporter(s)
+		r.deployed = opts.Deployed
 		switch err := checkSource(s); {
 		case err != nil:
 			r.errorf(noPos, "", "%v", err)

@@ -24,4 +24,6 @@
 //     state of every operator whose text is unchanged.
 //
 // It does not hold any state of a key, run operators, read clocks, deliver, or watch folders: that is engine, deliver and cmd.
+//go:generate go test -run TestPageOfCodesIsFresh -update
+
 package rules

@@ -87,12 +87,12 @@ func (r *reporter) parseError(err error, toks []lexer.Token) {
 		r.errorf(at, `(plan ?? "free") == "pro"`, "`??` needs parentheses around it and its two sides")
 	case strings.Contains(e.Message, "a map key must be"):
 		r.errorf(at, "put the key in quotes", "%s cannot be a key as it stands", tokenText(toks[i]))
-	case strings.Contains(e.Message, "integer literal"):
+	case strings.Contains(e.Message, "literal is too large"), strings.Contains(e.Message, "out of range"):
 		r.errorf(at, "", "this number is too large")
-	case strings.HasPrefix(e.Message, "unexpected token"):
-		r.unexpected(toks, i)
+	case strings.HasPrefix(e.Message, "invalid "):
+		r.errorf(at, "a number is written with the digits 0 to 9", "this is not a number")
 	default:
-		r.errorf(at, "", "%s", e.Message)
+		r.unexpected(toks, i)
 	}
 }
 
