@@ -6,6 +6,11 @@ import "fmt"
 // No files at all are a plan without rules.
 func Compile(sources []Source, opts Options) (*Plan, Diagnostics) {
 	sources = sortedSources(sources)
+	if len(sources) > MaxFiles {
+		r := newReporter(sources[MaxFiles])
+		r.errorf(noPos, "", "a rules folder has at most %d files", MaxFiles)
+		return nil, r.diags
+	}
 	files := openFiles(sources, opts)
 	words := newVocabulary()
 	for _, f := range files {
@@ -52,8 +57,6 @@ func openFiles(sources []Source, opts Options) []*reporter {
 			r.errorf(noPos, "", "%v", err)
 		case i > 0 && sources[i-1].File == s.File:
 			r.errorf(noPos, "", "there are two files of this name")
-		case i >= MaxFiles:
-			r.errorf(noPos, "", "a rules folder has at most %d files", MaxFiles)
 		}
 		files = append(files, r)
 	}

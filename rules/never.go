@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"nudge"
 )
@@ -129,16 +130,33 @@ func excluding(claims []claim) string {
 
 // String is the claim as an author would write it.
 func (cl claim) String() string {
-	text := cl.piece.String()
-	if t := cl.piece; t.kind == termTypeIs {
-		if text = t.name; !isIdentifier(text) {
-			text = fmt.Sprintf("event(%q)", t.name)
-		}
-	}
+	text := spelled(cl.piece)
 	if cl.holds {
 		return text
 	}
 	return "not (" + text + ")"
+}
+
+// spelled is a test with its events by their names.
+func spelled(t *term) string {
+	switch t.kind {
+	case termTypeIs:
+		if isIdentifier(t.name) {
+			return t.name
+		}
+		return fmt.Sprintf("event(%q)", t.name)
+	case termNot:
+		return "not (" + spelled(t.args[0]) + ")"
+	case termAnd, termOr:
+		parts := make([]string, len(t.args))
+		for i, a := range t.args {
+			if parts[i] = spelled(a); a.kind == termOr {
+				parts[i] = "(" + parts[i] + ")"
+			}
+		}
+		return strings.Join(parts, choose(t.kind == termAnd, " and ", " or "))
+	}
+	return t.String()
 }
 
 // shorten keeps a text for a message on one line.
