@@ -94,7 +94,7 @@ var conditionCodes = []Code{
 	},
 	{
 		format: "what is true at one instant only cannot stand under `%s`", Code: "E416", Title: "not of a moment",
-		Explain: "`on`, `first`, `absent`, `dwell` are true at one moment, so their opposite is true nearly always and says nothing. What must not have been before is `not happened(…)`, or `unless`.",
+		Explain: "`on`, `first`, `absent`, `dwell` and `sequence` are true at one moment, so their opposite is true nearly always and says nothing. What must not have been before is `not happened(…)`, or `unless`.",
 		Wrong:   "when: on(click) and not on(form_submit)",
 		Mended:  "when: on(click) and not happened(form_submit, \"1d\")",
 	},
@@ -106,7 +106,7 @@ var conditionCodes = []Code{
 	},
 	{
 		format: "`%s` is true at one instant only: it cannot be compared or counted with", Code: "E418", Title: "a moment in a comparison",
-		Explain: "`on`, `first`, `absent`, `dwell` are no numbers. How often is `count(…)`.",
+		Explain: "`on`, `first`, `absent`, `dwell` and `sequence` are no numbers. How often is `count(…)`.",
 		Wrong:   "when: on(click) >= 3",
 		Mended:  "when: count(click, \"1d\") >= 3",
 	},
@@ -139,5 +139,29 @@ var conditionCodes = []Code{
 		Explain: "The same events are counted twice, and no number is in both ranges. What happened in a shorter window is also in the longer one; there are never more different values, or days, than events.",
 		Wrong:   "when: count(page_view, \"7d\") >= 3 and count(page_view, \"7d\") < 2",
 		Mended:  "when: count(page_view, \"7d\") >= 3 and count(page_view, \"1d\") < 2",
+	},
+	{
+		format: "`last` is compared with a constant or another `last`, and nothing else", Code: "E424", Title: "last compared with something else",
+		Explain: "What an event had last is a text, a number, or true or false. It is compared as it is, not calculated with.",
+		Wrong:   "when: last(page_view, path) == count(click, \"1d\")",
+		Mended:  "when: last(page_view, path) == \"/pricing\"",
+	},
+	{
+		format: "`last` is a value, not a condition: compare it with a constant", Code: "E425", Title: "last without a comparison",
+		Explain: "What should the value be?",
+		Wrong:   "when: last(page_view, path)",
+		Mended:  "when: last(page_view, path) == \"/pricing\"",
+	},
+	{
+		format: "the one side is %s and the other is %s: they are never equal, and neither is larger", Code: "E426", Title: "last compared with another type",
+		Explain: "A text, a number and true or false are never equal, `\"5\"` and `5` neither.",
+		Wrong:   "when: last(page_view, path) == 5",
+		Mended:  "when: last(page_view, path) == \"5\"",
+	},
+	{
+		format: "`%s` changes all the time: in arithmetic, or beside another number, nothing says when to look", Code: "E427", Title: "since or score in arithmetic",
+		Explain: "Of `since(…) > 3600` it is known when it becomes true. Of a sum of two it is not, so something has to happen at which it is looked at: join it with `on(…)`.",
+		Wrong:   "when: since(page_view) > 2 * since(click)",
+		Mended:  "when: on(form_view) and since(page_view) > 2 * since(click)",
 	},
 }

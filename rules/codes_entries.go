@@ -105,8 +105,8 @@ var entryCodes = []Code{
 		Mended:  "{ per: company, when: count(page_view, \"7d\") >= 3, then: alert(\"hello\") }",
 	},
 	{
-		format: "`%s` takes a %s and, if needed, a map", Code: "E618", Title: "an action with other arguments",
-		Explain: "First the template or text, then the data in one map.",
+		format: "`%s` takes %s", Code: "E618", Title: "an action with other arguments",
+		Explain: "First the template, text or name, then the data in one map; `tag` takes how long it stays, `untag` nothing more.",
 		Wrong:   "then: popup(\"hello\", {a: 1}, {b: 2})",
 		Mended:  "then: popup(\"hello\", {a: 1, b: 2})",
 	},
@@ -117,7 +117,7 @@ var entryCodes = []Code{
 		Mended:  "then: alert(\"5 visits\")",
 	},
 	{
-		format: "the text of `%s` is empty", Code: "E620", Title: "an action with an empty text",
+		format: "the %s of `%s` is empty", Code: "E620", Title: "an action with an empty text or name",
 		Explain: "Nobody could read it.",
 		Wrong:   "then: alert(\"\")",
 		Mended:  "then: alert(\"hello\")",
@@ -145,5 +145,35 @@ var entryCodes = []Code{
 		Explain: "The data tell what was so when the rule fired. Ask for a state.",
 		Wrong:   "then: popup(\"hello\", {x: on(click)})",
 		Mended:  "then: popup(\"hello\", {x: happened(click, \"1d\")})",
+	},
+	{
+		format: "the first argument of `%s` is a name in quotes", Code: "E625", Title: "an action without a name",
+		Explain: "The names of webhooks and tags and the types of events are written as they are, so that everybody finds the rules that use them.",
+		Wrong:   "then: tag(plan)",
+		Mended:  "then: tag(\"pro\")",
+	},
+	{
+		format: "`%s` comes from outside; an event that a rule emits cannot have its type", Code: "E626", Title: "emitting what comes from outside",
+		Explain: "What a rule emits cannot come from outside any more, so it has a type of its own.",
+		Wrong:   "then: emit(\"page_view\")",
+		Mended:  "then: emit(\"hot_lead\")",
+	},
+	{
+		format: "`limit` takes cap(…) with a pool, a number and how long", Code: "E627", Title: "a limit that is no cap",
+		Explain: "`cap(\"popups\", 2, \"1d\")` lets at most 2 firings through in any day, counted together for all rules that name the pool.",
+		Wrong:   "{ per: visitor, when: on(click), then: popup(\"hello\"), limit: 2 }",
+		Mended:  "{ per: visitor, when: on(click), then: popup(\"hello\"), limit: cap(\"popups\", 2, \"1d\") }",
+	},
+	{
+		format: "the pool of `cap` is a name in quotes, of at most %d bytes", Code: "E628", Title: "a pool without a name",
+		Explain: "Rules that share a pool name it in the same words.",
+		Wrong:   "{ per: visitor, when: on(click), then: popup(\"hello\"), limit: cap(popups, 2, \"1d\") }",
+		Mended:  "{ per: visitor, when: on(click), then: popup(\"hello\"), limit: cap(\"popups\", 2, \"1d\") }",
+	},
+	{
+		format: "`cap` lets a whole number of firings through, 1 to %d", Code: "E629", Title: "a cap of no firings",
+		Explain: "A rule that may never fire is `mode: \"paused\"`.",
+		Wrong:   "{ per: visitor, when: on(click), then: popup(\"hello\"), limit: cap(\"popups\", 0, \"1d\") }",
+		Mended:  "{ per: visitor, when: on(click), then: popup(\"hello\"), limit: cap(\"popups\", 1, \"1d\") }",
 	},
 }

@@ -194,6 +194,9 @@ var longExamples = func() map[string]func() []Source {
 		},
 		"E226": func() []Source { return rule(`event("` + strings.Repeat("x", nudge.MaxNameBytes+1) + `")`) },
 		"E322": func() []Source { return rule(`path matches "` + strings.Repeat("x", MaxPatternBytes+1) + `"`) },
+		"E518": func() []Source {
+			return exampleSources("when: sequence(" + strings.Repeat("page_view, ", MaxSteps+1) + `"30m")`)
+		},
 		"E614": func() []Source {
 			return exampleSources("then: [" + strings.Repeat(`alert("x"), `, MaxActions) + `alert("x")]`)
 		},

@@ -26,4 +26,10 @@ var togetherCodes = []Code{
 		Wrong:   "-- a.expr --\n{ per: visitor, when: on(click), then: popup(\"hello\") }\n-- copy.expr --\n{ per: visitor, when: on(click), then: popup(\"hello\") }",
 		Mended:  "-- a.expr --\n{ per: visitor, when: on(click), then: popup(\"hello\") }\n-- copy.expr --\n{ per: visitor, when: on(form_view), then: popup(\"hello\") }",
 	},
+	{
+		format: "the pool %s is %s here, and %s in %s", Code: "E705", Title: "a pool that means two things",
+		Explain: "All rules that name a pool count together, so they have the same `per`, number and window.",
+		Wrong:   "-- a.expr --\n{ per: visitor, when: on(click), then: popup(\"one\"), limit: cap(\"popups\", 2, \"1d\") }\n-- b.expr --\n{ per: visitor, when: on(form_view), then: popup(\"two\"), limit: cap(\"popups\", 3, \"1d\") }",
+		Mended:  "-- a.expr --\n{ per: visitor, when: on(click), then: popup(\"one\"), limit: cap(\"popups\", 2, \"1d\") }\n-- b.expr --\n{ per: visitor, when: on(form_view), then: popup(\"two\"), limit: cap(\"popups\", 2, \"1d\") }",
+	},
 }

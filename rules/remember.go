@@ -13,8 +13,8 @@ func warnMemory(rules []*rule, opts Options) {
 			if n := a.bytes(a.keep); a.kept() && n > manyBytes {
 				r.warnf(a.at, "a smaller number, if it may be", "comparing with %s keeps up to %d entries per key (%s)", numberText(a.threshold), a.keep, sizeText(n))
 			}
-			if keep := opts.LogRetention; keep > 0 && a.window > keep && a.window != Ever {
-				r.warnf(a.at, "", "`%s` looks back %s, but the log is kept for %s only: a new rule knows less at first", a.name, durationText(a.window), durationText(keep))
+			if keep := opts.LogRetention; keep > 0 && a.window > keep && a.window != Ever && a.kind != OpScore {
+				r.warnf(a.at, "", "`%s` needs %s of the past, but the log is kept for %s only: a new rule knows less at first", a.name, durationText(a.window), durationText(keep))
 			}
 		})
 	}
