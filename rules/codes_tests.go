@@ -81,7 +81,7 @@ var testCodes = []Code{
 		Mended:  "when: on(gift == true)",
 	},
 	{
-		format: "`nil` is not a value", Code: "E314", Title: "nil",
+		format: "`%s` is not a value", Code: "E314", Title: "nil or null",
 		Explain: "A field is there or it is not: `has(form)`, `not has(form)`. What stands in for a missing one is `(form ?? \"none\")`.",
 		Wrong:   "when: on(click and form == nil)",
 		Mended:  "when: on(click and not has(form))",

@@ -250,4 +250,10 @@ var textCodes = []Code{
 		Wrong:   "when: on(items[1:2] == \"a\")",
 		Mended:  "when: on(first_item == \"a\")",
 	},
+	{
+		format: "`%s` is written otherwise in this language", Code: "E143", Title: "a word or sign of another language",
+		Explain: "Words are written in small letters: `and`, `or`, `not`, `true`. Comparisons are `== != < <= > >=`, and for texts `startsWith`, `endsWith`, `contains`, `matches`. A field that is called so is `field(\"True\")`.",
+		Wrong:   "when: on(page_view AND path <> \"/a\")",
+		Mended:  "when: on(page_view and path != \"/a\")",
+	},
 }

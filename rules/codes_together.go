@@ -22,7 +22,7 @@ var togetherCodes = []Code{
 	},
 	{
 		format: "this rule does the same as %s", Code: "W704", Title: "two rules that are the same",
-		Explain: "`per`, `when` and `then` of both files say the same, so everybody gets it twice. Most often one is a copy that was to be changed.",
+		Explain: "`per`, `when` and `then` of both files say the same, so everybody gets it twice. A rule in `mode: \"shadow\"` or `\"paused\"` is not looked at. Most often one is a copy that was to be changed.",
 		Wrong:   "-- a.expr --\n{ per: visitor, when: on(click), then: popup(\"hello\") }\n-- copy.expr --\n{ per: visitor, when: on(click), then: popup(\"hello\") }",
 		Mended:  "-- a.expr --\n{ per: visitor, when: on(click), then: popup(\"hello\") }\n-- copy.expr --\n{ per: visitor, when: on(form_view), then: popup(\"hello\") }",
 	},

@@ -90,7 +90,7 @@ func (r *reporter) guard(toks []lexer.Token) (bad []pos, ok bool) {
 	if !r.guardBrackets(toks) {
 		return nil, false
 	}
-	signs, depth := 0, 0
+	signs, depth, foreign := 0, 0, 0
 	for i, t := range toks {
 		switch {
 		case t.Is(lexer.Bracket, "(", "[", "{"):
@@ -98,11 +98,22 @@ func (r *reporter) guard(toks []lexer.Token) (bad []pos, ok bool) {
 		case t.Kind == lexer.Bracket:
 			depth--
 		}
+		at := pos(t.From)
+		if foreign > 0 { // the second half of a sign that has been reported
+			foreign--
+			continue
+		}
+		if r.guardForeign(toks, i) {
+			bad = append(bad, at)
+			if t.Kind == lexer.Operator {
+				foreign = 1
+			}
+			continue
+		}
 		if t.Kind != lexer.Operator {
 			signs = 0
 			continue
 		}
-		at := pos(t.From)
 		switch t.Value {
 		case "not", "!", "-", "+":
 			if signs++; signs > MaxNesting {

@@ -8,14 +8,14 @@ import (
 	"github.com/expr-lang/expr/ast"
 )
 
-// warnTwins warns of rules whose per, when and then say the same.
+// warnTwins warns of live rules whose per, when and then say the same: everybody gets what they do twice.
 func warnTwins(rules []*rule, opts Options) {
 	if opts.Deployed {
 		return
 	}
 	first := map[string]*rule{}
 	for _, r := range rules {
-		if r.sense == "" {
+		if r.sense == "" || r.mode != ModeLive {
 			continue
 		}
 		twin := first[r.sense]
