@@ -38,7 +38,9 @@ func endOfToken(line []rune, i int) int {
 
 func isQuote(c rune) bool { return c == '"' || c == '\'' || c == '`' }
 
-func isWordRune(c rune) bool { return c == '_' || c == '$' || unicode.IsLetter(c) || unicode.IsDigit(c) }
+func isWordRune(c rune) bool {
+	return c == '_' || c == '$' || unicode.IsLetter(c) || unicode.IsDigit(c)
+}
 
 // endOfText is the index behind a text's closing quote, or the end of the line.
 func endOfText(line []rune, i int) int {

@@ -192,6 +192,14 @@ var longExamples = func() map[string]func() []Source {
 			}
 			return scriptSources(b.String() + "{per: visitor, when: on(click), then: popup(\"hello\")}")
 		},
+		"E227": func() []Source {
+			var b strings.Builder
+			b.WriteString("let a0 = click;\n")
+			for i := range 20 {
+				fmt.Fprintf(&b, "let a%d = a%d and form == \"%d\" or a%d;\n", i+1, i, i, i)
+			}
+			return scriptSources(b.String() + "{per: visitor, when: on(a20), then: popup(\"hello\")}")
+		},
 		"E226": func() []Source { return rule(`event("` + strings.Repeat("x", nudge.MaxNameBytes+1) + `")`) },
 		"E322": func() []Source { return rule(`path matches "` + strings.Repeat("x", MaxPatternBytes+1) + `"`) },
 		"E518": func() []Source {
