@@ -9,7 +9,7 @@ func (e *Engine) Reset() {
 		s := newShard(nudge.ShardID(i), e, len(e.shards))
 		s.program, s.scratch = e.program, old.scratch
 		for l := range s.tables {
-			s.tables[l].live = e.program.live
+			s.tables[l].live, s.tables[l].entries = e.program.live, old.tables[l].entries // chunks of entries, which are written anew
 		}
 		e.shards[i] = s
 	}
