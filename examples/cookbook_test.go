@@ -1,0 +1,97 @@
+package examples
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"nudge"
+	"nudge/internal/fixture"
+	"nudge/rules"
+)
+
+const cookbook = "cookbook"
+
+// cookbookPage lists the rules of the cookbook.
+const cookbookPage = "../docs/COOKBOOK.md"
+
+func readCookbook(t *testing.T) []rules.Source {
+	t.Helper()
+	sources, err := rules.ReadFolder(cookbook)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sources
+}
+
+// The cookbook compiles as a whole and without a remark, and every rule says first what it is for, and who looks after it.
+func TestCookbookCompiles(t *testing.T) {
+	sources := readCookbook(t)
+	plan, remarks := rules.Compile(sources, rules.Options{Names: nudge.NewNames()})
+	if plan == nil || remarks != nil {
+		t.Fatal(remarks.Text())
+	}
+	if len(plan.Rules) < 40 {
+		t.Errorf("only %d rules were found", len(plan.Rules))
+	}
+	for _, s := range sources {
+		if !strings.HasPrefix(s.Text, "// ") {
+			t.Errorf("%s does not begin with what it is for", s.File)
+		}
+	}
+	for _, r := range plan.Rules {
+		if r.Title == "" || r.Owner == "" || len(r.Tags) == 0 {
+			t.Errorf("%s lacks its title, owner or tags", r.ID)
+		}
+	}
+}
+
+// Every rule of the cookbook has a test of its own, the tests pass, and no part of a condition is left that none of them has proved.
+func TestCookbookTests(t *testing.T) {
+	texts, err := fixture.ReadFolder(cookbook)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := fixture.RunFolder(readCookbook(t), texts, fixture.Options{
+		Names: nudge.NewNames(), Zone: time.UTC, Lateness: nudge.Millis(time.Hour.Milliseconds()),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := report.Text(&out, false); err != nil {
+		t.Fatal(err)
+	}
+	if !report.OK || len(report.Untested) > 0 || len(report.Gaps) > 0 {
+		t.Errorf("%srules without tests: %v", out.String(), report.Untested)
+	}
+}
+
+var listed = regexp.MustCompile(`(?m)^\| \[([a-z0-9-]+)\]\(\.\./examples/cookbook/([a-z0-9-]+)\.expr\) \|`)
+
+// The page lists every rule of the cookbook once, and no other.
+func TestCookbookPage(t *testing.T) {
+	page, err := os.ReadFile(cookbookPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	times := map[string]int{}
+	for _, m := range listed.FindAllStringSubmatch(string(page), -1) {
+		if m[1] != m[2] {
+			t.Errorf("%s leads to %s", m[1], m[2])
+		}
+		times[m[1]]++
+	}
+	for _, s := range readCookbook(t) {
+		id, _ := strings.CutSuffix(s.File, ".expr")
+		if want := map[bool]int{true: 0, false: 1}[id == "catalog"]; times[id] != want {
+			t.Errorf("%s is listed %d times, want %d", id, times[id], want)
+		}
+		delete(times, id)
+	}
+	for id := range times {
+		t.Errorf("there is no rule %s", id)
+	}
+}
