@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 // languagePage is the reference of the rule language. Its blocks of code are of four kinds: expr, rules; test, the tests of the rules in
@@ -22,7 +21,11 @@ var languageEdits = [][2]string{{"page_view", "page_veiw"}, {"", ""}, {"", ""}, 
 
 // TestLanguagePage runs every test of the page, and compares every output on it with what the command prints. -update rewrites those.
 func TestLanguagePage(t *testing.T) {
-	b, err := os.ReadFile(languagePage)
+	file, err := filepath.Abs(languagePage) // the commands run in other folders
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +62,7 @@ func TestLanguagePage(t *testing.T) {
 		t.Errorf("only %d tests and %d outputs were found", tests, consoles)
 	}
 	if *update && rewritten != page {
-		if err := os.WriteFile(languagePage, []byte(rewritten), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(rewritten), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -101,7 +104,8 @@ func runTestCommand(t *testing.T, command string, files map[string]string, edit 
 	case "check":
 		_ = check("rules", "text", &out) // that it found something stands in its output
 	case "test":
-		_ = runTests("rules", &testFlags{engineFlags: engineFlags{lateness: time.Hour.Milliseconds(), timezone: "UTC"}, format: "text"}, &out, io.Discard)
+		f := &testFlags{engineFlags: engineFlags{shards: 1, lateness: defaultLateness, dedupEvents: defaultDedupEvents, timezone: "UTC"}, format: "text"}
+		_ = runTests("rules", f, &out, io.Discard)
 	default:
 		t.Fatalf("nudge %s is not known here", command)
 	}
