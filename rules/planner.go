@@ -33,7 +33,7 @@ type opIdentity struct {
 
 func newPlan(sources []Source, rules []*rule, opts Options) (*Plan, error) {
 	p := &planner{
-		plan: &Plan{Sources: sources, names: opts.Names}, loc: opts.Location, maxKept: opts.maxKept(),
+		plan: &Plan{Sources: sources, names: opts.Names, emits: map[nudge.NameID]bool{}}, loc: opts.Location, maxKept: opts.maxKept(),
 		tests: map[string]int{}, scopes: map[string]int{}, ops: map[opIdentity]int{}, slots: map[nudge.NameID]int{}, needs: map[int]map[string]bool{},
 	}
 	if p.loc == nil {
@@ -74,6 +74,9 @@ func (p *planner) rule(r *rule) {
 	}
 	for _, a := range r.actions {
 		out.Actions = append(out.Actions, p.action(a, scope))
+		if a.kind == nudge.ActionEmit {
+			p.plan.emits[p.name(a.text.term.val.Text)] = true
+		}
 	}
 	p.plan.Rules = append(p.plan.Rules, out)
 	p.noteNeeds(r, out.When)
