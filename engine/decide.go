@@ -143,13 +143,17 @@ func (s *shard) dropTrue(w *scratch, k *keyRef, at nudge.Millis) {
 	g := s.program
 	w.rules = slices.DeleteFunc(w.rules, func(ri int32) bool {
 		r := &g.plan.Rules[ri]
+		s.observe(w, k, ri, at, false)
 		return r.Mode == rules.ModePaused || !g.rules[ri].pulses && s.holds(w, k, &r.When, at)
 	})
 }
 
 // keepRisen keeps those whose condition is true after.
 func (s *shard) keepRisen(w *scratch, k *keyRef, at nudge.Millis) {
-	w.rules = slices.DeleteFunc(w.rules, func(ri int32) bool { return !s.holds(w, k, &s.program.plan.Rules[ri].When, at) })
+	w.rules = slices.DeleteFunc(w.rules, func(ri int32) bool {
+		s.observe(w, k, ri, at, true)
+		return !s.holds(w, k, &s.program.plan.Rules[ri].When, at)
+	})
 }
 
 // holds evaluates a condition for a key at an instant.

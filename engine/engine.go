@@ -21,6 +21,7 @@ type Options struct {
 	DedupEvents    int            // de-duplication window in events; default DefaultDedupEvents
 	Location       *time.Location // time zone of days(); default UTC
 	DropSuppressed bool           // suppressed firings are not made at all: for a replay that does not print them
+	Observe        func(Decision) // is told how conditions are decided: for tests of rules; with many shards, by several goroutines
 	Replay         bool           // offsets are lines of a file: causes are printed as "line:17" rather than "offset:17"
 }
 

@@ -9,6 +9,7 @@
 //	conditions   cond.go      the world of conditions: tree → cond, operator calls (operators.go) cut out of the tree
 //	actions      action.go    what then does: a name and a payload
 //	planner      planner.go   equal tests, operators and scopes become one; terms and conds become closures
+//	parts        leaves.go    conditions taken apart, for those who explain them
 //	index        index.go     which tests a row can match at all
 //
 // Its nouns: a source is one file. A term is a checked piece of an event test; its canonical text is its identity. A cond is a

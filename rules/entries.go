@@ -17,6 +17,7 @@ type rule struct {
 	kind     nudge.Kind
 	per      *term // KindOther only
 	when     *cond
+	whenNode ast.Node // its syntax tree
 	unless   *cond
 	actions  []*action
 	cooldown nudge.Millis
@@ -55,7 +56,7 @@ func (r *rule) entry(c *checker, p pair) {
 	case "per":
 		r.checkPer(c, p)
 	case "when":
-		r.when = (&conditions{checker: c}).condition(p.value)
+		r.when, r.whenNode = (&conditions{checker: c}).condition(p.value), p.value
 	case "unless":
 		r.unless = (&conditions{checker: c, unless: true}).condition(p.value)
 	case "then":

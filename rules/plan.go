@@ -21,6 +21,7 @@ type Options struct {
 	Names    *nudge.Names   // required: the names of fields and event types are interned here
 	Location *time.Location // the engine's time zone for days(); nil is UTC
 	MaxKept  int            // most entries kept for a value that is not compared with a constant; 0 is DefaultMaxKept
+	Parts    bool           // also take each rule's condition apart: Rule.Parts
 }
 
 // DefaultMaxKept is the default of Options.MaxKept, in entries per key and operator.
@@ -205,7 +206,8 @@ type Rule struct {
 	Cooldown nudge.Millis // 0: none
 	Limit    *Cap         // nil: none
 	When     Cond
-	Unless   *Cond // nil: none
+	Parts    *Parts // of When; nil without Options.Parts
+	Unless   *Cond  // nil: none
 	Actions  []Action
 }
 

@@ -17,6 +17,7 @@ type planner struct {
 	plan    *Plan
 	loc     *time.Location
 	maxKept int
+	apart   bool // Options.Parts
 	tests   map[string]int
 	terms   []*term // of plan.Tests
 	scopes  map[string]int
@@ -33,7 +34,7 @@ type opIdentity struct {
 
 func newPlan(sources []Source, rules []*rule, opts Options) (*Plan, error) {
 	p := &planner{
-		plan: &Plan{Sources: sources, names: opts.Names, emits: map[nudge.NameID]bool{}}, loc: opts.Location, maxKept: opts.maxKept(),
+		plan: &Plan{Sources: sources, names: opts.Names, emits: map[nudge.NameID]bool{}}, loc: opts.Location, maxKept: opts.maxKept(), apart: opts.Parts,
 		tests: map[string]int{}, scopes: map[string]int{}, ops: map[opIdentity]int{}, slots: map[nudge.NameID]int{}, needs: map[int]map[string]bool{},
 	}
 	if p.loc == nil {
@@ -77,6 +78,9 @@ func (p *planner) rule(r *rule) {
 		if a.kind == nudge.ActionEmit {
 			p.plan.emits[p.name(a.text.term.val.Text)] = true
 		}
+	}
+	if p.apart {
+		out.Parts = p.parts(r, r.when, r.whenNode, out.When, waking(r.when), scope)
 	}
 	p.plan.Rules = append(p.plan.Rules, out)
 	p.noteNeeds(r, out.When)
