@@ -54,12 +54,7 @@ func TestCookbookTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := fixture.RunFolder(readCookbook(t), texts, fixture.Options{
-		Names: nudge.NewNames(), Zone: time.UTC, Lateness: nudge.Millis(time.Hour.Milliseconds()),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	report := runCookbook(t, readCookbook(t), texts)
 	var out strings.Builder
 	if err := report.Text(&out, false); err != nil {
 		t.Fatal(err)
@@ -67,6 +62,17 @@ func TestCookbookTests(t *testing.T) {
 	if !report.OK || len(report.Untested) > 0 || len(report.Gaps) > 0 {
 		t.Errorf("%srules without tests: %v", out.String(), report.Untested)
 	}
+}
+
+func runCookbook(t *testing.T, sources []rules.Source, texts []fixture.Text) *fixture.Report {
+	t.Helper()
+	report, err := fixture.RunFolder(sources, texts, fixture.Options{
+		Names: nudge.NewNames(), Zone: time.UTC, Lateness: nudge.Millis(time.Hour.Milliseconds()), Shards: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
 }
 
 var listed = regexp.MustCompile(`(?m)^\| \[([a-z0-9-]+)\]\(\.\./examples/cookbook/([a-z0-9-]+)\.expr\) \|`)
