@@ -75,29 +75,41 @@ func runCookbook(t *testing.T, sources []rules.Source, texts []fixture.Text) *fi
 	return report
 }
 
-var listed = regexp.MustCompile(`(?m)^\| \[([a-z0-9-]+)\]\(\.\./examples/cookbook/([a-z0-9-]+)\.expr\) \|`)
+var (
+	listed = regexp.MustCompile(`(?m)^\| \[([a-z0-9-]+)\]\(\.\./examples/cookbook/([a-z0-9-]+)\.expr\) \| [^|]+ \| ([^|]+) \|$`)
+	code   = regexp.MustCompile("`([^`]+)`")
+)
 
-// The page lists every rule of the cookbook once, and no other.
+// The page lists every rule of the cookbook once, and no other, and what it says a rule shows stands in the rule.
 func TestCookbookPage(t *testing.T) {
 	page, err := os.ReadFile(cookbookPage)
 	if err != nil {
 		t.Fatal(err)
 	}
-	times := map[string]int{}
+	shows := map[string]string{}
 	for _, m := range listed.FindAllStringSubmatch(string(page), -1) {
 		if m[1] != m[2] {
 			t.Errorf("%s leads to %s", m[1], m[2])
 		}
-		times[m[1]]++
+		if shows[m[1]] != "" {
+			t.Errorf("%s is listed twice", m[1])
+		}
+		shows[m[1]] = m[3]
 	}
 	for _, s := range readCookbook(t) {
 		id, _ := strings.CutSuffix(s.File, ".expr")
-		if want := map[bool]int{true: 0, false: 1}[id == "catalog"]; times[id] != want {
-			t.Errorf("%s is listed %d times, want %d", id, times[id], want)
+		if (shows[id] == "") != (id == "catalog") {
+			t.Errorf("is %s listed? It shows %q", id, shows[id])
 		}
-		delete(times, id)
+		text := strings.Join(strings.Fields(s.Text), " ")
+		for _, m := range code.FindAllStringSubmatch(shows[id], -1) {
+			if !strings.Contains(text, m[1]) {
+				t.Errorf("%s does not show %s", id, m[1])
+			}
+		}
+		delete(shows, id)
 	}
-	for id := range times {
+	for id := range shows {
 		t.Errorf("there is no rule %s", id)
 	}
 }
