@@ -177,7 +177,7 @@ func (s *shard) readUse(w *scratch, k *keyRef, u *rules.Use, at nudge.Millis) ru
 	}
 	slot := k.t.slot(k.i, s.program.nums[u.Op])
 	if slot == nil {
-		return rules.Reading{}
+		return nothing(op.Kind, u.Fold)
 	}
 	switch op.Kind {
 	case rules.OpCount:
@@ -194,8 +194,29 @@ func (s *shard) readUse(w *scratch, k *keyRef, u *rules.Use, at nudge.Millis) ru
 		return rules.Reading{N: float64(readTotal(slot))}
 	case rules.OpValues:
 		return rules.Reading{Values: valuesAfter(slot, expiredAt(at, u.Window))}
+	case rules.OpNumbers:
+		return numbers(slot).reading(u.Fold, expiredAt(at, u.Window))
+	case rules.OpTally:
+		return readTally(slot, u.Fold)
+	case rules.OpLast:
+		return rules.Reading{Value: lastValue(slot)}
+	case rules.OpSince:
+		return sinceReading(slot, at)
+	case rules.OpScore:
+		return rules.Reading{N: score(slot).points(op.Window, at)}
 	}
 	panic("BUG: an operator that cannot be read")
+}
+
+// nothing is what is read of a key that has no state of the operator.
+func nothing(kind rules.OpKind, f rules.Fold) rules.Reading {
+	switch kind {
+	case rules.OpNumbers, rules.OpTally:
+		return rules.Reading{None: f != rules.FoldSum}
+	case rules.OpSince:
+		return rules.Reading{None: true}
+	}
+	return rules.Reading{}
 }
 
 // pulsed says whether the use's operator pulses at this instant.

@@ -211,13 +211,14 @@ func (e *Engine) mergeFirings() []nudge.Firing {
 	return e.firings
 }
 
-// dropped is how many events were duplicates, and how many company rules could not see because they had no company.
-func (e *Engine) dropped() (duplicates, noCompany uint64) {
+// stats sums what the shards counted.
+func (e *Engine) stats() (sum shardStats) {
 	for _, s := range e.shards {
-		duplicates += s.stats.duplicates
-		noCompany += s.stats.noCompany
+		sum.duplicates += s.stats.duplicates
+		sum.noCompany += s.stats.noCompany
+		sum.overflows += s.stats.overflows
 	}
-	return duplicates, noCompany
+	return sum
 }
 
 // causeText is how a record is named as a cause: its id, else its place.

@@ -20,7 +20,7 @@ func TestPlantedBugs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			planted = b
 			for seed := range uint64(plantedSeeds) {
-				set, lines := oracle.Generate(seed, streamLength)
+				set, lines := generate(seed, streamLength)
 				o := oracle.RandomOptions(seed)
 				if newStream(t, set, lines, o).printed(t, o) != oracled(t, set, lines, o) {
 					t.Logf("caught by seed %d", seed)

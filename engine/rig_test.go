@@ -23,6 +23,14 @@ type stream struct {
 	records []stamped
 }
 
+// generate makes random rules and a random stream, with every other seed over the whole language.
+func generate(seed uint64, size int) (set []oracle.Rule, lines []string) {
+	if seed%2 == 0 {
+		return oracle.Generate(seed, size)
+	}
+	return oracle.GenerateWith(seed, size, oracle.AllFeatures&^oracle.FeatureMerge)
+}
+
 // newStream compiles the rules and decodes the lines as a replay does.
 func newStream(t testing.TB, set []oracle.Rule, lines []string, o oracle.Options) *stream {
 	t.Helper()

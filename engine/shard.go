@@ -31,8 +31,10 @@ type shard struct {
 	depth    int
 }
 
+// shardStats are counted events: dropped as duplicates, not seen by company rules for want of a company, and those for which an operator
+// whose very number is used had no more room.
 type shardStats struct {
-	duplicates, noCompany uint64
+	duplicates, noCompany, overflows uint64
 }
 
 func newShard(id nudge.ShardID, e *Engine, shards int) *shard {

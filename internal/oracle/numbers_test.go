@@ -60,6 +60,16 @@ func TestNumbers(t *testing.T) {
 			want: `r v 1 line:12`,
 		},
 		{
+			cites: "added as integers of 10⁻⁶",
+			rules: `r: when: on(form_view), then: alert("x", {s: sum(page_view, n, "1s"), g: avg(page_view, n, "1s"), lo: min(page_view, n, "1s")})`,
+			events: `1 page_view visitor=v n=999999999999
+				2 form_view visitor=v
+				3 page_view visitor=v n=1000000000000
+				4 form_view visitor=v`,
+			want: `r v 2 line:2 {"s":999999999999,"g":999999999999,"lo":999999999999}
+				r v 4 line:4 {"s":1999999999999,"g":9.999999999995e+11,"lo":999999999999}`,
+		},
+		{
 			cites: "the sum of nothing is 0, a comparison with avg, min or max of nothing is false",
 			rules: `s: when: on(form_submit) and sum(page_view, n, "1s") == 0
 				g: when: on(form_submit) and avg(page_view, n, "1s") < 5
