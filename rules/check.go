@@ -270,7 +270,7 @@ func callName(n *ast.CallNode) (string, pos) {
 // wrongCall reports a function that event tests do not have.
 func (c *checker) wrongCall(n *ast.CallNode) {
 	name, at := callName(n)
-	op, isOperator := operators[name]
+	_, isOperator := operators[name]
 	switch {
 	case name == "":
 		if whole, _ := memberName(n.Callee); whole == "company.tagged" {
@@ -280,7 +280,7 @@ func (c *checker) wrongCall(n *ast.CallNode) {
 		c.errorf(nodePos(n.Callee), "lower(path), for instance", "fields have no functions of their own")
 	case isAction(name):
 		c.errorf(at, "then: "+name+"(…)", "`%s` is an action: it goes into `then`", name)
-	case isOperator && op.later || laterFunctions[name]:
+	case laterFunctions[name]:
 		notInThisVersion(c.reporter, at, name)
 	case isOperator:
 		c.errorf(at, "a test looks at one event; `"+name+"` goes into `when`, `unless` or the data of `then`",

@@ -20,6 +20,7 @@ func Compile(sources []Source, opts Options) (*Plan, Diagnostics) {
 		}
 	}
 	checkFollowing(rules)
+	checkPools(rules)
 	warnUnbounded(rules, opts.maxKept())
 
 	var diags Diagnostics
@@ -70,12 +71,20 @@ func warnUnbounded(rules []*rule, maxKept int) {
 				return
 			}
 			r.warnf(a.at, "compare it with a constant, if that is what you need", "the very number of `%s` is used: up to %d entries are kept per key (%s)%s",
-				a.name, maxKept, sizeText(a.bytes(maxKept)), map[bool]string{
-					true:  "; with more, comparisons of it are false",
-					false: fmt.Sprintf("; with more, %d is shown", maxKept),
-				}[a.exact])
+				a.name, maxKept, sizeText(a.bytes(maxKept)), a.beyond(maxKept))
 		})
 	}
+}
+
+// beyond says what becomes of a number when more entries are in its window than are kept.
+func (a *ask) beyond(maxKept int) string {
+	switch {
+	case a.exact:
+		return "; with more, comparisons of it are false"
+	case a.isCount():
+		return fmt.Sprintf("; with more, %d is shown", maxKept)
+	}
+	return "; with more, nothing is shown"
 }
 
 // eachAsk visits every operator's call of a rule.

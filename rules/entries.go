@@ -20,6 +20,8 @@ type rule struct {
 	unless   *cond
 	actions  []*action
 	cooldown nudge.Millis
+	limit    *Cap
+	limitAt  pos
 	priority float64
 	mode     Mode
 	title    string
@@ -60,6 +62,8 @@ func (r *rule) entry(c *checker, p pair) {
 		r.actions = (&conditions{checker: c}).actions(p.value, r.kind)
 	case "cooldown":
 		r.checkCooldown(c, p)
+	case "limit":
+		r.checkLimit(c, p)
 	case "priority":
 		t := c.value(p.value)
 		if t != nil && (t.kind != termConst || t.typ != typeNumber) {

@@ -35,11 +35,16 @@ type Plan struct {
 	Ops     []Op
 	Rules   []Rule // per scope in settling order: priority, highest first, then id in byte order
 
+	emits map[nudge.NameID]bool // types of events that rules emit
+
 	slots []int32      // name id → slot + 1, 0 where no rule reads the field
 	index index        // finds the tests that can match a row
 	names *nudge.Names // of the options: the text of a row's type
 	fixed fixedSlots   // the slots that Read fills from a record's header
 }
+
+// Emits says whether some rule emits events of a type: from outside it is refused.
+func (p *Plan) Emits(typ nudge.NameID) bool { return p.emits[typ] }
 
 // The scopes that are always there.
 const (

@@ -148,7 +148,7 @@ func scriptTruth(t *testing.T, input string) string {
 	return out.String()
 }
 
-// scriptReadings reads "3" (a number), "3+" (more than are kept), "pulse", "no", "[1,2]" (values).
+// scriptReadings reads "3" (a number), "3+" (more than are kept), "nothing", "pulse", "no", "[1,2]" (values), "=x" and "=#5" (the last value: text, number).
 func scriptReadings(t *testing.T, line string) []Reading {
 	var rs []Reading
 	for _, w := range strings.Fields(line) {
@@ -157,6 +157,16 @@ func scriptReadings(t *testing.T, line string) []Reading {
 		case w == "pulse":
 			r.Pulse = true
 		case w == "no":
+		case w == "nothing":
+			r.None = true
+		case strings.HasPrefix(w, "=#"):
+			f, err := strconv.ParseFloat(w[2:], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Value = nudge.NumberValue(f)
+		case w[0] == '=':
+			r.Value = nudge.TextValue(w[1:])
 		case w[0] == '[':
 			for _, s := range strings.Split(strings.Trim(w, "[]"), ",") {
 				r.Values = append(r.Values, nudge.TextValue(s))
@@ -215,6 +225,9 @@ func usesText(p *Plan, uses []Use) string {
 	var parts []string
 	for _, u := range uses {
 		s := p.Ops[u.Op].Text
+		if k := p.Ops[u.Op].Kind; k == OpNumbers || k == OpTally {
+			s += [...]string{FoldSum: " sum", FoldAvg: " avg", FoldMin: " min", FoldMax: " max"}[u.Fold]
+		}
 		if u.Window != 0 {
 			s += " " + durationText(u.Window)
 		}
@@ -222,6 +235,8 @@ func usesText(p *Plan, uses []Use) string {
 		case WakeNever:
 		case WakeEvery:
 			s += " wakes at every expiry"
+		case WakeAtMark:
+			s += fmt.Sprintf(" wakes at %v", u.Mark)
 		default:
 			s += fmt.Sprintf(" wakes at the %d. newest", u.Wake)
 		}
@@ -255,6 +270,12 @@ func planText(p *Plan) string {
 		if op.Keep != 0 {
 			fmt.Fprintf(&b, ", keeps %d", op.Keep)
 		}
+		for _, x := range op.Points {
+			fmt.Fprintf(&b, ", test %d: %v", x.Test, x.Points)
+		}
+		for _, x := range op.Steps {
+			fmt.Fprintf(&b, ", step %d no %d", x.Test, x.No)
+		}
 		if op.Slots != nil {
 			fmt.Fprintf(&b, ", fields %s", fieldNames(p, op.Slots))
 		}
@@ -264,6 +285,9 @@ func planText(p *Plan) string {
 	for i, r := range p.Rules {
 		fmt.Fprintf(&b, "rule %s: per %s, priority %v, mode %d, cooldown %q, %d bytes, %d shared\n",
 			r.ID, p.Scopes[r.Scope].Per, r.Priority, r.Mode, durationText(r.Cooldown), cost[i].Bytes, cost[i].Shared)
+		if r.Limit != nil {
+			fmt.Fprintf(&b, "  limit: %q %d in %s\n", r.Limit.Pool, r.Limit.N, durationText(r.Limit.Window))
+		}
 		fmt.Fprintf(&b, "  when: %s\n", usesText(p, r.When.Uses))
 		if r.Unless != nil {
 			fmt.Fprintf(&b, "  unless: %s\n", usesText(p, r.Unless.Uses))
