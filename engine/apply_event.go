@@ -34,7 +34,7 @@ func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input) {
 			s.applyMain(b, w, k, in, int(t.op), late)
 		}
 	}
-	if timed && k.i != noEntry {
+	if timed && k.i != noEntry && k.num != scopePast {
 		k.t.arm(k.i, s.nextDue(k.t, k.i, in.when.at))
 	}
 }
@@ -145,6 +145,12 @@ func (t *table) addTotal(i, num uint32) {
 		slot = t.grow(i, num, 8)
 	}
 	binary.LittleEndian.PutUint64(slot, readTotal(slot)+1)
+}
+
+// mergeTotal adds what an other slot counted.
+func (t *table) mergeTotal(i, num uint32, src []byte) {
+	slot := t.slot(i, num)
+	binary.LittleEndian.PutUint64(slot, readTotal(slot)+readTotal(src))
 }
 
 func readTotal(slot []byte) uint64 { return binary.LittleEndian.Uint64(slot) }

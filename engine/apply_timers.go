@@ -38,7 +38,7 @@ func (s *shard) keyOf(t *table, i uint32) keyRef {
 	num, text := t.identity(i)
 	for scope, n := range s.program.scopeNums {
 		if n == num {
-			return keyRef{t: t, i: i, scope: scope, hash: t.entry(i).hash, text: string(text)}
+			return keyRef{t: t, i: i, scope: scope, num: num, hash: t.entry(i).hash, text: string(text)}
 		}
 	}
 	return keyRef{t: t, i: i, scope: -1} // no rule watches such keys any more: nothing of it is timed

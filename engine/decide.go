@@ -13,6 +13,7 @@ type keyRef struct {
 	t     *table
 	i     uint32
 	scope int
+	num   uint16 // under which the key is stored: the scope's, or scopePast
 	hash  nudge.KeyHash
 	text  string
 }
@@ -70,9 +71,15 @@ func (s *shard) leave() { s.depth-- }
 // with the windows moved to the instant, and true after it.
 func (s *shard) take(b *Batch, in *input, t *turn) {
 	w := s.enter()
-	if s.collect(w, in.scope, in.tests) {
+	if in.past != nil {
+		s.concernPast(w, in.past)
+	}
+	if s.collect(w, in.scope, in.tests) || in.past != nil {
 		k := s.key(in)
 		s.dropTrue(w, &k, in.when.at)
+		if in.past != nil {
+			s.mergePast(&k, in.past, in.when.at)
+		}
 		s.applyEvent(b, w, &k, in)
 		s.keepRisen(w, &k, in.when.at)
 		if len(w.rules) > 0 {
@@ -123,9 +130,12 @@ func (w *scratch) sortRules() {
 }
 
 func (s *shard) key(in *input) keyRef {
-	k := keyRef{t: &s.tables[levelOf(s.program.plan.Scopes[in.scope].Kind)], i: in.entry, scope: in.scope, hash: in.hash, text: in.key}
+	k := keyRef{
+		t: &s.tables[levelOf(s.program.plan.Scopes[in.scope].Kind)], i: in.entry,
+		scope: in.scope, num: s.program.scopeNums[in.scope], hash: in.hash, text: in.key,
+	}
 	if k.i == noEntry {
-		k.i = k.t.find(in.hash, s.program.scopeNums[in.scope], in.key)
+		k.i = k.t.find(in.hash, k.num, in.key)
 	}
 	return k
 }
@@ -133,7 +143,7 @@ func (s *shard) key(in *input) keyRef {
 // ensure gives the key an entry, and must be called before the key's record is changed.
 func (s *shard) ensure(k *keyRef) {
 	if k.i == noEntry {
-		k.i = k.t.add(k.hash, s.program.scopeNums[k.scope], k.text)
+		k.i = k.t.add(k.hash, k.num, k.text)
 	}
 	k.t.touch(k.i)
 }

@@ -85,6 +85,9 @@ func (e *Engine) Deploy(p *rules.Plan) {
 		for l := range s.tables {
 			t := &s.tables[l]
 			t.live = e.program.live
+			if l == tablePasts {
+				continue // nothing there is timed
+			}
 			for i := range t.count {
 				t.arm(i, s.nextDue(t, i, e.clock))
 			}
@@ -147,7 +150,7 @@ func (e *Engine) Memory() (keys, bytes int) {
 	for _, s := range e.shards {
 		for l := range s.tables {
 			t := &s.tables[l]
-			keys += int(t.count)
+			keys += int(t.count) - len(t.gone)
 			bytes += t.slabs.held() + len(t.entries)*entryChunk*entryBytes + t.index.bytes()
 		}
 	}

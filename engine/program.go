@@ -88,6 +88,7 @@ type program struct {
 	nums       []uint32       // operator → number
 	scopeNums  []uint16       // scope → number
 	opOf       []int32        // number → operator with timers, -1 for all others
+	userOp     []int32        // number → operator of users, -1 for all others
 	live       []bool         // number → whether an operator, cooldown or pool of the plan has it
 	listeners  [][][]listener // scope → test → operators
 	listening  [][]bool       // scope → test → whether there are any
@@ -225,18 +226,25 @@ func (g *program) linkRules(d *dictionary, live map[string]bool) {
 	for i := range g.rules {
 		g.live[g.rules[i].cooldown], g.live[g.rules[i].limit] = true, true
 	}
-	g.opOf = make([]int32, d.nextOp)
-	for i := range g.opOf {
-		g.opOf[i] = -1
-	}
-	for i, num := range g.nums {
-		if g.timed[i] {
-			g.opOf[num] = int32(i)
-		}
-	}
+	g.opOf = g.opsByNumber(func(i int) bool { return g.timed[i] })
+	g.userOp = g.opsByNumber(func(i int) bool { return p.Ops[i].Scope == rules.ScopeUser })
 	for _, l := range g.opRules {
 		sort.Slice(l, func(a, b int) bool { return l[a] < l[b] })
 	}
+}
+
+// opsByNumber turns nums around for the operators that are wanted; all other numbers have -1.
+func (g *program) opsByNumber(wanted func(op int) bool) []int32 {
+	of := make([]int32, len(g.live))
+	for i := range of {
+		of[i] = -1
+	}
+	for i, num := range g.nums {
+		if wanted(i) {
+			of[num] = int32(i)
+		}
+	}
+	return of
 }
 
 // opName is how an operator's kind is written in the dictionary. Stored: the texts never change.

@@ -176,6 +176,9 @@ func (e *Engine) dump() string {
 		for l := range s.tables {
 			t := &s.tables[l]
 			for i := range t.count {
+				if t.removedAt(i) {
+					continue
+				}
 				all = append(all, fmt.Sprintf("%x due %d", t.record(i), t.entry(i).due))
 			}
 		}

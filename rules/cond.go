@@ -268,6 +268,9 @@ func (c *conditions) compare(n *ast.BinaryNode) *cond {
 	} else {
 		c.whole(l)
 		c.whole(r)
+		if l.kind == numberAsk && r.kind == numberConst {
+			l.ask.alone = l.ask.kind == OpNumbers
+		}
 	}
 	return &cond{kind: condCompare, op: op, left: l, right: r}
 }

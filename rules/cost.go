@@ -54,9 +54,9 @@ func (op *Op) bytes() int {
 	return bytesPerOperator + bytesPerTime
 }
 
-// unbounded says whether a keeps as many entries as may be.
+// unbounded says whether a keeps as many entries as may be where asking in another way would keep less.
 func (a *ask) unbounded() bool {
-	return a.keep == 0 && (a.kind == OpCount || a.kind == OpDistinct || a.kind == OpNumbers)
+	return a.keep == 0 && (a.kind == OpCount || a.kind == OpDistinct || a.kind == OpNumbers && !a.alone)
 }
 
 // bytes is what a's entries take.

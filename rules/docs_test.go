@@ -36,6 +36,20 @@ func TestLanguageExamples(t *testing.T) {
 	}
 }
 
+// Every operator has a part of its own, with a rule and a test of it.
+func TestLanguageOperators(t *testing.T) {
+	page := readDoc(t, "../docs/LANGUAGE.md")
+	for name := range operators {
+		_, part, ok := strings.Cut(page, "\n### "+name+"\n")
+		part, _, _ = strings.Cut(part, "\n### ")
+		_, test, tested := strings.Cut(part, "\n```test\n")
+		rule, _, _ := strings.Cut(part, "\n```test\n")
+		if _, rule, hasRule := strings.Cut(rule, "\n```expr\n"); !ok || !hasRule || !tested || !strings.Contains(rule, name+"(") || !strings.Contains(test, "expect ") {
+			t.Errorf("%s has no part with a rule and a test", name)
+		}
+	}
+}
+
 // The example rules compile without a remark.
 func TestExampleRules(t *testing.T) {
 	sources, err := ReadFolder("../examples/rules")

@@ -32,7 +32,7 @@ var directions = map[string][]string{
 // testDirections is what a folder's tests may import besides.
 var testDirections = map[string][]string{
 	"engine":          {"state", "ingest", "internal/oracle"},
-	"examples":        {"engine", "ingest"},
+	"examples":        {"engine", "ingest", "internal/fixture"},
 	"internal/oracle": {"engine", "ingest"},
 	"ingest":          {"examples"},
 	"state":           {"rules"},
