@@ -65,7 +65,7 @@ func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, opID int, 
 	case rules.OpValues:
 		if v := op.Value(row); v.Present() && row.Ts > expired {
 			s.ensure(k)
-			k.t.keepValue(k.i, num, op.Keep, v, row.Ts)
+			k.t.keepValue(k.i, num, op.Keep, v, row.Ts, in.when.stamp())
 		}
 	case rules.OpNumbers:
 		if v, ok := micro(op.Value(row)); ok && row.Ts > expired {
@@ -81,7 +81,7 @@ func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, opID int, 
 		}
 	case rules.OpLast:
 		s.ensure(k)
-		k.t.noteLast(k.i, num, op.Value(row), row.Ts)
+		k.t.noteLast(k.i, num, op.Value(row), row.Ts, in.when.stamp())
 	case rules.OpSince:
 		s.ensure(k)
 		k.t.newestTime(k.i, num, row.Ts)

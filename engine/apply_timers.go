@@ -27,7 +27,7 @@ func (s *shard) runKeyTimers(b *Batch, t *table, i uint32, due nudge.Millis) {
 	}
 	t.arm(i, s.nextDue(t, i, due))
 	if len(w.rules) > 0 {
-		in := input{when: instant{at: due, timer: true}, scope: k.scope, hash: k.hash, key: k.text, rec: -1}
+		in := input{when: instant{at: due, timer: true, off: b.offsetAt(due)}, scope: k.scope, hash: k.hash, key: k.text, rec: -1}
 		s.settle(b, w, &k, &in, nil)
 	}
 	s.leave()

@@ -7,7 +7,7 @@ import (
 
 // fire makes a delivered firing an event for other rules: for those of its own key, and for those of the kinds above it, to which
 // it is sent at once. It returns nil if no rule's test sees it.
-func (s *shard) fire(k *keyRef, in *input, ri int32, c *cause, f *settled) *fired {
+func (s *shard) fire(b *Batch, k *keyRef, in *input, ri int32, c *cause, f *settled) *fired {
 	g := s.program
 	sc := &g.plan.Scopes[k.scope]
 	fd := &fired{
@@ -24,7 +24,7 @@ func (s *shard) fire(k *keyRef, in *input, ri int32, c *cause, f *settled) *fire
 	case sc.Kind >= nudge.KindUser:
 	case fd.user == "":
 		up.hash = k.hash
-		s.remember(nil, fd.key, up)
+		s.remember(b, fd.key, up)
 	default:
 		up.hash = nudge.HashKey("user", fd.user)
 		s.send(rules.ScopeUser, fd.user, up)

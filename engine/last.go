@@ -10,13 +10,13 @@ import (
 
 // The slot of OpLast, the value of the newest matching event, of those that share a time the one stamped last:
 //
-//	0 i64 its time · 8 u8 kind · 9 text: u32 length, bytes · number: 8 bytes IEEE 754 · bool: 1 byte
+//	0 i64 its time · 8 u64 its stamp · 16 u8 kind · 17 text: u32 length, bytes · number: 8 bytes IEEE 754 · bool: 1 byte
 //
 // What follows is zero. Kind 0: that event has no value of which anything is known.
-const lastHeader = 9
+const lastHeader = 17
 
 // noteLast notes the value of an event.
-func (t *table) noteLast(i, num uint32, v nudge.Value, ts nudge.Millis) {
+func (t *table) noteLast(i, num uint32, v nudge.Value, ts nudge.Millis, at stamp) {
 	slot := t.slot(i, num)
 	if slot != nil && ts < lastTime(slot) {
 		return
@@ -25,7 +25,8 @@ func (t *table) noteLast(i, num uint32, v nudge.Value, ts nudge.Millis) {
 		slot = t.grow(i, num, size)
 	}
 	binary.LittleEndian.PutUint64(slot, uint64(ts))
-	slot[8] = byte(v.Kind)
+	binary.LittleEndian.PutUint64(slot[8:], uint64(at))
+	slot[lastHeader-1] = byte(v.Kind)
 	rest := slot[lastHeader:]
 	switch v.Kind {
 	case nudge.Text:
@@ -38,9 +39,21 @@ func (t *table) noteLast(i, num uint32, v nudge.Value, ts nudge.Millis) {
 		rest[0] = byte(v.Num)
 		rest = rest[1:]
 	default:
-		slot[8] = byte(nudge.Missing)
+		slot[lastHeader-1] = byte(nudge.Missing)
 	}
 	clear(rest) // no traces of what was there: equal states are equal bytes
+}
+
+// mergeLast takes over another slot's value where that is the newer one.
+func (t *table) mergeLast(i, num uint32, src []byte) {
+	slot := t.slot(i, num)
+	if !newer(src, slot) {
+		return
+	}
+	if len(slot) < len(src) {
+		slot = t.grow(i, num, len(src))
+	}
+	clear(slot[copy(slot, src):])
 }
 
 func lastTime(slot []byte) nudge.Millis { return nudge.Millis(binary.LittleEndian.Uint64(slot)) }
@@ -61,7 +74,7 @@ func lastBytes(v nudge.Value) int {
 // lastValue is the value of the newest event. Its text lies in the slot, so that no event pays for a copy: it is valid until the key's
 // record changes, as all readings are.
 func lastValue(slot []byte) nudge.Value {
-	v, rest := nudge.Value{Kind: nudge.ValueKind(slot[8])}, slot[lastHeader:]
+	v, rest := nudge.Value{Kind: nudge.ValueKind(slot[lastHeader-1])}, slot[lastHeader:]
 	switch v.Kind {
 	case nudge.Text:
 		text := rest[4:][:binary.LittleEndian.Uint32(rest)]

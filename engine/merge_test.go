@@ -79,27 +79,53 @@ func mergeRings(tb *table, user, visitor uint32, keep int, expired nudge.Millis)
 	}
 }
 
-// TestMergedValues: the newest different values of both, where both know one the newer time.
+// TestMergedValues: the newest different values of both, where both know one the newer time, and of one time in the order of their stamps.
 func TestMergedValues(t *testing.T) {
 	var tb table
 	user, visitor := tb.add(1, 0, "user"), tb.add(2, 0, "visitor")
+	taken := stamp(0)
 	add := func(key uint32, text string, ts nudge.Millis) {
-		tb.keepValue(key, 1, 4, nudge.TextValue(text), ts)
+		taken++
+		tb.keepValue(key, 1, 6, nudge.TextValue(text), ts, taken)
 	}
 	add(user, "a", 10)
 	add(user, "b", 20)
-	add(user, "same", 30)
+	add(user, "first", 30)
 	add(visitor, "b", 25)
 	add(visitor, "c", 15)
-	add(visitor, "visitor's", 30)
+	add(visitor, "second", 30)
 	add(visitor, "old", 1)
-	tb.mergeValues(user, 1, 4, slices.Clone(tb.slot(visitor, 1)))
+	add(user, "third", 30)
+	tb.mergeValues(user, 1, 6, slices.Clone(tb.slot(visitor, 1)))
 	var got []string
 	for _, v := range valuesAfter(tb.slot(user, 1), 0) {
 		got = append(got, v.Text)
 	}
-	if want := []string{"visitor's", "same", "b", "c"}; !slices.Equal(got, want) {
+	if want := []string{"third", "second", "first", "b", "c", "a"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestMergedLast: the value of the later time, on a tie of the later stamp.
+func TestMergedLast(t *testing.T) {
+	for _, c := range []struct {
+		user, visitor nudge.Millis
+		stamps        [2]stamp
+		want          string
+	}{
+		{10, 20, [2]stamp{2, 1}, "the visitor's value"},
+		{20, 10, [2]stamp{1, 2}, "user's"},
+		{10, 10, [2]stamp{1, 2}, "the visitor's value"},
+		{10, 10, [2]stamp{2, 1}, "user's"},
+	} {
+		var tb table
+		user, visitor := tb.add(1, 0, "user"), tb.add(2, 0, "visitor")
+		tb.noteLast(user, 1, nudge.TextValue("user's"), c.user, c.stamps[0])
+		tb.noteLast(visitor, 1, nudge.TextValue("the visitor's value"), c.visitor, c.stamps[1])
+		tb.mergeLast(user, 1, slices.Clone(tb.slot(visitor, 1)))
+		if got := lastValue(tb.slot(user, 1)).Text; got != c.want {
+			t.Errorf("%+v: got %q", c, got)
+		}
 	}
 }
 
@@ -113,6 +139,82 @@ func TestMergedTotals(t *testing.T) {
 	tb.mergeTotal(i, 1, binary.LittleEndian.AppendUint64(nil, 4))
 	if got := readTotal(tb.slot(i, 1)); got != 7 {
 		t.Errorf("3 and 4 events are %d", got)
+	}
+}
+
+// TestMergedNumbers splits numbers over two keys, and holds every fold of the merged ones to one key that saw all of them.
+func TestMergedNumbers(t *testing.T) {
+	folds := []rules.Fold{rules.FoldSum, rules.FoldAvg, rules.FoldMin, rules.FoldMax}
+	for seed := range uint64(400) {
+		r := rand.New(rand.NewPCG(seed, 4))
+		var tb table
+		keys := []uint32{tb.add(1, 0, "user"), tb.add(2, 0, "visitor")}
+		all := tb.add(3, 0, "all")
+		keep := 1 + r.IntN(12)
+		for n := range 2 + r.IntN(30) {
+			ts, v := nudge.Millis(r.IntN(100)), r.Int64()-r.Int64()
+			v /= 1_000_000
+			k := keys[n%2]
+			if n > 1 {
+				k = keys[r.IntN(2)]
+			}
+			for _, k := range []uint32{k, all} {
+				tb.addNumber(k, 1, keep, v, ts, -1)
+				tb.addTally(k, 2, v)
+			}
+		}
+		tb.mergeNumbers(keys[0], 1, keep, slices.Clone(tb.slot(keys[1], 1)), -1)
+		tb.mergeTally(keys[0], 2, slices.Clone(tb.slot(keys[1], 2)))
+		got, want := numbers(tb.slot(keys[0], 1)), numbers(tb.slot(all, 1))
+		for _, f := range folds {
+			if g, w := readTally(tb.slot(keys[0], 2), f), readTally(tb.slot(all, 2), f); !equalReadings(g, w) {
+				t.Fatalf("seed %d: fold %d over all is %v, want %v", seed, f, g, w)
+			}
+			for expired := nudge.Millis(-1); expired < 100; expired++ {
+				g, w := got.reading(f, expired), want.reading(f, expired)
+				if g.More != w.More || !w.More && !equalReadings(g, w) {
+					t.Fatalf("seed %d: fold %d after %d is %v, want %v", seed, f, expired, g, w)
+				}
+			}
+		}
+	}
+}
+
+func equalReadings(a, b rules.Reading) bool { return a.N == b.N && a.None == b.None }
+
+// TestMergedPoints: the points of both, at the newer of the two times.
+func TestMergedPoints(t *testing.T) {
+	const halfLife = 1000
+	for _, c := range []struct{ user, visitor, want nudge.Millis }{{0, 1000, 1000}, {1000, 0, 1000}, {500, 500, 500}} {
+		var tb table
+		user, visitor := tb.add(1, 0, "user"), tb.add(2, 0, "visitor")
+		tb.addPoints(user, 1, 8, c.user, halfLife)
+		tb.addPoints(visitor, 1, 4, c.visitor, halfLife)
+		want := score(tb.slot(user, 1)).points(halfLife, 5000) + score(tb.slot(visitor, 1)).points(halfLife, 5000)
+		tb.mergePoints(user, 1, slices.Clone(tb.slot(visitor, 1)), halfLife)
+		if got := score(tb.slot(user, 1)); got.at() != c.want || got.points(halfLife, 5000) != want {
+			t.Errorf("%+v: %v points at %d, want %v", c, got.points(halfLife, 5000), got.at(), want)
+		}
+	}
+}
+
+// TestMergedPartials: of each step the partial with the newer first event, on a tie the visitor's.
+func TestMergedPartials(t *testing.T) {
+	const steps = 6
+	user, visitor := make(sequence, sequenceHeader+partialBytes*(steps-1)), make(sequence, sequenceHeader+partialBytes*(steps-1))
+	user.arrive(0, 10, 11)
+	visitor.arrive(0, 20, 21)
+	user.arrive(1, 20, 22)
+	visitor.arrive(1, 10, 30)
+	user.arrive(2, 10, 12)
+	visitor.arrive(2, 10, 13)
+	user.arrive(3, 5, 6)
+	visitor.arrive(4, 7, 8)
+	user.merge(visitor, steps)
+	for i, want := range [][2]nudge.Millis{{20, 21}, {20, 22}, {10, 13}, {5, 6}, {7, 8}} {
+		if got := [2]nudge.Millis{user.first(i), user.newest(i)}; !user.stands(i) || got != want {
+			t.Errorf("step %d: %v %v, want %v", i, user.stands(i), got, want)
+		}
 	}
 }
 
@@ -139,6 +241,7 @@ func TestMergedWaits(t *testing.T) {
 		{"an end at the start ends nothing", "idle end=4", "open 4 14", "open 4 14 end=4"},
 		{"an end when the window is over ends nothing", "idle end=14", "open 4 20", "open 4 20 end=14"},
 		{"an end before the start ends nothing", "open 4 14", "idle end=3", "open 4 14 end=3"},
+		{"an end inside counts though the wait has seen a later one behind its window", "open 4 40 end=20", "idle end=5", "idle end=20"},
 		{"one is ended, the other stays", "open 2 12 end=1", "open 6 16 end=5", "open 6 16 end=5"},
 		{"one is ended, the other has pulsed", "open 6 16", "pulsed 1 end=7", "pulsed 1 end=7"},
 	} {

@@ -159,6 +159,18 @@ func (t *table) addNumber(i, num uint32, keep int, v int64, ts, expired nudge.Mi
 	return dropped
 }
 
+// mergeNumbers adds the numbers of another slot, and says whether one was dropped that a window may hold.
+func (t *table) mergeNumbers(i, num uint32, keep int, src numbers, expired nudge.Millis) (dropped bool) {
+	for j := src.len() - src.after(expired); j < src.len(); j++ {
+		v := int64(binary.LittleEndian.Uint64(src.entry(j)[8:]))
+		dropped = t.addNumber(i, num, keep, v, src.at(j), expired) || dropped
+	}
+	if ts, ok := src.dropped(); ok {
+		numbers(t.slot(i, num)).noteDropped(ts)
+	}
+	return dropped
+}
+
 // growNumbers gives the slot room for c entries, the oldest at position 0.
 func (t *table) growNumbers(i, num uint32, c int) numbers {
 	t.value = append(t.value[:0], t.slot(i, num)...)

@@ -14,7 +14,17 @@ import (
 type instant struct {
 	at    nudge.Millis
 	timer bool
-	off   nudge.Offset // the record's; of a timer 0
+	off   nudge.Offset // the record's; of a timer that of the record that makes it run
+}
+
+// stamp places what an event brings among what other keys took: of those that share an instant none is before the other.
+type stamp uint64
+
+func (a instant) stamp() stamp {
+	if a.timer {
+		return stamp(2 * a.off)
+	}
+	return stamp(2*a.off + 1)
 }
 
 func (a instant) compare(b instant) int {

@@ -23,12 +23,16 @@ type stream struct {
 	records []stamped
 }
 
-// generate makes random rules and a random stream, with every other seed over the whole language.
+// generate makes random rules and a random stream: one seed in three over the windows and waits alone, one over the whole language, one
+// over it with many visitors who are anonymous first.
 func generate(seed uint64, size int) (set []oracle.Rule, lines []string) {
-	if seed%2 == 0 {
+	switch seed % 3 {
+	case 0:
 		return oracle.Generate(seed, size)
+	case 1:
+		return oracle.GenerateWith(seed, size, oracle.AllFeatures&^oracle.FeatureMerge)
 	}
-	return oracle.GenerateWith(seed, size, oracle.AllFeatures&^oracle.FeatureMerge)
+	return oracle.GenerateWith(seed, size, oracle.AllFeatures)
 }
 
 // newStream compiles the rules and decodes the lines as a replay does.

@@ -54,6 +54,11 @@ func (t *table) addPoints(i, num uint32, points float64, ts, halfLife nudge.Mill
 	}
 }
 
+// mergePoints adds the points of another slot.
+func (t *table) mergePoints(i, num uint32, src score, halfLife nudge.Millis) {
+	t.addPoints(i, num, src.sum(), src.at(), halfLife)
+}
+
 // points is the score at an instant, rounded to 10⁻⁶.
 func (s score) points(halfLife, at nudge.Millis) float64 {
 	return math.Round(decayed(s.sum(), at-s.at(), halfLife)*rules.Micro) / rules.Micro

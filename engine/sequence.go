@@ -81,6 +81,15 @@ func (q sequence) advance(steps []rules.Step, roles role, ts, window nudge.Milli
 	return false
 }
 
+// merge takes over the partials of another sequence whose first event is not older than that of the partial which stands at the step.
+func (q sequence) merge(src sequence, steps int) {
+	for i := range steps - 1 {
+		if src.stands(i) {
+			q.arrive(i, src.first(i), src.newest(i))
+		}
+	}
+}
+
 // advanceSequence lets an event advance the key's partials, and says whether it completes the sequence. A key that has none is not
 // touched until one starts.
 func (s *shard) advanceSequence(k *keyRef, num uint32, op *rules.Op, roles role, ts nudge.Millis, late bool) bool {

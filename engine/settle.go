@@ -27,7 +27,7 @@ func (s *shard) settle(b *Batch, w *scratch, k *keyRef, in *input, t *turn) {
 			continue
 		}
 		c := s.causeOf(b, w, k, in, ri)
-		f := s.firing(b, w, k, in, ri, &c)
+		f := s.firing(w, k, in, ri, &c)
 		f.firing.Suppressed = suppressed
 		r := &s.program.plan.Rules[ri]
 		if suppressed == "" && r.Cooldown > 0 {
@@ -39,7 +39,7 @@ func (s *shard) settle(b *Batch, w *scratch, k *keyRef, in *input, t *turn) {
 		s.render(w, k, r, c.row, in.when.at, &f.firing)
 		s.firings = append(s.firings, f)
 		if f.firing.Delivered() && s.program.hasFired {
-			if fd := s.fire(k, in, ri, &c, &f); fd != nil {
+			if fd := s.fire(b, k, in, ri, &c, &f); fd != nil {
 				t.pending = append(t.pending, fd)
 				own = append(own, fd)
 			}
@@ -81,7 +81,7 @@ func (s *shard) causeOf(b *Batch, w *scratch, k *keyRef, in *input, ri int32) ca
 		}
 	case in.when.timer:
 		c := cause{id: nudge.CauseTimer, text: nudge.CauseTimer, parent: rootPath(in.when, kind, per, k.text)}
-		c.visitor, c.user, c.company = s.engine.knownThen(kind, k.text, b.offsetAt(in.when.at))
+		c.visitor, c.user, c.company = s.engine.knownThen(kind, k.text, in.when.off)
 		c.row, c.popupTo = s.program.keptRow(s.openedBy(w, k, ri), in.when.at)
 		if c.popupTo == "" {
 			c.popupTo = c.visitor
@@ -110,18 +110,14 @@ func (s *shard) openedBy(w *scratch, k *keyRef, ri int32) []byte {
 }
 
 // firing makes the firing of a rule without its actions.
-func (s *shard) firing(b *Batch, w *scratch, k *keyRef, in *input, ri int32, c *cause) settled {
+func (s *shard) firing(w *scratch, k *keyRef, in *input, ri int32, c *cause) settled {
 	r, sc := &s.program.plan.Rules[ri], &s.program.plan.Scopes[k.scope]
-	off := in.when.off
-	if in.when.timer {
-		off = b.offsetAt(in.when.at)
-	}
 	n := s.settling.next(in.when, s.program.scopeNums[k.scope], k.text)
 	key := strings.Clone(k.text)
 	return settled{
 		path: hopPath(c.parent, sc.Kind, sc.Per, key, n),
 		firing: nudge.Firing{
-			ID: nudge.FiringID(r.ID, sc.Per, key, in.when.at, c.id), Cursor: nudge.Cursor{Offset: off, N: n},
+			ID: nudge.FiringID(r.ID, sc.Per, key, in.when.at, c.id), Cursor: nudge.Cursor{Offset: in.when.off, N: n},
 			Rule: r.ID, Kind: sc.Kind, Per: sc.Per, Key: key, At: in.when.at, Cause: strings.Clone(c.text),
 			Visitor: strings.Clone(c.popupTo), Timer: in.when.timer, Shadow: r.Mode == rules.ModeShadow,
 		},

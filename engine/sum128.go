@@ -18,6 +18,12 @@ func (s *sum128) add(v int64) {
 	s.hi, _ = bits.Add64(s.hi, uint64(v>>63), carry)
 }
 
+func (s *sum128) addSum(other sum128) {
+	var carry uint64
+	s.lo, carry = bits.Add64(s.lo, other.lo, 0)
+	s.hi, _ = bits.Add64(s.hi, other.hi, carry)
+}
+
 // millionths is v as a sum.
 func millionths(v int64) (s sum128) {
 	s.add(v)

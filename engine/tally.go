@@ -18,6 +18,18 @@ func (t *table) addTally(i, num uint32, v int64) {
 	sum.write(slot)
 }
 
+// mergeTally adds what another slot counted. Both have counted something.
+func (t *table) mergeTally(i, num uint32, src []byte) {
+	slot := t.slot(i, num)
+	var a, b totals
+	a.read(slot)
+	b.read(src)
+	a.sum.addSum(b.sum)
+	a.n += b.n
+	a.least, a.most = min(a.least, b.least), max(a.most, b.most)
+	a.write(slot)
+}
+
 func readTally(slot []byte, f rules.Fold) rules.Reading {
 	var sum totals
 	sum.read(slot)

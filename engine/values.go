@@ -11,13 +11,14 @@ import (
 
 // The slot of OpValues: the newest different values themselves, newest first, for payloads.
 //
-//	0 u16 values · 2 u16 reserved, 0 · 4 u32 bytes used of what follows · 8 for each value: i64 time, u8 kind, then
-//	  text: u16 length, bytes · number: 8 bytes IEEE 754 · bool: 1 byte
+//	0 u16 values · 2 u16 reserved, 0 · 4 u32 bytes used of what follows · 8 for each value: i64 time, u64 stamp, u8 kind,
+//	  then text: u16 length, bytes · number: 8 bytes IEEE 754 · bool: 1 byte
 //
 // maxKeptText bounds the text of one value kept for a payload, in bytes; a longer one is cut at a character, a longer array
 // becomes null.
 const (
 	valuesHeader = 8
+	valueHeader  = 16 // of an entry: time and stamp
 	maxKeptText  = 256
 )
 
@@ -70,17 +71,18 @@ func readValue(src []byte) (nudge.Value, []byte) {
 }
 
 // keepValue adds a value to the key's newest different ones. It works on the encoded entries: one event costs a copy of them.
-func (t *table) keepValue(i uint32, num uint32, keep int, v nudge.Value, ts nudge.Millis) {
+func (t *table) keepValue(i uint32, num uint32, keep int, v nudge.Value, ts nudge.Millis, taken stamp) {
 	t.value = binary.LittleEndian.AppendUint64(t.value[:0], uint64(ts))
+	t.value = binary.LittleEndian.AppendUint64(t.value, uint64(taken))
 	t.value = appendValue(t.value, cutText(v))
 	slot := t.slot(i, num)
 	out, n, placed := t.values[:0], 0, false
 	for rest := valueEntries(slot); len(rest) > 0; {
-		size := 8 + valueBytes(rest[8:])
+		size := valueHeader + valueBytes(rest[valueHeader:])
 		entry := rest[:size]
 		rest = rest[size:]
 		at := nudge.Millis(binary.LittleEndian.Uint64(entry))
-		if bytes.Equal(entry[8:], t.value[8:]) {
+		if bytes.Equal(entry[valueHeader:], t.value[valueHeader:]) {
 			if at > ts {
 				return
 			}
@@ -107,17 +109,26 @@ func (t *table) mergeValues(i, num uint32, keep int, src []byte) {
 	out := t.values[:0]
 	for len(seen) < keep && len(a)+len(b) > 0 {
 		from := &a
-		if len(a) == 0 || len(b) > 0 && binary.LittleEndian.Uint64(b) >= binary.LittleEndian.Uint64(a) {
+		if len(a) == 0 || len(b) > 0 && newer(b, a) {
 			from = &b
 		}
-		size := 8 + valueBytes((*from)[8:])
-		if v := string((*from)[8:size]); !seen[v] {
+		size := valueHeader + valueBytes((*from)[valueHeader:])
+		if v := string((*from)[valueHeader:size]); !seen[v] {
 			seen[v] = true
 			out = append(out, (*from)[:size]...)
 		}
 		*from = (*from)[size:]
 	}
 	t.setValues(i, num, slot, out, len(seen))
+}
+
+// newer says whether the first of two entries, each i64 time, u64 stamp and what follows, has the later time, on a tie the later stamp. Where
+// even these are the same, what the visitor did counts as newer.
+func newer(visitor, user []byte) bool {
+	if v, u := int64(binary.LittleEndian.Uint64(visitor)), int64(binary.LittleEndian.Uint64(user)); v != u {
+		return v > u
+	}
+	return binary.LittleEndian.Uint64(visitor[8:]) >= binary.LittleEndian.Uint64(user[8:])
 }
 
 // setValues writes n encoded values.
@@ -157,7 +168,7 @@ func valuesAfter(slot []byte, expired nudge.Millis) []nudge.Value {
 	var out []nudge.Value
 	for rest := valueEntries(slot); len(rest) > 0 && nudge.Millis(binary.LittleEndian.Uint64(rest)) > expired; {
 		var v nudge.Value
-		v, rest = readValue(rest[8:])
+		v, rest = readValue(rest[valueHeader:])
 		out = append(out, v)
 	}
 	return out

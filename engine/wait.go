@@ -77,20 +77,22 @@ func (t *table) startWait(i uint32, num uint32, ts, at, window nudge.Millis, kep
 	clear(w[waitHeader+copy(w[waitHeader:], kept):])
 }
 
-// mergeWait lets an other wait of the same operator join the key's: an open one stays rather than one that has pulsed, the one with the
-// earlier deadline, on a tie the earlier start; of two that have pulsed the later start. The newest end of both ends what is open,
-// where it lies inside: an end of its own can only lie there where it was stamped before the start, and then the start was refused.
+// mergeWait lets a visitor's wait join the key's. First the newest end of either side ends what is open on the other one where it lies inside;
+// then an open wait stays rather than one that has pulsed, the one with the earlier deadline, on a tie the earlier start; of two that have
+// pulsed the later start.
 func (t *table) mergeWait(i, num uint32, window nudge.Millis, src wait) {
 	dst := wait(t.slot(i, num))
+	dstEnds, srcEnds := src.endedBy(dst, window), dst.endedBy(src, window)
+	if dstEnds {
+		src[0] = waitIdle
+	}
+	if srcEnds {
+		dst[0] = waitIdle
+	}
 	if src[1]&flagEnd != 0 && (dst[1]&flagEnd == 0 || src.newestEnd() > dst.newestEnd()) {
 		dst.noteEnd(src.newestEnd())
 	} else if dst[1]&flagEnd != 0 {
 		src.noteEnd(dst.newestEnd())
-	}
-	for _, w := range []wait{dst, src} {
-		if w.isOpen() && w[1]&flagEnd != 0 && w.newestEnd() > w.startTs() && w.newestEnd() < w.startTs()+window {
-			w[0] = waitIdle
-		}
 	}
 	if !src.overrides(dst) {
 		return
@@ -99,6 +101,11 @@ func (t *table) mergeWait(i, num uint32, window nudge.Millis, src wait) {
 		dst = wait(t.grow(i, num, len(src)))
 	}
 	clear(dst[copy(dst, src):])
+}
+
+// endedBy says whether the newest end of another wait lies inside this one, which is open.
+func (w wait) endedBy(other wait, window nudge.Millis) bool {
+	return w.isOpen() && other[1]&flagEnd != 0 && other.newestEnd() > w.startTs() && other.newestEnd() < w.startTs()+window
 }
 
 // overrides says whether w rather than dst stays when the two are merged.
