@@ -3,7 +3,6 @@ package rules
 import (
 	"fmt"
 	"regexp"
-	"slices"
 
 	"github.com/expr-lang/expr/ast"
 
@@ -128,7 +127,7 @@ func (c *checker) in(n *ast.BinaryNode) *term {
 	if l.kind == termField && l.name == "type" {
 		return c.typeIn(values, nodePos(n))
 	}
-	return &term{kind: termIn, typ: typeTruth, args: []*term{l}, list: values}
+	return in(l, values)
 }
 
 // typeIn writes type in [a, b] as an or, so that it is found like any other test of the type.
@@ -163,9 +162,7 @@ func (c *checker) constants(list *ast.ArrayNode) []nudge.Value {
 				describe(t), t.typ, plural(constTerm(values[0]).typ))
 			return nil
 		}
-		if !slices.Contains(values, t.val) {
-			values = append(values, t.val)
-		}
+		values = append(values, t.val)
 	}
 	return values
 }

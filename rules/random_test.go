@@ -132,6 +132,13 @@ func TestCanonicalText(t *testing.T) {
 		{`path not startsWith "/a"`, `not (path startsWith "/a")`},
 		{`1 < n and n < 5`, `1 < n < 5`},
 		{`-5 < n`, `n > -5`},
+		{`page_view and form == "a" and n > 1`, `n > 1 and (form == "a" and page_view)`, `form == "a" and n > 1 and page_view and n > 1`},
+		{`form == "a" or n > 1`, `n > 1 or form == "a"`},
+		{`path in ["a", "b", "c"]`, `path in ["c", "a", "b"]`, `path == "b" or path == "c" or path == "a"`, `path == "c" or path in ["b", "a"]`},
+		{`n == 7`, `n in [7]`, `n in [7, 7]`, `n == 7 or n == 7`},
+		{`n in [-1, 5, 10]`, `n in [10, 5, -1]`},
+		{`not (n < 5)`, `n >= 5`, `5 <= n`},
+		{`form != "b"`, `not (form == "b")`},
 	}
 	seen := map[string]string{}
 	for _, group := range same {
@@ -154,6 +161,8 @@ func TestCanonicalText(t *testing.T) {
 		{`field("a b") == 1`, `field("a_b") == 1`},
 		{`a == "1"`, `a == 1`},
 		{`(a ?? b) == c`, `(a ?? c) == b`},
+		{`a == 1 or b == 2`, `a == 2 or b == 1`},
+		{`a == 1 or a == "1"`, `a == 1`},
 	} {
 		if canonical(t, pair[0]) == canonical(t, pair[1]) {
 			t.Errorf("%s\n%s", pair[0], pair[1])

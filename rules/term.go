@@ -74,29 +74,6 @@ func truth(v bool) *term { return &term{kind: termConst, typ: typeTruth, val: nu
 
 func typeIs(event string) *term { return &term{kind: termTypeIs, typ: typeTruth, name: event} }
 
-func not(t *term) *term {
-	if t.kind == termNot {
-		return t.args[0] // true in SQL's three values too
-	}
-	return &term{kind: termNot, typ: typeTruth, args: []*term{t}}
-}
-
-// join makes an and or an or; one inside another of the same kind is taken apart, so that parentheses do not matter.
-func join(kind termKind, parts ...*term) *term {
-	j := &term{kind: kind, typ: typeTruth}
-	for _, p := range parts {
-		if p.kind == kind {
-			j.args = append(j.args, p.args...)
-		} else {
-			j.args = append(j.args, p)
-		}
-	}
-	if len(j.args) == 1 {
-		return j.args[0]
-	}
-	return j
-}
-
 // each visits t and all below it.
 func (t *term) each(f func(*term)) {
 	f(t)
@@ -112,8 +89,8 @@ func (t *term) isFired() bool {
 	return found
 }
 
-// String is the canonical text of a term: what identifies it. White space, parentheses, lets, && and ||, and the side on
-// which a constant stands make no difference to it.
+// String is the canonical text of a term: what identifies it. White space, parentheses, lets, && and ||, the order of what they join, and
+// the side on which a constant stands make no difference to it.
 func (t *term) String() string {
 	var b strings.Builder
 	t.write(&b)
