@@ -1,59 +1,161 @@
 package rules
 
-import "fmt"
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+)
 
 // Compile checks and compiles a set of rule files. It reports every problem of every file; if any of them is an error the plan is nil.
-// No files at all are a plan without rules.
+// No files at all are a plan without rules. With Options.Previous only the files that differ are looked at; the plan is the same in
+// all but the places that Plan speaks of.
 func Compile(sources []Source, opts Options) (*Plan, Diagnostics) {
 	sources = sortedSources(sources)
-	files := openFiles(sources)
-	words := newVocabulary()
-	for _, f := range files {
-		if f.file == catalogFile {
-			words.readCatalog(f)
-		}
-	}
-	var rules []*rule
-	for _, f := range files {
-		if f.file != catalogFile && f.diags == nil {
-			rules = append(rules, checkRule(f, words))
-		}
-	}
-	checkFollowing(rules)
-	checkPools(rules)
-	warnUnbounded(rules, opts.maxKept())
+	line := takeLine(sources, opts)
+	defer line.mu.Unlock()
+	return line.compile(sources)
+}
 
-	var diags Diagnostics
-	for _, f := range files {
-		diags = append(diags, f.diags...)
+// compile makes the next plan of the line, or the first of a new one.
+func (p *planner) compile(sources []Source) (*Plan, Diagnostics) {
+	files, gone := p.takeOver(sources)
+	var fresh []int
+	for i := range files {
+		if files[i].rule == nil {
+			fresh = append(fresh, i)
+		}
 	}
-	sortDiagnostics(diags)
+	p.check(sources, files, fresh)
+	diags := p.checkTogether(sources, files)
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	plan, err := newPlan(sources, rules, opts)
+	next := p
+	if p.isStale(len(files), len(fresh)) {
+		next = p.successor()
+		files, gone = unplaced(files), nil
+	}
+	plan, err := next.plan(sources, files, gone)
 	if err != nil {
 		return nil, append(diags, Diagnostic{File: sources[0].File, Severity: SeverityError, Message: err.Error()})
 	}
 	return plan, diags
 }
 
-// openFiles makes a reporter for each file and refuses what is not text, or is there twice.
-func openFiles(sources []Source) []*reporter {
-	var files []*reporter
-	for i, s := range sources {
-		r := newReporter(s)
-		switch err := checkSource(s); {
-		case err != nil:
-			r.errorf(noPos, "", "%v", err)
-		case i > 0 && sources[i-1].File == s.File:
-			r.errorf(noPos, "", "there are two files of this name")
-		case i >= MaxFiles:
-			r.errorf(noPos, "", "a rules folder has at most %d files", MaxFiles)
+// ruleFile is what is known of one file: its rule, checked, and its place in the plans of a line, nil if it has none yet.
+type ruleFile struct {
+	rule    *rule
+	place   *place
+	special bool // it has remarks, or something that is checked together with other files
+}
+
+// takeOver finds the files that the newest plan has too, and what of that plan is gone.
+func (p *planner) takeOver(sources []Source) (files []ruleFile, gone []*place) {
+	files = make([]ruleFile, len(sources))
+	i := 0
+	drop := func() {
+		if p.files[i].place != nil {
+			gone = append(gone, p.files[i].place)
 		}
-		files = append(files, r)
+		i++
 	}
-	return files
+	for j := range sources {
+		order := 1
+		for i < len(p.files) {
+			if order = strings.Compare(p.sources[i].File, sources[j].File); order >= 0 {
+				break
+			}
+			drop()
+		}
+		switch {
+		case i == len(p.files) || order > 0:
+		case p.sources[i].Text == sources[j].Text && j < MaxFiles:
+			files[j] = p.files[i]
+			i++
+		default:
+			drop()
+		}
+	}
+	for i < len(p.files) {
+		drop()
+	}
+	return files, gone
+}
+
+// check checks the files that are new, all of the machine's cores at once: they do not see each other.
+func (p *planner) check(sources []Source, files []ruleFile, fresh []int) {
+	const chunk = 64
+	one := func(list []int) {
+		for _, i := range list {
+			twice := i > 0 && sources[i-1].File == sources[i].File
+			files[i] = p.checkFile(sources[i], twice, i >= MaxFiles)
+		}
+	}
+	if len(fresh) <= chunk {
+		one(fresh)
+		return
+	}
+	chunks := make(chan []int, len(fresh)/chunk+1)
+	for list := range slices.Chunk(fresh, chunk) {
+		chunks <- list
+	}
+	close(chunks)
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for list := range chunks {
+				one(list)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// checkFile checks one file by itself.
+func (p *planner) checkFile(s Source, twice, tooMany bool) ruleFile {
+	r := newReporter(s)
+	out := &rule{reporter: r, id: strings.TrimSuffix(s.File, fileSuffix)}
+	switch err := checkSource(s); {
+	case err != nil:
+		r.errorf(noPos, "", "%v", err)
+	case twice:
+		r.errorf(noPos, "", "there are two files of this name")
+	case tooMany:
+		r.errorf(noPos, "", "a rules folder has at most %d files", MaxFiles)
+	case s.File == catalogFile:
+		r.diags = slices.Clone(p.words.remarks)
+	default:
+		out = checkRule(r, p.words)
+		out.warnUnbounded(p.maxKept)
+	}
+	return ruleFile{rule: out, special: r.diags != nil || out.follows != nil || out.limit != nil}
+}
+
+// checkTogether checks what several rules must agree on, and collects all remarks. Rules that are taken over stay as they are.
+func (p *planner) checkTogether(sources []Source, files []ruleFile) (diags Diagnostics) {
+	var special []*rule
+	for i := range files {
+		if files[i].special {
+			special = append(special, files[i].rule.forRemarks())
+		}
+	}
+	checkFollowing(special, sources)
+	checkPools(special)
+	for _, r := range special {
+		diags = append(diags, r.diags...)
+	}
+	sortDiagnostics(diags)
+	return diags
+}
+
+// forRemarks is a copy of the rule that may be given more remarks.
+func (r *rule) forRemarks() *rule {
+	c, rep := *r, *r.reporter
+	rep.diags = slices.Clip(rep.diags)
+	c.reporter = &rep
+	return &c
 }
 
 func (o Options) maxKept() int {
@@ -64,16 +166,14 @@ func (o Options) maxKept() int {
 }
 
 // warnUnbounded says which uses keep as many entries as may be, because the number itself is used.
-func warnUnbounded(rules []*rule, maxKept int) {
-	for _, r := range rules {
-		r.eachAsk(func(a *ask) {
-			if !a.unbounded() {
-				return
-			}
-			r.warnf(a.at, "compare it with a constant, if that is what you need", "the very number of `%s` is used: up to %d entries are kept per key (%s)%s",
-				a.name, maxKept, sizeText(a.bytes(maxKept)), a.beyond(maxKept))
-		})
-	}
+func (r *rule) warnUnbounded(maxKept int) {
+	r.eachAsk(func(a *ask) {
+		if !a.unbounded() {
+			return
+		}
+		r.warnf(a.at, "compare it with a constant, if that is what you need", "the very number of `%s` is used: up to %d entries are kept per key (%s)%s",
+			a.name, maxKept, sizeText(a.bytes(maxKept)), a.beyond(maxKept))
+	})
 }
 
 // beyond says what becomes of a number when more entries are in its window than are kept.

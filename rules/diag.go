@@ -146,19 +146,20 @@ const noPos pos = -1
 type reporter struct {
 	file  string
 	text  string
-	lines []int // where each line starts, in characters
 	diags Diagnostics
 }
 
-func newReporter(s Source) *reporter {
-	r := &reporter{file: s.File, text: s.Text, lines: []int{0}}
-	n := 0
-	for _, c := range s.Text {
+func newReporter(s Source) *reporter { return &reporter{file: s.File, text: s.Text} }
+
+// lines is where each line starts, in characters. Nobody asks for it of a file without mistakes.
+func (r *reporter) lines() []int {
+	lines, n := []int{0}, 0
+	for _, c := range r.text {
 		if n++; c == '\n' {
-			r.lines = append(r.lines, n)
+			lines = append(lines, n)
 		}
 	}
-	return r
+	return lines
 }
 
 func (r *reporter) errorf(at pos, fix, format string, args ...any) {
@@ -200,7 +201,8 @@ func (r *reporter) locate(at pos) (line, col int, source string) {
 	if at < 0 {
 		return 0, 0, ""
 	}
-	i, exact := slices.BinarySearch(r.lines, int(at))
+	lines := r.lines()
+	i, exact := slices.BinarySearch(lines, int(at))
 	if !exact {
 		i--
 	}
@@ -208,7 +210,7 @@ func (r *reporter) locate(at pos) (line, col int, source string) {
 	if utf8.RuneCountInString(text) > maxSourceChars {
 		text = ""
 	}
-	return i + 1, int(at) - r.lines[i] + 1, text
+	return i + 1, int(at) - lines[i] + 1, text
 }
 
 func lineOf(text string, n int) string {

@@ -17,6 +17,7 @@ type rule struct {
 	kind     nudge.Kind
 	per      *term // KindOther only
 	when     *cond
+	follows  []string // rules that when follows, sorted
 	unless   *cond
 	actions  []*action
 	cooldown nudge.Millis
@@ -45,6 +46,9 @@ func checkRule(r *reporter, words *vocabulary) *rule {
 	}
 	if !r.diags.HasErrors() {
 		c.warnUnusedLets(s.lets)
+	}
+	if out.when != nil {
+		out.follows = out.named()
 	}
 	return out
 }

@@ -21,12 +21,17 @@ type Options struct {
 	Names    *nudge.Names   // required: the names of fields and event types are interned here
 	Location *time.Location // the engine's time zone for days(); nil is UTC
 	MaxKept  int            // most entries kept for a value that is not compared with a constant; 0 is DefaultMaxKept
+	Previous *Plan          // a plan of which most can be taken over, so that editing one rule of many costs no more than that rule; nil: none
 }
 
 // DefaultMaxKept is the default of Options.MaxKept, in entries per key and operator.
 const DefaultMaxKept = 1000
 
 // Plan is a set of rules, checked and compiled: what the engine runs. It is immutable and safe for concurrent use.
+//
+// Plans made one from the other (Options.Previous) are of one line: what is in several of them has the same place in Fields, Tests, Scopes
+// and Ops of each, and the same Rule.Number. So these lists may hold what no rule of this plan uses any more; a line ends, and the next plan
+// is made afresh, before that becomes much.
 type Plan struct {
 	Sources []Source
 	Fields  []nudge.NameID // slot of a Row → the field it holds
@@ -39,7 +44,11 @@ type Plan struct {
 	index index        // finds the tests that can match a row
 	names *nudge.Names // of the options: the text of a row's type
 	fixed fixedSlots   // the slots that Read fills from a record's header
+	line  *planner     // what the next plan takes over
 }
+
+// SameLine says whether the numbers and places of two plans mean the same.
+func (p *Plan) SameLine(q *Plan) bool { return p.line == q.line }
 
 // The scopes that are always there.
 const (
@@ -48,12 +57,16 @@ const (
 	ScopeCompany = 2
 )
 
-// Row is one event decoded for a plan: a value for each field that some rule reads. The engine fills in the resolved user and company.
+// Row is one event decoded for a plan: a value for each field that some rule reads. The engine fills in the resolved visitor, user and
+// company; other values of a row that Read has filled are not changed.
 type Row struct {
 	Type nudge.NameID
 	Ts   nudge.Millis // event time, never later than At
 	At   nudge.Millis // log time
 	Vals []nudge.Value
+
+	plan   *Plan   // by which Read has filled the row; nil: it was filled by hand
+	filled []int32 // then the slots that may hold a value
 }
 
 // Truth is one of SQL's three truth values.
@@ -191,6 +204,7 @@ const (
 // Rule is one compiled rule.
 type Rule struct {
 	ID       string
+	Number   int // of this text of the rule: the same in all plans of one line, and never another's
 	Title    string
 	Owner    string
 	Tags     []string

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -158,7 +159,10 @@ func DecodeSources(text string) ([]Source, error) {
 }
 
 func sortedSources(sources []Source) []Source {
-	out := append([]Source(nil), sources...)
-	sort.SliceStable(out, func(i, j int) bool { return out[i].File < out[j].File })
+	out := slices.Clone(sources)
+	byFile := func(a, b Source) int { return strings.Compare(a.File, b.File) }
+	if !slices.IsSortedFunc(out, byFile) {
+		slices.SortStableFunc(out, byFile)
+	}
 	return out
 }
