@@ -36,10 +36,8 @@ func (s *shard) runKeyTimers(b *Batch, t *table, i uint32, due nudge.Millis) {
 // keyOf is the key of an entry, for a timer.
 func (s *shard) keyOf(t *table, i uint32) keyRef {
 	num, text := t.identity(i)
-	for scope, n := range s.program.scopeNums {
-		if n == num {
-			return keyRef{t: t, i: i, scope: scope, hash: t.entry(i).hash, text: string(text)}
-		}
+	if of := s.program.scopeOf; int(num) < len(of) && of[num] >= 0 {
+		return keyRef{t: t, i: i, scope: int(of[num]), hash: t.entry(i).hash, text: string(text)}
 	}
 	return keyRef{t: t, i: i, scope: -1} // no rule watches such keys any more: nothing of it is timed
 }
@@ -51,14 +49,16 @@ func (s *shard) collectDue(w *scratch, k *keyRef, due nudge.Millis) {
 		if isWait(g.plan.Ops[op].Kind) {
 			if wait(slot).openUntil() == due {
 				w.pulses = append(w.pulses, pulse{op: int(op)})
-				w.concern(g.opRules[op])
+				for _, r := range g.opRules[op] {
+					w.concern(g.at[r])
+				}
 			}
 			return
 		}
 		times := timesOf(g.plan.Ops[op].Kind, slot)
 		for _, u := range g.wakes[op] {
 			if times.after(expiredAt(due-1, u.window)) != times.after(expiredAt(due, u.window)) {
-				w.concern([]int32{u.rule})
+				w.concern(g.at[u.rule])
 			}
 		}
 	})

@@ -86,7 +86,7 @@ func (s *shard) take(b *Batch, in *input, t *turn) {
 func (s *shard) collect(w *scratch, scope int, tests []int32) bool {
 	g := s.program
 	for _, test := range tests {
-		for _, l := range g.listeners[scope][test] {
+		for _, l := range g.listening(int(test), scope) {
 			if at := w.opAt[l.op]; at > 0 {
 				w.touched[at-1].roles |= l.role
 				continue
@@ -97,18 +97,39 @@ func (s *shard) collect(w *scratch, scope int, tests []int32) bool {
 	}
 	for _, t := range w.touched {
 		w.opAt[t.op] = 0
-		w.concern(g.opRules[t.op])
+		for _, r := range g.opRules[t.op] {
+			w.concern(g.at[r])
+		}
 	}
 	w.sortRules()
 	return len(w.touched) > 0
 }
 
-func (w *scratch) concern(ruleIDs []int32) {
-	for _, r := range ruleIDs {
-		if !w.ruleSeen[r] {
-			w.ruleSeen[r] = true
-			w.rules = append(w.rules, r)
+// listening are the operators of a scope that a test's matching events concern.
+func (g *program) listening(test, scope int) []listener {
+	all := g.heard[test]
+	if len(all) > fewHearings {
+		if i, found := findHearing(all, scope); found {
+			return all[i].listeners
 		}
+		return nil
+	}
+	for i := range all {
+		if all[i].scope == scope {
+			return all[i].listeners
+		}
+	}
+	return nil
+}
+
+// fewHearings is how many are looked through one by one, which is faster than a binary search there.
+const fewHearings = 8
+
+// concern adds a rule by its place.
+func (w *scratch) concern(at int32) {
+	if !w.ruleSeen[at] {
+		w.ruleSeen[at] = true
+		w.rules = append(w.rules, at)
 	}
 }
 

@@ -1,10 +1,7 @@
 package engine
 
 import (
-	"hash/fnv"
-	"maps"
-	"slices"
-	"sort"
+	"math"
 
 	"nudge"
 	"nudge/rules"
@@ -13,10 +10,9 @@ import (
 // dictionary gives operators, cooldowns and other scopes the numbers under which keys store them. A number is never given to
 // anything else, so that what a removed rule left behind is not taken for a new one's.
 type dictionary struct {
-	ops    map[string]uint32
+	ops    map[string]uint32 // texts of the plan that runs; one that comes back later gets a new number
 	scopes map[string]uint16
-	live   map[string]bool // texts of the plan that runs; a text that comes back later gets a new number
-	sizes  map[string]size // of its operators
+	sizes  map[string]size // of the plan's operators
 	nextOp uint32
 }
 
@@ -29,21 +25,9 @@ type size struct {
 
 func newDictionary() *dictionary {
 	return &dictionary{
-		ops: map[string]uint32{}, live: map[string]bool{}, nextOp: 1,
+		ops: map[string]uint32{}, sizes: map[string]size{}, nextOp: 1,
 		scopes: map[string]uint16{"visitor": rules.ScopeVisitor, "user": rules.ScopeUser, "company": rules.ScopeCompany},
 	}
-}
-
-// number returns the text's number, a new one if neither this plan nor the one before had it. live collects the texts of this plan.
-func (d *dictionary) number(text string, live map[string]bool) uint32 {
-	if live[text] || d.live[text] {
-		live[text] = true
-		return d.ops[text]
-	}
-	live[text] = true
-	d.ops[text] = d.nextOp
-	d.nextOp++
-	return d.ops[text]
 }
 
 // role says what a matching event is to an operator. An ending counts before a start of the same event.
@@ -60,26 +44,37 @@ type listener struct {
 	role role
 }
 
+// hearing is the operators of one scope that a test's matching events concern.
+type hearing struct {
+	scope     int
+	listeners []listener
+}
+
 // wakeUse is a rule's use of a window operator whose expiries can make its condition true.
 type wakeUse struct {
-	rule   int32
+	rule   int32 // its number
 	window nudge.Millis
 	wake   int
 }
 
-// program is a plan with what the shards look up in it.
+// program is a plan with what the shards look up in it. A deployment changes it between two batches: what the new plan has in common
+// with the running one stays as it is.
 type program struct {
 	plan       *rules.Plan
-	nums       []uint32       // operator → number
-	scopeNums  []uint16       // scope → number
+	dict       *dictionary
+	names      *nudge.Names
+	nums       []uint32       // operator → number, 0 while no rule uses it
+	users      []int32        // operator → how many uses rules make of it
+	scopeNums  []uint16       // scope → number, noScope while no rule has it
+	scopeOf    []int32        // number → scope, -1 for all others
 	opOf       []int32        // number → operator with timers, -1 for all others
 	live       []bool         // number → whether an operator or cooldown of the plan has it
-	listeners  [][][]listener // scope → test → operators
-	listening  [][]bool       // scope → test → whether there are any
-	opRules    [][]int32      // operator → rules whose when uses it
+	heard      [][]hearing    // test → who listens, one entry for each scope, ascending
+	opRules    [][]int32      // operator → numbers of the rules whose when uses it
 	wakes      [][]wakeUse    // operator → uses with wake-ups
 	timed      []bool         // operator → whether it can set a timer
-	rules      []ruleInfo
+	at         []int32        // number of a rule → its place in plan.Rules, -1 for all others
+	rules      []ruleInfo     // beside plan.Rules
 	fieldSlots map[uint64]int // hash of a field's name → slot
 	fieldHash  []uint64       // slot → hash of its field's name
 	slotOf     struct{ visitor, user, company, rule, key, typ, ts, at int }
@@ -87,114 +82,13 @@ type program struct {
 	fresh      []string // ids of rules that use an operator without all its history
 }
 
+// noScope is the number of a scope that no rule has.
+const noScope = math.MaxUint16
+
 type ruleInfo struct {
 	cooldown    uint32 // number of the slot that holds the last delivered firing
 	pulses      bool   // when needs a pulse: without one it is false
 	unlessFired bool   // unless listens to fired events
-}
-
-func newProgram(p *rules.Plan, names *nudge.Names, d *dictionary) *program {
-	g := &program{plan: p, fieldSlots: map[uint64]int{}}
-	live, sizes, began := map[string]bool{}, map[string]size{}, d.nextOp
-	var grown []bool // operators that have not seen all they must know
-	for _, sc := range p.Scopes {
-		if _, ok := d.scopes[sc.Per]; !ok {
-			d.scopes[sc.Per] = uint16(len(d.scopes))
-		}
-		g.scopeNums = append(g.scopeNums, d.scopes[sc.Per])
-		g.listeners = append(g.listeners, make([][]listener, len(p.Tests)))
-		g.listening = append(g.listening, make([]bool, len(p.Tests)))
-	}
-	for i := range p.Ops {
-		op := &p.Ops[i]
-		text := p.Scopes[op.Scope].Per + "\x00" + opName[op.Kind] + "\x00" + op.Text
-		num := d.number(text, live)
-		g.nums = append(g.nums, num)
-		was, is := d.sizes[text], size{op.Keep, op.Window, len(op.Slots)}
-		grown = append(grown, num >= began || is.Keep > was.Keep || is.Window > was.Window || is.Slots > was.Slots)
-		sizes[text] = is
-		if op.End >= 0 {
-			g.listen(op.Scope, op.End, listener{int32(i), roleEnd})
-		}
-		g.listen(op.Scope, op.Test, listener{int32(i), roleMain})
-	}
-	for i := range p.Rules {
-		if slices.ContainsFunc(p.Rules[i].When.Uses, func(u rules.Use) bool { return grown[u.Op] }) {
-			g.fresh = append(g.fresh, p.Rules[i].ID)
-		}
-	}
-	g.linkRules(d, live)
-	d.live, d.sizes = live, sizes
-	maps.DeleteFunc(d.ops, func(text string, _ uint32) bool { return !live[text] })
-	for slot, name := range p.Fields {
-		h := fnv.New64a()
-		h.Write([]byte(names.Text(name)))
-		g.fieldHash = append(g.fieldHash, h.Sum64())
-		g.fieldSlots[h.Sum64()] = slot
-	}
-	g.slotOf.visitor, g.slotOf.user, g.slotOf.company = p.Slot(nudge.NameVisitor), p.Slot(nudge.NameUser), p.Slot(nudge.NameCompany)
-	g.slotOf.rule, g.slotOf.key, g.slotOf.typ = p.Slot(nudge.NameRule), p.Slot(nudge.NameKey), p.Slot(nudge.NameType)
-	g.slotOf.ts, g.slotOf.at = p.Slot(nudge.NameTs), p.Slot(nudge.NameAt)
-	for i := range p.Tests {
-		g.hasFired = g.hasFired || p.Tests[i].Fired
-	}
-	return g
-}
-
-func (g *program) listen(scope, test int, l listener) {
-	g.listeners[scope][test] = append(g.listeners[scope][test], l)
-	g.listening[scope][test] = true
-}
-
-// linkRules notes which rules an operator concerns, and which timers they need.
-func (g *program) linkRules(d *dictionary, live map[string]bool) {
-	p := g.plan
-	g.opRules = make([][]int32, len(p.Ops))
-	g.wakes = make([][]wakeUse, len(p.Ops))
-	g.timed = make([]bool, len(p.Ops))
-	for i := range p.Ops {
-		g.timed[i] = isWait(p.Ops[i].Kind)
-	}
-	for ri := range p.Rules {
-		r := &p.Rules[ri]
-		info := ruleInfo{cooldown: d.number("cooldown\x00"+r.ID, live)}
-		for _, u := range r.When.Uses {
-			info.pulses = info.pulses || isPulse(p.Ops[u.Op].Kind)
-			if l := g.opRules[u.Op]; len(l) == 0 || l[len(l)-1] != int32(ri) {
-				g.opRules[u.Op] = append(l, int32(ri))
-			}
-			if u.Wake != rules.WakeNever {
-				g.wakes[u.Op] = append(g.wakes[u.Op], wakeUse{int32(ri), u.Window, u.Wake})
-				g.timed[u.Op] = true
-			}
-		}
-		if r.Unless != nil {
-			for _, u := range r.Unless.Uses {
-				op := &p.Ops[u.Op]
-				info.unlessFired = info.unlessFired || p.Tests[op.Test].Fired || op.End >= 0 && p.Tests[op.End].Fired
-			}
-		}
-		g.rules = append(g.rules, info)
-	}
-	g.live = make([]bool, d.nextOp)
-	for _, num := range g.nums {
-		g.live[num] = true
-	}
-	for i := range g.rules {
-		g.live[g.rules[i].cooldown] = true
-	}
-	g.opOf = make([]int32, d.nextOp)
-	for i := range g.opOf {
-		g.opOf[i] = -1
-	}
-	for i, num := range g.nums {
-		if g.timed[i] {
-			g.opOf[num] = int32(i)
-		}
-	}
-	for _, l := range g.opRules {
-		sort.Slice(l, func(a, b int) bool { return l[a] < l[b] })
-	}
 }
 
 // opName is how an operator's kind is written in the dictionary. Stored: the texts never change.
@@ -226,11 +120,15 @@ const maxSlots = 60_000
 // slotsPerScope is how many slots a key of each scope can come to have.
 func slotsPerScope(p *rules.Plan) []int {
 	n := make([]int, len(p.Scopes))
-	for i := range p.Ops {
-		n[p.Ops[i].Scope]++
-	}
+	used := make([]bool, len(p.Ops))
 	for i := range p.Rules {
 		n[p.Rules[i].Scope]++
+		eachUse(&p.Rules[i], func(u *rules.Use) {
+			if !used[u.Op] {
+				used[u.Op] = true
+				n[p.Ops[u.Op].Scope]++
+			}
+		})
 	}
 	return n
 }

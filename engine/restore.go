@@ -51,11 +51,8 @@ func (e *Engine) restoreDeploy(st Store) error {
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	live := map[string]bool{}
-	for text := range d.Ops {
-		live[text] = true
-	}
-	e.dict = &dictionary{ops: d.Ops, scopes: d.Scopes, live: live, nextOp: d.NextOp, sizes: d.Sizes}
+	e.dict = &dictionary{ops: d.Ops, scopes: d.Scopes, nextOp: d.NextOp, sizes: d.Sizes}
+	e.program = nil // its numbers are of another dictionary
 	e.use(d.Settings)
 	e.Deploy(plan)
 	return nil

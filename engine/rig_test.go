@@ -168,7 +168,7 @@ func (e *Engine) dump() string {
 		for l := range s.tables {
 			t := &s.tables[l]
 			for i := range t.count {
-				all = append(all, fmt.Sprintf("%x due %d", t.record(i), t.entry(i).due))
+				all = append(all, fmt.Sprintf("%x due %d", t.record(i), s.nextDue(t, i, e.clock)))
 			}
 		}
 		for key, v := range s.visitors {

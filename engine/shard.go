@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"nudge"
 	"nudge/rules"
 )
@@ -22,6 +24,7 @@ type shard struct {
 	out     [levels][][]input // what this shard sends to each shard of a level
 	in      []input
 	found   [lookAhead]uint32 // entries of a block's visitors
+	scopes  []int             // scratch of otherScopes
 	firings []settled
 	stats   shardStats
 
@@ -116,10 +119,7 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 	} else if concerned {
 		s.send(rules.ScopeCompany, a.company, input{when: when, hash: nudge.HashKey("company", a.company), row: row, tests: tests, rec: i})
 	}
-	for sc := rules.ScopeCompany + 1; sc < len(g.plan.Scopes); sc++ {
-		if !g.concerns(sc, tests) {
-			continue
-		}
+	for _, sc := range s.otherScopes(tests) {
 		if key := g.plan.Scopes[sc].Key(row); key != "" {
 			s.send(sc, key, input{when: when, hash: nudge.HashKey(g.plan.Scopes[sc].Per, key), row: row, tests: tests, rec: i})
 		}
@@ -138,13 +138,26 @@ func (s *shard) send(scope int, key string, in input) {
 }
 
 func (g *program) concerns(scope int, tests []int32) bool {
-	listening := g.listening[scope]
 	for _, t := range tests {
-		if listening[t] {
+		if g.listening(int(t), scope) != nil {
 			return true
 		}
 	}
 	return false
+}
+
+// otherScopes are the scopes beside visitor, user and company whose rules the tests concern, ascending; valid until the next call.
+func (s *shard) otherScopes(tests []int32) []int {
+	s.scopes = s.scopes[:0]
+	for _, t := range tests {
+		for _, h := range s.program.heard[t] {
+			if h.scope > rules.ScopeCompany {
+				s.scopes = append(s.scopes, h.scope)
+			}
+		}
+	}
+	slices.Sort(s.scopes)
+	return slices.Compact(s.scopes)
 }
 
 func (g *program) fillIdentity(row *rules.Row, visitor, user, company string) {

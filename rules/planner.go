@@ -26,7 +26,7 @@ func (p *planner) plan(sources []Source, files []ruleFile, gone []*place) (*Plan
 	}
 	p.settleOps()
 	p.settleSpans()
-	p.next.Rules = mergeRules(p.next.Rules, added, gone)
+	p.next.Rules = p.mergeRules(p.next.Rules, added, gone)
 	p.next.index, p.next.fixed = p.index, p.fixedSlots()
 	if p.newest == nil || len(p.next.Fields) > len(p.newest.Fields) {
 		p.next.slots = slotTable(p.next.Fields)
@@ -60,8 +60,8 @@ func (p *planner) fixedScopes() {
 }
 
 // mergeRules is the rules in settling order without those that are gone and with those that are new.
-func mergeRules(rules, added []Rule, gone []*place) []Rule {
-	slices.SortFunc(added, compareRules)
+func (p *planner) mergeRules(rules, added []Rule, gone []*place) []Rule {
+	slices.SortFunc(added, func(a, b Rule) int { return p.compareRules(&a, &b) })
 	isGone := make(map[int]bool, len(gone))
 	for _, l := range gone {
 		isGone[l.number] = true
@@ -71,7 +71,7 @@ func mergeRules(rules, added []Rule, gone []*place) []Rule {
 		if len(gone) > 0 && isGone[rules[i].Number] {
 			continue
 		}
-		for len(added) > 0 && compareRules(added[0], rules[i]) < 0 {
+		for len(added) > 0 && p.compareRules(&added[0], &rules[i]) < 0 {
 			out, added = append(out, added[0]), added[1:]
 		}
 		out = append(out, rules[i])
@@ -79,8 +79,13 @@ func mergeRules(rules, added []Rule, gone []*place) []Rule {
 	return append(out, added...)
 }
 
-func compareRules(a, b Rule) int {
-	return cmp.Or(cmp.Compare(a.Scope, b.Scope), cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.ID, b.ID))
+// compareRules orders by scope, and among the others by their texts: their places depend on what was there before.
+func (p *planner) compareRules(a, b *Rule) int {
+	if a.Scope != b.Scope {
+		scopes := p.next.Scopes
+		return cmp.Or(cmp.Compare(scopes[a.Scope].Kind, scopes[b.Scope].Kind), cmp.Compare(scopes[a.Scope].Per, scopes[b.Scope].Per))
+	}
+	return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.ID, b.ID))
 }
 
 // rule compiles one rule.
