@@ -198,7 +198,11 @@ func (s *shard) readUse(w *scratch, k *keyRef, u *rules.Use, at nudge.Millis) ru
 	}
 	switch op.Kind {
 	case rules.OpCount:
-		n := ring(slot).after(expiredAt(at, u.Window))
+		expired := expiredAt(at, u.Window)
+		if planted == bugWindow {
+			expired--
+		}
+		n := ring(slot).after(expired)
 		return rules.Reading{N: float64(n), More: n >= op.Keep}
 	case rules.OpDistinct:
 		n := distinctSet(slot).after(expiredAt(at, u.Window))

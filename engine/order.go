@@ -62,6 +62,9 @@ func compareInputs(a, b input) int {
 		return c
 	}
 	if c := strings.Compare(a.from.key, b.from.key); c != 0 {
+		if planted == bugOrder {
+			return -c
+		}
 		return c
 	}
 	return cmp.Compare(a.from.n, b.from.n)

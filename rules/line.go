@@ -32,6 +32,7 @@ type planner struct {
 	ops      map[opIdentity]int
 	users    [][]*place // operator → the rules that use it
 	slots    map[nudge.NameID]int
+	emits    map[nudge.NameID]int // type → how many actions emit it
 	index    index
 
 	// What belongs to the plan that is being made.
@@ -96,7 +97,7 @@ func zone(loc *time.Location) *time.Location {
 func newPlanner(names *nudge.Names, loc *time.Location, maxKept int) *planner {
 	return &planner{
 		names: names, loc: loc, maxKept: maxKept, tests: map[string]int{}, scopes: map[string]int{}, ops: map[opIdentity]int{},
-		slots: map[nudge.NameID]int{}, index: index{any: &bucket{}},
+		slots: map[nudge.NameID]int{}, emits: map[nudge.NameID]int{}, index: index{any: &bucket{}},
 	}
 }
 
@@ -127,6 +128,7 @@ func (p *planner) isStale(files, fresh int) bool {
 type place struct {
 	number int
 	needs  []opNeed
+	emits  []nudge.NameID // types
 }
 
 // opNeed is what a rule needs of an operator.
@@ -169,6 +171,11 @@ func (p *planner) leave(l *place) {
 		p.users[n.op] = users[:len(users)-1]
 		p.touch(n.op)
 	}
+	for _, typ := range l.emits {
+		if p.emits[typ]--; p.emits[typ] == 0 {
+			delete(p.emits, typ)
+		}
+	}
 }
 
 // enter gives the rule that has been compiled to the operators that it uses.
@@ -176,6 +183,9 @@ func (p *planner) enter(l *place) {
 	for _, n := range l.needs {
 		p.users[n.op] = append(p.users[n.op], l)
 		p.touch(n.op)
+	}
+	for _, typ := range l.emits {
+		p.emits[typ]++
 	}
 }
 

@@ -40,6 +40,8 @@ type Plan struct {
 	Ops     []Op
 	Rules   []Rule // per scope in settling order: priority, highest first, then id in byte order
 
+	emits map[nudge.NameID]int // type → how many actions emit it
+
 	slots []int32      // name id → slot + 1, 0 where no rule reads the field
 	index index        // finds the tests that can match a row
 	names *nudge.Names // of the options: the text of a row's type
@@ -49,6 +51,9 @@ type Plan struct {
 
 // SameLine says whether the numbers and places of two plans mean the same.
 func (p *Plan) SameLine(q *Plan) bool { return p.line == q.line }
+
+// Emits says whether some rule emits events of a type: from outside it is refused.
+func (p *Plan) Emits(typ nudge.NameID) bool { return p.emits[typ] > 0 }
 
 // The scopes that are always there.
 const (

@@ -3,6 +3,7 @@ package rules
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -28,6 +29,7 @@ func (p *planner) plan(sources []Source, files []ruleFile, gone []*place) (*Plan
 	p.settleSpans()
 	p.next.Rules = p.mergeRules(p.next.Rules, added, gone)
 	p.next.index, p.next.fixed = p.index, p.fixedSlots()
+	p.next.emits = maps.Clone(p.emits)
 	if p.newest == nil || len(p.next.Fields) > len(p.newest.Fields) {
 		p.next.slots = slotTable(p.next.Fields)
 	}
@@ -104,6 +106,9 @@ func (p *planner) rule(f *ruleFile) Rule {
 	}
 	for _, a := range r.actions {
 		out.Actions = append(out.Actions, p.action(a, scope))
+		if a.kind == nudge.ActionEmit {
+			f.place.emits = append(f.place.emits, p.name(a.text.term.val.Text))
+		}
 	}
 	p.noteFields(r, out.When)
 	p.enter(f.place)
