@@ -3,6 +3,7 @@ package engine
 import (
 	"math"
 	"slices"
+	"sort"
 
 	"nudge"
 	"nudge/rules"
@@ -108,22 +109,22 @@ func (s *shard) collect(w *scratch, scope int, tests []int32) bool {
 // listening are the operators of a scope that a test's matching events concern.
 func (g *program) listening(test, scope int) []listener {
 	all := g.heard[test]
-	if len(all) > fewHearings {
-		if i, found := findHearing(all, scope); found {
-			return all[i].listeners
-		}
-		return nil
+	from := 0
+	if len(all) > fewListeners {
+		from = sort.Search(len(all), func(i int) bool { return int(all[i].scope) >= scope })
 	}
-	for i := range all {
-		if all[i].scope == scope {
-			return all[i].listeners
-		}
+	for from < len(all) && int(all[from].scope) < scope {
+		from++
 	}
-	return nil
+	to := from
+	for to < len(all) && int(all[to].scope) == scope {
+		to++
+	}
+	return all[from:to]
 }
 
-// fewHearings is how many are looked through one by one, which is faster than a binary search there.
-const fewHearings = 8
+// fewListeners is how many are looked through one by one, which is faster than a binary search there.
+const fewListeners = 16
 
 // concern adds a rule by its place.
 func (w *scratch) concern(at int32) {

@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 	"maps"
 	"slices"
+	"sort"
 
 	"nudge"
 	"nudge/rules"
@@ -97,7 +98,7 @@ func (g *program) extend() {
 	g.opRules = append(g.opRules, make([][]int32, more)...)
 	g.wakes = append(g.wakes, make([][]wakeUse, more)...)
 	g.timed = append(g.timed, make([]bool, more)...)
-	g.heard = append(g.heard, make([][]hearing, len(p.Tests)-len(g.heard))...)
+	g.heard = append(g.heard, make([][]listener, len(p.Tests)-len(g.heard))...)
 	for len(g.scopeNums) < len(p.Scopes) {
 		g.scopeNums = append(g.scopeNums, noScope)
 	}
@@ -194,7 +195,7 @@ func (c *change) forgetOps() {
 		case !used && c.nums[i] != 0:
 			c.gone = append(c.gone, c.opText(op))
 			c.opOf[c.nums[i]], c.nums[i], c.timed[i] = -1, 0, false
-			eachTest(op, func(test int, _ role) { c.deafen(test, op.Scope, int32(i)) })
+			eachTest(op, func(test int, _ role) { c.deafen(test, int32(i)) })
 		}
 	}
 }
@@ -282,7 +283,7 @@ func (c *change) linkOps() {
 		op := &c.plan.Ops[i]
 		if c.nums[i] == 0 {
 			c.nums[i] = c.dict.ops[c.opText(op)]
-			eachTest(op, func(test int, r role) { c.listen(test, op.Scope, listener{int32(i), r}) })
+			eachTest(op, func(test int, r role) { c.listen(test, listener{int32(op.Scope), int32(i), r}) })
 		}
 		c.timed[i] = isWait(op.Kind) || len(c.wakes[i]) > 0
 		c.opOf[c.nums[i]] = -1
@@ -300,30 +301,14 @@ func eachTest(op *rules.Op, f func(test int, r role)) {
 	f(op.Test, roleMain)
 }
 
-func (g *program) listen(test, scope int, l listener) {
-	all := g.heard[test]
-	i, found := findHearing(all, scope)
-	if !found {
-		all = slices.Insert(all, i, hearing{scope: scope})
-	}
-	all[i].listeners = append(all[i].listeners, l)
-	g.heard[test] = all
+func (g *program) listen(test int, l listener) {
+	i := sort.Search(len(g.heard[test]), func(i int) bool { return g.heard[test][i].scope > l.scope })
+	g.heard[test] = slices.Insert(g.heard[test], i, l)
 }
 
 // deafen takes an operator out of a test's listeners.
-func (g *program) deafen(test, scope int, op int32) {
-	i, found := findHearing(g.heard[test], scope)
-	if !found {
-		return // one test in two roles
-	}
-	left := slices.DeleteFunc(g.heard[test][i].listeners, func(l listener) bool { return l.op == op })
-	if g.heard[test][i].listeners = left; len(left) == 0 {
-		g.heard[test] = slices.Delete(g.heard[test], i, i+1)
-	}
-}
-
-func findHearing(all []hearing, scope int) (int, bool) {
-	return slices.BinarySearchFunc(all, scope, func(h hearing, scope int) int { return h.scope - scope })
+func (g *program) deafen(test int, op int32) {
+	g.heard[test] = slices.DeleteFunc(g.heard[test], func(l listener) bool { return l.op == op })
 }
 
 // placeRules puts what is known of each rule beside the plan's rules. old is the plan before, nil if there was none.

@@ -40,14 +40,9 @@ const (
 
 // listener is an operator that a test's matching events concern.
 type listener struct {
-	op   int32
-	role role
-}
-
-// hearing is the operators of one scope that a test's matching events concern.
-type hearing struct {
-	scope     int
-	listeners []listener
+	scope int32
+	op    int32
+	role  role
 }
 
 // wakeUse is a rule's use of a window operator whose expiries can make its condition true.
@@ -69,7 +64,7 @@ type program struct {
 	scopeOf    []int32        // number → scope, -1 for all others
 	opOf       []int32        // number → operator with timers, -1 for all others
 	live       []bool         // number → whether an operator or cooldown of the plan has it
-	heard      [][]hearing    // test → who listens, one entry for each scope, ascending
+	heard      [][]listener   // test → who listens, ascending by scope
 	opRules    [][]int32      // operator → numbers of the rules whose when uses it
 	wakes      [][]wakeUse    // operator → uses with wake-ups
 	timed      []bool         // operator → whether it can set a timer

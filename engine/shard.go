@@ -139,7 +139,7 @@ func (s *shard) send(scope int, key string, in input) {
 
 func (g *program) concerns(scope int, tests []int32) bool {
 	for _, t := range tests {
-		if g.listening(int(t), scope) != nil {
+		if len(g.listening(int(t), scope)) > 0 {
 			return true
 		}
 	}
@@ -150,9 +150,10 @@ func (g *program) concerns(scope int, tests []int32) bool {
 func (s *shard) otherScopes(tests []int32) []int {
 	s.scopes = s.scopes[:0]
 	for _, t := range tests {
-		for _, h := range s.program.heard[t] {
-			if h.scope > rules.ScopeCompany {
-				s.scopes = append(s.scopes, h.scope)
+		heard := s.program.heard[t]
+		for i := len(heard) - 1; i >= 0 && heard[i].scope > rules.ScopeCompany; i-- {
+			if scope := int(heard[i].scope); len(s.scopes) == 0 || s.scopes[len(s.scopes)-1] != scope {
+				s.scopes = append(s.scopes, scope)
 			}
 		}
 	}

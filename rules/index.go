@@ -43,7 +43,7 @@ func (p *Plan) Match(row *Row, dst []int32) []int32 {
 	dst = p.index.any.candidates(p, row, dst)
 	keep := start
 	for _, i := range dst[start:] {
-		if p.Tests[i].Match(row) == True {
+		if left := p.Tests[i].left; left == nil || left(row) == True {
 			dst[keep] = i
 			keep++
 		}

@@ -77,7 +77,8 @@ func required(t *term, typ string) (needs []need, bound bool) {
 	case termConst:
 		return nil, t.val.Num == 0
 	case termAnd:
-		return requiredByAll(t.args, typ)
+		needs, _, bound = requiredByAll(t.args, typ)
+		return needs, bound
 	case termOr:
 		for _, a := range t.args {
 			more, ok := required(a, typ)
@@ -146,12 +147,13 @@ func known(values []*term) ([]need, bool) {
 	return nil, false
 }
 
-// requiredByAll is the best needs among those of parts that must all be true. Two bounds of one field are one span.
-func requiredByAll(parts []*term, typ string) (needs []need, bound bool) {
+// requiredByAll is the best needs among those of parts that must all be true, and the part whose needs they are. Two bounds of one field are
+// one span, which is no part's.
+func requiredByAll(parts []*term, typ string) (needs []need, whose *term, bound bool) {
 	var bounds []need
-	consider := func(more []need) {
+	consider := func(more []need, part *term) {
 		if !bound || weigh(more) < weigh(needs) {
-			needs, bound = more, true
+			needs, whose, bound = more, part, true
 		}
 	}
 	for _, a := range parts {
@@ -159,7 +161,7 @@ func requiredByAll(parts []*term, typ string) (needs []need, bound bool) {
 		if !ok {
 			continue
 		}
-		consider(more)
+		consider(more, a)
 		if len(more) != 1 || more[0].how != needSpan {
 			continue
 		}
@@ -170,9 +172,9 @@ func requiredByAll(parts []*term, typ string) (needs []need, bound bool) {
 		}
 	}
 	for _, b := range bounds {
-		consider([]need{b})
+		consider([]need{b}, nil)
 	}
-	return needs, bound
+	return needs, whose, bound
 }
 
 func weigh(needs []need) (n int) {
@@ -180,4 +182,29 @@ func weigh(needs []need) (n int) {
 		n += needs[i].weight()
 	}
 	return n
+}
+
+// leftOver is the parts of a test of one type that a row may still fail though it has that type and meets one of the needs under which
+// the test is filed.
+func leftOver(t *term, typ string) (parts []*term) {
+	all := []*term{t}
+	if t.kind == termAnd {
+		all = t.args
+	}
+	_, whose, _ := requiredByAll(all, typ)
+	for _, a := range all {
+		if !(a.kind == termTypeIs && a.name == typ || a == whose && a.isMet()) {
+			parts = append(parts, a)
+		}
+	}
+	return parts
+}
+
+// isMet says whether a row that meets one of the needs of t makes it true.
+func (t *term) isMet() bool {
+	if t.kind == termOr {
+		return !slices.ContainsFunc(t.args, func(a *term) bool { return !a.isMet() })
+	}
+	needs, bound := required(t, "")
+	return bound && len(needs) > 0 && t.kind != termAnd && !slices.ContainsFunc(needs, func(n need) bool { return n.how > needEnd })
 }

@@ -88,7 +88,8 @@ const (
 type Test struct {
 	Text  string // canonical
 	Fired bool   // contains fired: the only tests that see fired events
-	Match func(*Row) Truth
+
+	left testFunc // what is still to be tried of a row under which the index has the test filed; nil: nothing
 }
 
 // Scope is one kind of key that rules watch.
@@ -149,17 +150,17 @@ type Step struct {
 	No   int // the event that must not come between this step and the next, -1: any may
 }
 
-// Op is one operator, shared by all rules that ask the same of the same keys.
+// Op is one operator, shared by all rules that ask the same of the same keys. What is read for each event stands first.
 type Op struct {
 	Kind   OpKind
 	Scope  int
 	Test   int                    // the event that counts; for OpAbsent and OpDwell the one that starts; -1 for OpScore and OpSequence
 	End    int                    // OpAbsent, OpDwell: the event that ends; else -1
+	Keep   int                    // OpCount, OpDistinct, OpValues, OpNumbers: entries in the ring, the most that any use needs
+	Window nudge.Millis           // OpAbsent, OpDwell, OpSequence: how long; OpScore: the half-life; rings: the largest window of all uses; else unused
 	Value  func(*Row) nudge.Value // OpDistinct, OpValues: what is told apart; OpNumbers, OpTally, OpLast: what is kept; nil otherwise
 	Points []Points               // OpScore: what counts, in canonical order; Test is -1
 	Steps  []Step                 // OpSequence: two at least; Test is -1
-	Window nudge.Millis           // OpAbsent, OpDwell, OpSequence: how long; OpScore: the half-life; rings: the largest window of all uses; else unused
-	Keep   int                    // OpCount, OpDistinct, OpValues, OpNumbers: entries in the ring, the most that any use needs
 	Slots  []int                  // OpAbsent, OpDwell: fields of the starting event that firings need, ascending by field name
 	Text   string                 // canonical text without window (rings) and Keep; with the scope's Per it identifies the operator's state
 }
@@ -206,21 +207,21 @@ const (
 	ModePaused
 )
 
-// Rule is one compiled rule.
+// Rule is one compiled rule. What is read for each event stands first.
 type Rule struct {
+	When     Cond
+	Unless   *Cond // nil: none
+	Mode     Mode
+	Scope    int
+	Cooldown nudge.Millis // 0: none
+	Limit    *Cap         // nil: none
+	Actions  []Action
 	ID       string
 	Number   int // of this text of the rule: the same in all plans of one line, and never another's
+	Priority float64
 	Title    string
 	Owner    string
 	Tags     []string
-	Scope    int
-	Priority float64
-	Mode     Mode
-	Cooldown nudge.Millis // 0: none
-	Limit    *Cap         // nil: none
-	When     Cond
-	Unless   *Cond // nil: none
-	Actions  []Action
 }
 
 // Cap bounds the delivered firings of a key: at most N within Window, counted together for all rules of one scope that name the pool.

@@ -185,16 +185,33 @@ func (p *planner) test(t *term) int {
 	if i, ok := p.tests[text]; ok {
 		return i
 	}
-	f, fired := p.testFunc(t), t.isFired()
-	if _, bound := requiredTypes(t); !fired && !bound {
-		f = exceptFired(f)
-	}
 	i := len(p.next.Tests)
-	p.next.Tests = append(p.next.Tests, Test{Text: text, Fired: fired, Match: f})
+	p.next.Tests = append(p.next.Tests, Test{Text: text, Fired: t.isFired(), left: p.leftFunc(t)})
 	p.terms, p.testUses = append(p.terms, t), append(p.testUses, 0)
 	p.tests[text] = i
 	p.file(int32(i), t, true)
 	return i
+}
+
+// leftFunc compiles what is still to be tried of a row under which the index has the test filed, nil if nothing is.
+func (p *planner) leftFunc(t *term) testFunc {
+	types, bound := requiredTypes(t)
+	switch {
+	case !bound && t.isFired(), len(types) > 1:
+		return p.testFunc(t)
+	case !bound:
+		return exceptFired(p.testFunc(t))
+	case len(types) == 0:
+		return nil // it is filed nowhere
+	}
+	parts := leftOver(t, types[0])
+	switch len(parts) {
+	case 0:
+		return nil
+	case 1:
+		return p.testFunc(parts[0])
+	}
+	return allOf(p.testFuncs(byEffort(parts)))
 }
 
 // exceptFired keeps a test that does not contain fired from matching a fired event. One that needs another type never does anyway.

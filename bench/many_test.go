@@ -1,0 +1,93 @@
+package bench
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"nudge"
+	"nudge/engine"
+	"nudge/rules"
+)
+
+var manyCounts = [...]int{10, 100, 1_000, 10_000}
+
+// BenchmarkRules is one event against 10 to 10,000 rules, of which it meets eight.
+func BenchmarkRules(b *testing.B) {
+	for _, n := range manyCounts {
+		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
+			r, err := newManyRun(n, 1<<17)
+			if err != nil {
+				b.Fatal(err)
+			}
+			r.apply(4 * manyVisitors) // most keys have their state
+			b.ReportAllocs()
+			b.ResetTimer()
+			r.apply(b.N)
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
+}
+
+// heap is what lives after a collection.
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// BenchmarkLoad compiles and deploys a folder into a new engine, and weighs it.
+func BenchmarkLoad(b *testing.B) {
+	for _, n := range manyCounts {
+		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
+			sources := manyRules(n)
+			names := nudge.NewNames()
+			e, err := engine.New(engine.Options{Names: names, Shards: 1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			before := heap()
+			b.ReportAllocs()
+			for b.Loop() {
+				plan, err := compile(sources, names)
+				if err != nil {
+					b.Fatal(err)
+				}
+				e.Deploy(plan)
+			}
+			b.ReportMetric(float64(int64(heap()-before))/(1<<20), "MiB-live")
+			runtime.KeepAlive(e)
+		})
+	}
+}
+
+// BenchmarkEdit adds a rule to those that run, or takes one away, from Compile to live.
+func BenchmarkEdit(b *testing.B) {
+	for _, n := range manyCounts {
+		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
+			r, err := newManyRun(n, 1<<14)
+			if err != nil {
+				b.Fatal(err)
+			}
+			r.apply(4 * manyVisitors)
+			sources := manyRules(n + 1)
+			plan, slowest := r.plan, time.Duration(0)
+			for i := 0; b.Loop(); i++ {
+				next := sources
+				if i%2 == 1 {
+					next = sources[:n+1]
+				}
+				began := time.Now()
+				var ds rules.Diagnostics
+				if plan, ds = rules.Compile(next, rules.Options{Names: r.names, Previous: plan}); plan == nil {
+					b.Fatal(ds.Text())
+				}
+				r.engine.Deploy(plan)
+				slowest = max(slowest, time.Since(began))
+			}
+			b.ReportMetric(float64(slowest.Microseconds())/1e3, "ms-slowest")
+		})
+	}
+}
