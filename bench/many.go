@@ -12,16 +12,16 @@ import (
 
 // The workload "rules-N": N rules of mixed shapes, of which each event of a site meets about eight, however many there are. The rules come in
 // groups of eight, each about one section of the site: count, distinct, happened, dwell and first over an equality, a prefix, an ending, a
-// list, a range and a denial, per visitor, user and company. A visitor keeps to two sections. So what grows with N is only
-// what has to be found.
+// list, a range and a denial, per visitor, user and company. A visitor keeps to one section. So what grows with N is only
+// what has to be found, not what is kept.
 const (
 	manyGroup     = 8
-	manyVisitors  = 20_000
-	manySections  = 2 // of a visitor
+	manyVisitors  = 1_000_000 // drawn by Zipf's law, as those of "six"
+	manyFew       = 20_000    // drawn evenly, where nothing is to be popular
 	manyCompanies = 500
 	manyKnown     = 30 // visitors in a hundred that are known users
 	manySeed      = 1
-	manyStep      = 20 * nudge.Millis(1) // between two events
+	manyStep      = nudge.Millis(20) // between two events
 )
 
 // manyShapes are the rules of a section, as formats of the section's number.
@@ -52,6 +52,7 @@ func manyRules(n int) []rules.Source {
 // manyStream writes events of the sections that n rules are about.
 type manyStream struct {
 	random   *rand.Rand
+	zipf     *rand.Zipf // nil: every visitor is as likely as any other
 	sections int
 	b        nudge.RecordBuilder
 	types    [3]nudge.NameID // page view, page leave, purchase
@@ -60,8 +61,11 @@ type manyStream struct {
 
 var manyTypes = [...]string{"page_view", "page_leave", "purchase"}
 
-func newManyStream(names *nudge.Names, n int) (*manyStream, error) {
+func newManyStream(names *nudge.Names, n int, even bool) (*manyStream, error) {
 	s := &manyStream{random: rand.New(rand.NewPCG(manySeed, 0)), sections: max(n/manyGroup, 1), fields: map[string]nudge.NameID{}}
+	if !even {
+		s.zipf = rand.NewZipf(s.random, sixZipf, 1, manyVisitors-1)
+	}
 	var err error
 	for i, name := range manyTypes {
 		if s.types[i], err = names.Intern(name); err != nil {
@@ -92,9 +96,12 @@ func (s *manyStream) records(events int) []nudge.Record {
 }
 
 func (s *manyStream) write() {
-	v := s.random.IntN(manyVisitors)
+	v := s.random.IntN(manyFew)
+	if s.zipf != nil {
+		v = int(s.zipf.Uint64())
+	}
 	h := mix(uint64(v))
-	section := int(mix(h+uint64(s.random.IntN(manySections))) % uint64(s.sections))
+	section := int(mix(h) % uint64(s.sections))
 	typ := 0
 	if n := s.random.IntN(100); n >= 95 {
 		typ = 1 + n%2
@@ -127,7 +134,7 @@ type manyRun struct {
 	batch   engine.Batch
 }
 
-func newManyRun(n, events int) (*manyRun, error) {
+func newManyRun(n, events int, even bool) (*manyRun, error) {
 	r := &manyRun{names: nudge.NewNames(), at: sixBegin}
 	var err error
 	if r.plan, err = compile(manyRules(n), r.names); err != nil {
@@ -137,7 +144,7 @@ func newManyRun(n, events int) (*manyRun, error) {
 		return nil, err
 	}
 	r.engine.Deploy(r.plan)
-	s, err := newManyStream(r.names, n)
+	s, err := newManyStream(r.names, n, even)
 	if err != nil {
 		return nil, err
 	}

@@ -16,18 +16,22 @@ var manyCounts = [...]int{10, 100, 1_000, 10_000}
 // BenchmarkRules is one event against 10 to 10,000 rules, of which it meets eight.
 func BenchmarkRules(b *testing.B) {
 	for _, n := range manyCounts {
-		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
-			r, err := newManyRun(n, 1<<17)
-			if err != nil {
-				b.Fatal(err)
-			}
-			r.apply(4 * manyVisitors) // most keys have their state
-			b.ReportAllocs()
-			b.ResetTimer()
-			r.apply(b.N)
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
-		})
+		for _, even := range [...]bool{false, true} {
+			b.Run(fmt.Sprintf("rules=%d/even=%v", n, even), func(b *testing.B) { benchmarkRules(b, n, even) })
+		}
 	}
+}
+
+func benchmarkRules(b *testing.B, n int, even bool) {
+	r, err := newManyRun(n, 1<<18, even)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.apply(1 << 18) // most keys have their state
+	b.ReportAllocs()
+	b.ResetTimer()
+	r.apply(b.N)
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
 // heap is what lives after a collection.
@@ -67,11 +71,11 @@ func BenchmarkLoad(b *testing.B) {
 func BenchmarkEdit(b *testing.B) {
 	for _, n := range manyCounts {
 		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
-			r, err := newManyRun(n, 1<<14)
+			r, err := newManyRun(n, 1<<14, true)
 			if err != nil {
 				b.Fatal(err)
 			}
-			r.apply(4 * manyVisitors)
+			r.apply(4 * manyFew)
 			sources := manyRules(n + 1)
 			plan, slowest := r.plan, time.Duration(0)
 			for i := 0; b.Loop(); i++ {

@@ -25,6 +25,7 @@ type shard struct {
 	in      []input
 	found   [lookAhead]uint32 // entries of a block's visitors
 	scopes  []int             // scratch of otherScopes
+	ahead   ahead
 	firings []settled
 	stats   shardStats
 
@@ -60,6 +61,7 @@ func (s *shard) runVisitors(b *Batch, list []int32) {
 		block := list[:min(len(list), lookAhead)]
 		list = list[len(block):]
 		s.findVisitors(b, block)
+		s.match(b, block)
 		for j, i := range block {
 			if b.abouts[i].duplicate {
 				continue
@@ -86,6 +88,19 @@ func (s *shard) findVisitors(b *Batch, block []int32) {
 	}
 }
 
+// match finds the tests that the records of a block match, for all levels.
+func (s *shard) match(b *Batch, block []int32) {
+	for _, i := range block {
+		if a := &b.abouts[i]; a.duplicate {
+			b.tests[i] = b.tests[i][:0]
+		} else {
+			s.program.fillIdentity(&b.rows[i], a.visitor, a.user, a.company)
+			b.tests[i] = s.program.plan.Match(&b.rows[i], b.tests[i][:0])
+		}
+	}
+	s.lookAt(b, block)
+}
+
 // runLevel is level 1 or 2: what came up to this shard's keys, and their timers.
 func (s *shard) runLevel(level int, b *Batch) {
 	s.in = s.engine.gather(level, s.id, s.in[:0])
@@ -97,12 +112,10 @@ func (s *shard) runLevel(level int, b *Batch) {
 	s.runTimers(level, b, b.until)
 }
 
-// takeRecord matches a record once for all levels, gives it to its visitor and sends it up to the keys whose rules it concerns.
+// takeRecord gives a record to its visitor and sends it up to the keys whose rules it concerns.
 func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 	g, a, row := s.program, &b.abouts[i], &b.rows[i]
-	g.fillIdentity(row, a.visitor, a.user, a.company)
-	tests := g.plan.Match(row, b.tests[i][:0])
-	b.tests[i] = tests
+	tests := b.tests[i]
 	if len(tests) == 0 {
 		return
 	}
