@@ -47,7 +47,7 @@ func (e *Engine) restoreDeploy(st Store) error {
 	if err := json.Unmarshal(value, &d); err != nil {
 		return fmt.Errorf("checkpoint: the row of the running rules is not JSON: %w", err)
 	}
-	plan, err := d.Settings.compile(d.Rules, e.options.Names)
+	plan, err := d.Settings.compile(d.Rules, e.options.Names, nil)
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}

@@ -119,10 +119,19 @@ const sourcesHeader = "nudge-rules 1\n"
 // EncodeSources is the text form of a rules folder.
 func EncodeSources(sources []Source) string {
 	sources = sortedSources(sources)
+	size := len(sourcesHeader)
+	for _, s := range sources {
+		size += len(s.Text) + len(s.File) + 16
+	}
 	var b strings.Builder
+	b.Grow(size)
 	b.WriteString(sourcesHeader)
 	for _, s := range sources {
-		fmt.Fprintf(&b, "file %s %d\n", s.File, len(s.Text))
+		b.WriteString("file ")
+		b.WriteString(s.File)
+		b.WriteByte(' ')
+		b.WriteString(strconv.Itoa(len(s.Text)))
+		b.WriteByte('\n')
 		b.WriteString(s.Text)
 		b.WriteByte('\n')
 	}
