@@ -1,9 +1,13 @@
 package bench
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"nudge"
 	"nudge/engine"
@@ -167,4 +171,60 @@ func (r *manyRun) apply(n int) (firings int) {
 		n -= size
 	}
 	return firings
+}
+
+// manyOf is how many rules the workload of that name has.
+func manyOf(name string) (n int, ok bool) {
+	digits, ok := strings.CutPrefix(name, "rules-")
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.Atoi(digits)
+	return n, err == nil && n >= manyLeast && n < rules.MaxFiles
+}
+
+// manyLeast is with how many rules the others are compared.
+const manyLeast = 10
+
+// runMany measures n rules beside ten.
+func runMany(ctx context.Context, o *Options, r *Report, n int) error {
+	var recorded bool
+	seconds := map[int][]float64{}
+	counts := []int{manyLeast, n}
+	var all []contender
+	for _, count := range counts {
+		run, err := newManyRun(count, min(o.Events, 1<<18), false)
+		if err != nil {
+			return err
+		}
+		all = append(all, contender{fmt.Sprintf("%d rules", count), func(context.Context) error {
+			began := time.Now()
+			run.apply(o.Events)
+			if recorded {
+				seconds[count] = append(seconds[count], time.Since(began).Seconds())
+			}
+			return nil
+		}})
+	}
+	o.Progress("streams written")
+	if err := o.rounds(ctx, all, &recorded); err != nil {
+		return err
+	}
+	t := Table{Title: "speed", Columns: []string{"events/s", "time ÷ 10 rules"}}
+	for _, count := range slices.Compact(counts) {
+		var rate, ratio []float64
+		for i, sec := range seconds[count] {
+			rate = append(rate, float64(o.Events)/sec)
+			ratio = append(ratio, sec/seconds[manyLeast][i])
+		}
+		t.row(fmt.Sprintf("%d rules", count), spread(PerSecond, rate), spread(Times, ratio))
+		r.EventsPerSecond = spread(PerSecond, rate).Median
+	}
+	r.Tables = append(r.Tables, t)
+	r.Method = append(r.Method,
+		"rules in groups of eight, each about one section of the site: count, distinct, happened, dwell, first over equality, prefix, ending, list, range and denial, per visitor, user and company; an event meets the eight of its section",
+		fmt.Sprintf("%d visitor ids by Zipf %.2f, seed %d, each of one section, %d %% known users of %d companies; one shard, batches of %d, in memory", manyVisitors, sixZipf, manySeed, manyKnown, manyCompanies, batchRecords),
+		"the state stays from round to round, the stream goes round",
+	)
+	return nil
 }
