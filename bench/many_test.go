@@ -95,3 +95,65 @@ func BenchmarkEdit(b *testing.B) {
 		})
 	}
 }
+
+// TestManyRulesAreLight: what ten thousand rules take in memory, and what one more costs. Neither grows with what was there before.
+func TestManyRulesAreLight(t *testing.T) {
+	const n, most, mostAllocs = 10_000, 40 << 20, 1500
+	sources := manyRules(n + 1)
+	names := nudge.NewNames()
+	e, err := engine.New(engine.Options{Names: names, Shards: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := heap()
+	plan, err := compile(sources[:n+1], names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Deploy(plan)
+	if took := int64(heap() - before); took > most {
+		t.Errorf("%d rules take %d bytes, want %d at most", n, took, most)
+	}
+	with := false
+	allocs := testing.AllocsPerRun(10, func() {
+		next := sources[:n+1]
+		if with = !with; with {
+			next = sources
+		}
+		var ds rules.Diagnostics
+		if plan, ds = rules.Compile(next, rules.Options{Names: names, Previous: plan}); plan == nil {
+			t.Fatal(ds.Text())
+		}
+		e.Deploy(plan)
+	})
+	if allocs > mostAllocs {
+		t.Errorf("one rule more or less allocates %v times, want %d at most", allocs, mostAllocs)
+	}
+	t.Logf("%v allocations for one rule", allocs)
+}
+
+// BenchmarkMission is one event of the workload mission, all of whose visitors are live.
+func BenchmarkMission(b *testing.B) {
+	for _, live := range missionLive {
+		b.Run(fmt.Sprintf("visitors=%d", live), func(b *testing.B) {
+			s, err := newStream(mission(live), b.N)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.close()
+			e, err := engine.New(engine.Options{Names: s.names, Shards: 1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			e.Deploy(s.plan)
+			a, firings := &applied{}, 0
+			count := func(f []nudge.Firing) { firings += len(f) }
+			a.applyAll(e, s, 0, live, count)
+			b.ReportAllocs()
+			b.ResetTimer()
+			a.applyAll(e, s, live, len(s.events), count)
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+			b.ReportMetric(float64(firings)/float64(b.N), "firings/op")
+		})
+	}
+}

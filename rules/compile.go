@@ -21,21 +21,16 @@ func Compile(sources []Source, opts Options) (*Plan, Diagnostics) {
 // compile makes the next plan of the line, or the first of a new one.
 func (p *planner) compile(sources []Source) (*Plan, Diagnostics) {
 	files, gone := p.takeOver(sources)
-	var fresh []int
-	for i := range files {
-		if files[i].rule == nil {
-			fresh = append(fresh, i)
-		}
-	}
-	p.check(sources, files, fresh)
+	fresh := p.check(sources, files)
 	diags := p.checkTogether(sources, files)
 	if diags.HasErrors() {
 		return nil, diags
 	}
 	next := p
-	if p.isStale(len(files), len(fresh)) {
+	if p.isStale(len(files), fresh) {
 		next = p.successor()
 		files, gone = unplaced(files), nil
+		next.check(sources, files)
 	}
 	plan, err := next.plan(sources, files, gone)
 	if err != nil {
@@ -44,7 +39,9 @@ func (p *planner) compile(sources []Source) (*Plan, Diagnostics) {
 	return plan, diags
 }
 
-// ruleFile is what is known of one file: its rule, checked, and its place in the plans of a line, nil if it has none yet.
+// ruleFile is what is known of one file: its rule, checked, and its place in the plans of a line, nil if it has none yet. Of a rule that
+// has its place the checked form is dropped, where nothing of it is special: it takes more memory than all else, and is needed
+// again only when a line ends.
 type ruleFile struct {
 	rule    *rule
 	place   *place
@@ -84,8 +81,15 @@ func (p *planner) takeOver(sources []Source) (files []ruleFile, gone []*place) {
 	return files, gone
 }
 
-// check checks the files that are new, all of the machine's cores at once: they do not see each other.
-func (p *planner) check(sources []Source, files []ruleFile, fresh []int) {
+// check checks the files of which nothing is known, on all of the machine's cores at once: they do not see each other. It returns how
+// many they were.
+func (p *planner) check(sources []Source, files []ruleFile) int {
+	var fresh []int
+	for i := range files {
+		if files[i].rule == nil && files[i].place == nil {
+			fresh = append(fresh, i)
+		}
+	}
 	const chunk = 64
 	one := func(list []int) {
 		for _, i := range list {
@@ -95,7 +99,7 @@ func (p *planner) check(sources []Source, files []ruleFile, fresh []int) {
 	}
 	if len(fresh) <= chunk {
 		one(fresh)
-		return
+		return len(fresh)
 	}
 	chunks := make(chan []int, len(fresh)/chunk+1)
 	for list := range slices.Chunk(fresh, chunk) {
@@ -111,6 +115,7 @@ func (p *planner) check(sources []Source, files []ruleFile, fresh []int) {
 		})
 	}
 	wg.Wait()
+	return len(fresh)
 }
 
 // checkFile checks one file by itself.

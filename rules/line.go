@@ -101,7 +101,7 @@ func newPlanner(names *nudge.Names, loc *time.Location, maxKept int) *planner {
 	}
 }
 
-// successor begins a new line with what is known of the files, but without their places.
+// successor begins a new line with what is known of the files but their places.
 func (p *planner) successor() *planner {
 	s := newPlanner(p.names, p.loc, p.maxKept)
 	s.words, s.catalog = p.words, p.catalog

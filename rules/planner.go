@@ -23,6 +23,9 @@ func (p *planner) plan(sources []Source, files []ruleFile, gone []*place) (*Plan
 			f.place = &place{number: p.issued}
 			p.issued++
 			added = append(added, p.rule(f))
+			if !f.special {
+				f.rule = nil
+			}
 		}
 	}
 	p.settleOps()
