@@ -27,17 +27,19 @@ func (s *shard) runKeyTimers(b *Batch, t *table, i uint32, due nudge.Millis) {
 	}
 	t.arm(i, s.nextDue(t, i, due))
 	if len(w.rules) > 0 {
+		_, text := t.identity(i)
+		k.text = string(text)
 		in := input{when: instant{at: due, timer: true}, scope: k.scope, hash: k.hash, key: k.text, rec: -1}
 		s.settle(b, w, &k, &in, nil)
 	}
 	s.leave()
 }
 
-// keyOf is the key of an entry, for a timer.
+// keyOf is the key of an entry, for a timer, still without its text.
 func (s *shard) keyOf(t *table, i uint32) keyRef {
-	num, text := t.identity(i)
+	num, _ := t.identity(i)
 	if of := s.program.scopeOf; int(num) < len(of) && of[num] >= 0 {
-		return keyRef{t: t, i: i, scope: int(of[num]), hash: t.entry(i).hash, text: string(text)}
+		return keyRef{t: t, i: i, scope: int(of[num]), hash: t.entry(i).hash}
 	}
 	return keyRef{t: t, i: i, scope: -1} // no rule watches such keys any more: nothing of it is timed
 }

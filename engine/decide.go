@@ -27,6 +27,7 @@ type scratch struct {
 	readings []rules.Reading
 	pulses   []pulse
 	kept     []byte
+	row      rules.Row // of a firing born of time
 }
 
 // touch is an operator that an input concerns.

@@ -30,8 +30,11 @@ type shard struct {
 	stats   shardStats
 
 	settling counter
-	tried    table      // a copy of one key, to try out fired events on
-	scratch  []*scratch // by depth: a fired event is taken while its cause is being settled
+	texts    texts
+	actions  []nudge.Action // see roomForActions
+	paths    []byte         // of the batch's firings
+	tried    table          // a copy of one key, to try out fired events on
+	scratch  []*scratch     // by depth: a fired event is taken while its cause is being settled
 	depth    int
 }
 
@@ -42,7 +45,7 @@ type shardStats struct {
 func newShard(id nudge.ShardID, e *Engine, shards int) *shard {
 	s := &shard{
 		id: id, engine: e, visitors: map[string]*visitorIdentity{}, users: map[string]*userIdentity{},
-		dedup: newDedup(), settling: counter{n: map[string]uint32{}},
+		dedup: newDedup(), settling: counter{n: map[countedKey]uint32{}},
 	}
 	for l := range levels {
 		s.out[l] = make([][]input, shards)
@@ -52,6 +55,7 @@ func newShard(id nudge.ShardID, e *Engine, shards int) *shard {
 
 // runVisitors is level 0: this shard's records, and the timers of its visitors.
 func (s *shard) runVisitors(b *Batch, list []int32) {
+	s.paths = s.paths[:0]
 	for l := range s.out {
 		for i := range s.out[l] {
 			s.out[l][i] = s.out[l][i][:0]
