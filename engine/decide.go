@@ -163,16 +163,25 @@ func (s *shard) ensure(k *keyRef) {
 
 // dropTrue keeps, of the rules concerned, those whose condition is false before.
 func (s *shard) dropTrue(w *scratch, k *keyRef, at nudge.Millis) {
-	g := s.program
-	w.rules = slices.DeleteFunc(w.rules, func(ri int32) bool {
+	g, kept := s.program, w.rules[:0]
+	for _, ri := range w.rules {
 		r := &g.plan.Rules[ri]
-		return r.Mode == rules.ModePaused || !g.rules[ri].pulses && s.holds(w, k, &r.When, at)
-	})
+		if r.Mode != rules.ModePaused && (g.rules[ri].pulses || !s.holds(w, k, &r.When, at)) {
+			kept = append(kept, ri)
+		}
+	}
+	w.rules = kept
 }
 
 // keepRisen keeps those whose condition is true after.
 func (s *shard) keepRisen(w *scratch, k *keyRef, at nudge.Millis) {
-	w.rules = slices.DeleteFunc(w.rules, func(ri int32) bool { return !s.holds(w, k, &s.program.plan.Rules[ri].When, at) })
+	kept := w.rules[:0]
+	for _, ri := range w.rules {
+		if s.holds(w, k, &s.program.plan.Rules[ri].When, at) {
+			kept = append(kept, ri)
+		}
+	}
+	w.rules = kept
 }
 
 // holds evaluates a condition for a key at an instant.
@@ -180,35 +189,36 @@ func (s *shard) holds(w *scratch, k *keyRef, c *rules.Cond, at nudge.Millis) boo
 	return c.Eval(s.read(w, k, c.Uses, at))
 }
 
-// read returns what the uses read at an instant; valid until the next call.
+// read returns what the uses read at an instant; valid until the next call. The commonest kinds are written in place: a reading is large.
 func (s *shard) read(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis) []rules.Reading {
-	w.readings = w.readings[:0]
-	for i := range uses {
-		w.readings = append(w.readings, s.readUse(w, k, &uses[i], at))
+	for len(w.readings) < len(uses) {
+		w.readings = append(w.readings, rules.Reading{})
 	}
-	return w.readings
+	out := w.readings[:len(uses)]
+	for i := range uses {
+		u := &uses[i]
+		switch op := &s.program.plan.Ops[u.Op]; op.Kind {
+		case rules.OpOn, rules.OpFirst, rules.OpAbsent, rules.OpDwell:
+			out[i].Pulse = w.pulsed(u)
+		case rules.OpCount, rules.OpDistinct:
+			n := 0
+			if slot := k.t.slot(k.i, s.program.nums[u.Op]); slot != nil {
+				n = timesOf(op.Kind, slot).after(expiredAt(at, u.Window))
+			}
+			out[i].N, out[i].More, out[i].None = float64(n), n >= op.Keep, false
+		default:
+			out[i] = s.readUse(k, u, at)
+		}
+	}
+	return out
 }
 
-func (s *shard) readUse(w *scratch, k *keyRef, u *rules.Use, at nudge.Millis) rules.Reading {
-	op := &s.program.plan.Ops[u.Op]
-	if isPulse(op.Kind) {
-		return rules.Reading{Pulse: w.pulsed(u)}
-	}
+func (s *shard) readUse(k *keyRef, u *rules.Use, at nudge.Millis) rules.Reading {
 	slot := k.t.slot(k.i, s.program.nums[u.Op])
 	if slot == nil {
 		return rules.Reading{}
 	}
-	switch op.Kind {
-	case rules.OpCount:
-		expired := expiredAt(at, u.Window)
-		if planted == bugWindow {
-			expired--
-		}
-		n := ring(slot).after(expired)
-		return rules.Reading{N: float64(n), More: n >= op.Keep}
-	case rules.OpDistinct:
-		n := distinctSet(slot).after(expiredAt(at, u.Window))
-		return rules.Reading{N: float64(n), More: n >= op.Keep}
+	switch s.program.plan.Ops[u.Op].Kind {
 	case rules.OpTotal:
 		return rules.Reading{N: float64(readTotal(slot))}
 	case rules.OpValues:
