@@ -16,13 +16,13 @@ import (
 
 // The workload "rules-N": N rules of mixed shapes, of which each event of a site meets about eight, however many there are. The rules come in
 // groups of eight, each about one section of the site: count, distinct, happened, dwell and first over an equality, a prefix, an ending, a
-// list, a range and a denial, per visitor, user and company. A visitor keeps to one section. So what grows with N is only
-// what has to be found, not what is kept.
+// list, a range and a denial, per visitor, user and company. The people of a company keep to one section. So what
+// grows with N is only what has to be found, not what is kept of a key.
 const (
 	manyGroup     = 8
 	manyVisitors  = 1_000_000 // drawn by Zipf's law, as those of "six"
 	manyFew       = 20_000    // drawn evenly, where nothing is to be popular
-	manyCompanies = 500
+	manyCompanies = 5_000
 	manyKnown     = 30 // visitors in a hundred that are known users
 	manySeed      = 1
 	manyStep      = nudge.Millis(20) // between two events
@@ -105,7 +105,8 @@ func (s *manyStream) write() {
 		v = int(s.zipf.Uint64())
 	}
 	h := mix(uint64(v))
-	section := int(mix(h) % uint64(s.sections))
+	company := h / 100 % manyCompanies
+	section := int(mix(company) % uint64(s.sections))
 	typ := 0
 	if n := s.random.IntN(100); n >= 95 {
 		typ = 1 + n%2
@@ -115,7 +116,7 @@ func (s *manyStream) write() {
 	s.b.Text(nudge.NameVisitor, visitor)
 	if h%100 < manyKnown {
 		s.b.Text(nudge.NameUser, "user-"+strconv.Itoa(v))
-		s.b.Text(nudge.NameCompany, "company-"+strconv.Itoa(int(h/100%manyCompanies))+".example")
+		s.b.Text(nudge.NameCompany, "company-"+strconv.Itoa(int(company))+".example")
 	}
 	text := "s" + strconv.Itoa(section)
 	s.b.Text(nudge.NamePath, "/"+text+"/page-"+strconv.Itoa(s.random.IntN(100))+"."+text)
@@ -223,7 +224,7 @@ func runMany(ctx context.Context, o *Options, r *Report, n int) error {
 	r.Tables = append(r.Tables, t)
 	r.Method = append(r.Method,
 		"rules in groups of eight, each about one section of the site: count, distinct, happened, dwell, first over equality, prefix, ending, list, range and denial, per visitor, user and company; an event meets the eight of its section",
-		fmt.Sprintf("%d visitor ids by Zipf %.2f, seed %d, each of one section, %d %% known users of %d companies; one shard, batches of %d, in memory", manyVisitors, sixZipf, manySeed, manyKnown, manyCompanies, batchRecords),
+		fmt.Sprintf("%d visitor ids by Zipf %.2f, seed %d, %d %% known users of %d companies, each of one section; one shard, batches of %d, in memory", manyVisitors, sixZipf, manySeed, manyKnown, manyCompanies, batchRecords),
 		"the state stays from round to round, the stream goes round",
 	)
 	return nil
