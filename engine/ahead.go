@@ -9,11 +9,11 @@ import "nudge/rules"
 
 // ahead is the scratch of a block.
 type ahead struct {
-	tests, ops, rules []int32
-	lists             [][]listener
-	numbers           [][]int32
-	uses              [][]rules.Use
-	sum               int // keeps the steps from being left out
+	ops, rules []int32
+	lists      [][]listener
+	numbers    [][]int32
+	uses       [][]rules.Use
+	sum        int // keeps the steps from being left out
 }
 
 // fewRules is up to how many rules there are all of them are near anyway.
