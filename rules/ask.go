@@ -18,21 +18,22 @@ const ValuesKept = 20
 
 // ask is one operator's call in a rule: which operator, and how this place of the rule looks at it.
 type ask struct {
-	kind   OpKind
-	at     pos
-	name   string
-	test   *term // nil for score and sequence
-	end    *term // absent, dwell
-	value  *term // distinct, values, sum, last …; nil for days, which tells apart the day
-	days   bool
-	fold   Fold          // sum, avg, min, max
-	points []scorePoints // score
-	steps  []sequenceStep
-	window nudge.Millis
-	pulse  bool
-	keep   int  // entries needed; 0: as many as may be, up to MaxKept
-	exact  bool // its number is used as it is: with more entries than are kept it is not known
-	alone  bool // a sum, avg, min or max compared with a constant: no other way of asking keeps less
+	kind      OpKind
+	at        pos
+	name      string
+	test      *term // nil for score and sequence
+	end       *term // absent, dwell
+	value     *term // distinct, values, sum, last …; nil for days, which tells apart the day
+	days      bool
+	fold      Fold          // sum, avg, min, max
+	points    []scorePoints // score
+	steps     []sequenceStep
+	window    nudge.Millis
+	pulse     bool
+	keep      int     // entries needed; 0: as many as may be, up to MaxKept
+	threshold float64 // the constant that keep follows from
+	exact     bool    // its number is used as it is: with more entries than are kept it is not known
+	alone     bool    // a sum, avg, min or max compared with a constant: no other way of asking keeps less
 }
 
 // tests are all event tests of the call.
@@ -158,7 +159,7 @@ func (c *checker) eventArgument(n ast.Node, op operator) *term {
 		c.errorf(nodePos(n), fmt.Sprintf("event(%q), with what else it needs: %s", s.Value, op.usage), "a text is not an event test")
 		return nil
 	}
-	return c.test(n)
+	return c.checkAlways(c.test(n), nodePos(n))
 }
 
 // told is the value that distinct and values tell apart.
@@ -240,7 +241,7 @@ func (c *checker) threshold(a *ask, op string, k float64) bool {
 			numberText(k), MaxThreshold)
 		return false
 	}
-	a.keep = int(n)
+	a.keep, a.threshold = int(n), k
 	switch {
 	case k <= 0 && (op == ">=" || k < 0 && (op == ">" || op == "!=")):
 		c.warnf(a.at, "", "`%s` is never below 0, so this is always true", a.name)

@@ -6,7 +6,12 @@ import "fmt"
 // No files at all are a plan without rules.
 func Compile(sources []Source, opts Options) (*Plan, Diagnostics) {
 	sources = sortedSources(sources)
-	files := openFiles(sources)
+	if len(sources) > MaxFiles {
+		r := newReporter(sources[MaxFiles])
+		r.errorf(noPos, "", "a rules folder has at most %d files", MaxFiles)
+		return nil, r.diags
+	}
+	files := openFiles(sources, opts)
 	words := newVocabulary()
 	for _, f := range files {
 		if f.file == catalogFile {
@@ -22,6 +27,8 @@ func Compile(sources []Source, opts Options) (*Plan, Diagnostics) {
 	checkFollowing(rules)
 	checkPools(rules)
 	warnUnbounded(rules, opts.maxKept())
+	warnMemory(rules, opts)
+	warnTwins(rules, opts)
 
 	var diags Diagnostics
 	for _, f := range files {
@@ -33,23 +40,24 @@ func Compile(sources []Source, opts Options) (*Plan, Diagnostics) {
 	}
 	plan, err := newPlan(sources, rules, opts)
 	if err != nil {
-		return nil, append(diags, Diagnostic{File: sources[0].File, Severity: SeverityError, Message: err.Error()})
+		first := newReporter(sources[0])
+		first.errorf(noPos, "", "the rules cannot be compiled: %v", err)
+		return nil, append(diags, first.diags...)
 	}
 	return plan, diags
 }
 
 // openFiles makes a reporter for each file and refuses what is not text, or is there twice.
-func openFiles(sources []Source) []*reporter {
+func openFiles(sources []Source, opts Options) []*reporter {
 	var files []*reporter
 	for i, s := range sources {
 		r := newReporter(s)
+		r.deployed = opts.Deployed
 		switch err := checkSource(s); {
 		case err != nil:
 			r.errorf(noPos, "", "%v", err)
 		case i > 0 && sources[i-1].File == s.File:
 			r.errorf(noPos, "", "there are two files of this name")
-		case i >= MaxFiles:
-			r.errorf(noPos, "", "a rules folder has at most %d files", MaxFiles)
 		}
 		files = append(files, r)
 	}

@@ -240,6 +240,9 @@ func (c *conditions) joined(kind condKind, n *ast.BinaryNode) *cond {
 	if !ok {
 		return nil
 	}
+	if kind == condAnd {
+		c.warnNever(k)
+	}
 	return k
 }
 

@@ -50,30 +50,6 @@ func TestLanguageOperators(t *testing.T) {
 	}
 }
 
-// Every message that the language reference lists is one that the checker gives: it stands in the scripts of errors.
-func TestLanguageMessages(t *testing.T) {
-	_, table, ok := strings.Cut(readDoc(t, "../docs/LANGUAGE.md"), "| message | write |\n|---|---|\n")
-	if !ok {
-		t.Fatal("there is no table of messages")
-	}
-	given := readDoc(t, "testdata/errors")
-	rows := 0
-	for line := range strings.Lines(table) {
-		if !strings.HasPrefix(line, "| ") {
-			break
-		}
-		rows++
-		message := strings.ReplaceAll(line, `\|`, "\x00")
-		message = strings.ReplaceAll(strings.TrimSpace(strings.Split(message, " | ")[0])[2:], "\x00", "|")
-		if !strings.Contains(given, ": "+message+"\n") {
-			t.Errorf("no rule of testdata/errors is told: %s", message)
-		}
-	}
-	if rows < 60 {
-		t.Errorf("only %d messages were found", rows)
-	}
-}
-
 // The example rules compile without a remark.
 func TestExampleRules(t *testing.T) {
 	sources, err := ReadFolder("../examples/rules")

@@ -28,6 +28,8 @@ type rule struct {
 	title    string
 	owner    string
 	tags     []string
+	whenAt   pos    // of the entry when
+	sense    string // what per, when and then say, told apart by nothing else
 }
 
 // checkRule checks one file. The rule is of use only if the reporter then holds no error.
@@ -46,6 +48,7 @@ func checkRule(r *reporter, words *vocabulary) *rule {
 	}
 	if !r.diags.HasErrors() {
 		c.warnUnusedLets(s.lets)
+		out.sense, out.whenAt = s.sense(), s.entries["when"].at
 	}
 	return out
 }

@@ -99,15 +99,15 @@ func (r *reporter) placeLeaves(leaves []Leaf, nodes []ast.Node) {
 	}
 	text := []rune(r.text)
 	for i, n := range nodes {
-		from, to := extent(toks, n)
+		from, to := nodeExtent(toks, n)
 		leaves[i].Text = strings.Join(strings.Fields(string(text[from:to])), " ")
 		leaves[i].Line, leaves[i].Col, _ = r.locate(pos(from))
 	}
 }
 
-// extent is where the text of a node begins and ends: from the first of its tokens to the last, with the brackets that belong to them.
-func extent(toks []lexer.Token, n ast.Node) (from, to int) {
-	w := &span{first: n.Location().From, last: n.Location().From}
+// nodeExtent is where the text of a node begins and ends: from the first of its tokens to the last, with the brackets that belong to them.
+func nodeExtent(toks []lexer.Token, n ast.Node) (from, to int) {
+	w := &tokenSpan{first: n.Location().From, last: n.Location().From}
 	ast.Walk(&n, w)
 	first, last := tokenAt(toks, w.first), tokenAt(toks, w.last)
 	depth := 0
@@ -125,11 +125,11 @@ func extent(toks []lexer.Token, n ast.Node) (from, to int) {
 	return toks[first].From, toks[last].To
 }
 
-// span is from where to where the tokens of a tree begin.
-type span struct{ first, last int }
+// tokenSpan is from where to where the tokens of a tree begin.
+type tokenSpan struct{ first, last int }
 
-// Visit widens the span by one node.
-func (s *span) Visit(n *ast.Node) {
+// Visit widens the tokenSpan by one node.
+func (s *tokenSpan) Visit(n *ast.Node) {
 	at := (*n).Location().From
 	s.first, s.last = min(s.first, at), max(s.last, at)
 }

@@ -22,6 +22,12 @@ type Options struct {
 	Location *time.Location // the engine's time zone for days(); nil is UTC
 	MaxKept  int            // most entries kept for a value that is not compared with a constant; 0 is DefaultMaxKept
 	Parts    bool           // also take each rule's condition apart: Rule.Parts
+
+	// LogRetention is how long the engine keeps its log, 0 if that is not known: a window beyond it is warned of.
+	LogRetention nudge.Millis
+
+	// Deployed says that the sources come out of a deploy record: they were accepted, so what only later versions refuse is let pass.
+	Deployed bool
 }
 
 // DefaultMaxKept is the default of Options.MaxKept, in entries per key and operator.

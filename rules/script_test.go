@@ -15,7 +15,8 @@ import (
 // The scripts under testdata. Their commands:
 //
 //	check            the remarks about the files of the input (one file, or several behind lines -- NAME --)
-//	json, github     the same in these forms
+//	json, github,
+//	sarif            the same in these forms
 //	plan             what they compile to
 //	truth            the first line is an event test; then for each line, an event, what the test says
 //	eval             the first line is a condition; then for each line, the readings of its uses, what the condition says
@@ -39,6 +40,9 @@ func TestScripts(t *testing.T) {
 			case "github":
 				_, ds := Compile(scriptSources(d.Input), Options{Names: nudge.NewNames()})
 				return ds.GitHub("site/rules/")
+			case "sarif":
+				_, ds := Compile(scriptSources(d.Input), Options{Names: nudge.NewNames()})
+				return string(ds.SARIF("site/rules/", "https://docs.example/errors.md"))
 			case "plan":
 				plan, ds := Compile(scriptSources(d.Input), Options{Names: nudge.NewNames()})
 				if plan == nil {
@@ -75,10 +79,10 @@ func scriptSources(input string) []Source {
 	return out
 }
 
-// compileRule compiles one rule that must be right.
+// compileRule compiles one rule that must be right, though its tests may contradict themselves.
 func compileRule(t testing.TB, text string, names *nudge.Names) *Plan {
 	t.Helper()
-	plan, ds := Compile([]Source{{File: "rule.expr", Text: text}}, Options{Names: names})
+	plan, ds := Compile([]Source{{File: "rule.expr", Text: text}}, Options{Names: names, Deployed: true})
 	if plan == nil {
 		t.Fatalf("%s\n%s", text, ds.Text())
 	}

@@ -202,6 +202,25 @@ func TestMergeOfWaits(t *testing.T) {
 				u w 41000 timer {"f":"anon"}`,
 		},
 		{
+			cites: "… also where its firing left no trace: a wait whose deadline is past has pulsed",
+			rules: `u: per: user, when: dwell(form_view, "10s", until(form_submit)), mode: "shadow"`,
+			events: `1000 form_view visitor=b user=u
+				12000 form_view visitor=a
+				13000 page_view visitor=a user=u`,
+			opts: merge,
+			want: `u u 11000 timer shadow
+				u u 22000 timer shadow`,
+		},
+		{
+			cites: "Timers due at or before at run before a record stamped at: a wait of the visitor that is due at the identifying event has pulsed",
+			rules: went,
+			events: `1000 form_view visitor=a form=anon
+				5000 form_view visitor=b user=u form=own
+				11000 page_view visitor=a user=u`,
+			opts: merge,
+			want: `u u 15000 timer {"f":"own"}`,
+		},
+		{
 			cites: "one that has pulsed waits for a leave, in the user, too",
 			rules: dwelt,
 			events: `1000 form_view visitor=a form=anon

@@ -75,6 +75,16 @@ func TestSequence(t *testing.T) {
 			want: `r v 15000 line:6`,
 		},
 		{
+			cites: "… when its first is not older: of the same first the one that arrives stays, with its newest",
+			rules: `r: when: ` + abc,
+			events: `1000 a visitor=v
+				2000 b visitor=v
+				3000 b visitor=v
+				2500 c visitor=v
+				3000 c visitor=v`,
+			want: `r v 3000 line:5`,
+		},
+		{
 			cites: "the partial that was extended stays where it was, too",
 			rules: `r: when: sequence(event("a"), event("b"), no(event("x")), event("c"), "10s")`,
 			events: `1000 a visitor=v

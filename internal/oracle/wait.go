@@ -86,9 +86,8 @@ func (w *wait) begin(e *row, length nudge.Millis) {
 // other; then "one that is open wins over one that has pulsed", and of two of a kind one stays. A wait that has pulsed is one that is spent: one
 // that is ready again is as good as none.
 func (w *wait) merge(v wait, length nudge.Millis) {
-	user := *w
 	w.endBy(&v, length)
-	v.endBy(&user, length)
+	v.endBy(w, length)
 	visitors := false
 	switch {
 	case w.open && v.open:

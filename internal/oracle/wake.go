@@ -69,27 +69,24 @@ func (s *state) sinceReaches(m mark, tell func(nudge.Millis)) {
 	}
 }
 
-// scoreReaches tells the first ms at which a score stands elsewhere than now as seen from its mark, and the one after that: points only ever fade
-// towards 0, so it may come to the mark and then pass it.
+// scoreReaches tells the first ms at which a score stands elsewhere than now as seen from its mark. Points only ever fade towards 0, so it may
+// come to the mark and later pass it: that is told when it has come there.
 func (s *state) scoreReaches(m mark, tell func(nudge.Millis)) {
-	score, from := s.score(m.call), s.t
-	for range 2 {
-		side := score.side(m.value, from)
-		to, step := from, nudge.Millis(1)
-		for score.side(m.value, to) == side {
-			if score.at(to) == 0 || to > ever/4 {
-				return // it stays there
-			}
-			to, step = to+step, 2*step
+	score := s.score(m.call)
+	from, to, step := s.t, s.t, nudge.Millis(1)
+	side := score.side(m.value, from)
+	for score.side(m.value, to) == side {
+		if score.at(to) == 0 || to > ever/4 {
+			return // it stays there
 		}
-		for from+1 < to { // from is on the old side, to on a new one
-			if middle := from + (to-from)/2; score.side(m.value, middle) == side {
-				from = middle
-			} else {
-				to = middle
-			}
-		}
-		tell(to)
-		from = to
+		to, step = to+step, 2*step
 	}
+	for from+1 < to { // from is on the old side, to on a new one
+		if middle := from + (to-from)/2; score.side(m.value, middle) == side {
+			from = middle
+		} else {
+			to = middle
+		}
+	}
+	tell(to)
 }
