@@ -96,6 +96,7 @@ func caretLine(line string, col, endCol int) string {
 	var b strings.Builder
 	mark := "^"
 	at := 0
+	endCol = max(endCol, col+1) // a remark that names no end means one character
 	for _, c := range line {
 		if at++; at >= endCol {
 			break

@@ -128,7 +128,7 @@ func nodeExtent(toks []lexer.Token, n ast.Node) (from, to int) {
 // tokenSpan is from where to where the tokens of a tree begin.
 type tokenSpan struct{ first, last int }
 
-// Visit widens the tokenSpan by one node.
+// Visit widens the span by one node.
 func (s *tokenSpan) Visit(n *ast.Node) {
 	at := (*n).Location().From
 	s.first, s.last = min(s.first, at), max(s.last, at)

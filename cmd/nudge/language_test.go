@@ -102,7 +102,8 @@ func runTestCommand(t *testing.T, command string, files map[string]string, edit 
 	var out bytes.Buffer
 	switch command {
 	case "check":
-		_ = (&checkConfig{dir: "rules", format: "text", logKeep: defaultLogKeep}).check(&out) // that it found something stands in its output
+		c := &checkConfig{dir: "rules", format: "text", logKeep: defaultLogKeep}
+		_ = c.check(&out) // that it found something stands in its output
 	case "test":
 		f := &testFlags{engineFlags: engineFlags{shards: 1, lateness: defaultLateness, dedupEvents: defaultDedupEvents, timezone: "UTC"}, format: "text"}
 		_ = runTests("rules", f, &out, io.Discard)
