@@ -159,6 +159,16 @@ func (t *table) addNumber(i, num uint32, keep int, v int64, ts, expired nudge.Mi
 	return dropped
 }
 
+// mergeNumbers adds what another key kept: the newest keep entries of both. What is left out, here or there before, makes folds over it unknown.
+func (t *table) mergeNumbers(i, num uint32, keep int, src numbers, expired nudge.Millis) {
+	if d, ok := src.dropped(); ok {
+		numbers(t.slot(i, num)).noteDropped(d)
+	}
+	for j := src.len() - src.after(expired); j < src.len(); j++ {
+		t.addNumber(i, num, keep, int64(binary.LittleEndian.Uint64(src.entry(j)[8:])), src.at(j), expired)
+	}
+}
+
 // growNumbers gives the slot room for c entries, the oldest at position 0.
 func (t *table) growNumbers(i, num uint32, c int) numbers {
 	t.value = append(t.value[:0], t.slot(i, num)...)

@@ -115,7 +115,17 @@ func (s *shard) mergeSlot(k *keyRef, opID int32, src []byte, at nudge.Millis) {
 		k.t.mergeDistinct(k.i, num, op.Keep, distinctSet(src), expiredAt(at, op.Window))
 	case rules.OpValues:
 		k.t.mergeValues(k.i, num, op.Keep, src)
-	case rules.OpFirst:
+	case rules.OpNumbers:
+		k.t.mergeNumbers(k.i, num, op.Keep, numbers(src), expiredAt(at, op.Window))
+	case rules.OpTally:
+		k.t.mergeTally(k.i, num, src)
+	case rules.OpLast:
+		k.t.noteLast(k.i, num, lastValue(src), lastTime(src)) // of two that share a time the visitor's stays: the slot holds no stamp
+	case rules.OpScore:
+		k.t.addPoints(k.i, num, score(src).sum(), score(src).at(), op.Window)
+	case rules.OpSequence:
+		sequence(k.t.slot(k.i, num)).merge(sequence(src), len(op.Steps)-1)
+	case rules.OpFirst, rules.OpSince:
 		k.t.newestTime(k.i, num, nudge.Millis(binary.LittleEndian.Uint64(src)))
 	case rules.OpAbsent, rules.OpDwell:
 		k.t.mergeWait(k.i, num, op.Window, wait(src))

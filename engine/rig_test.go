@@ -28,7 +28,7 @@ func generate(seed uint64, size int) (set []oracle.Rule, lines []string) {
 	if seed%2 == 0 {
 		return oracle.Generate(seed, size)
 	}
-	return oracle.GenerateWith(seed, size, oracle.AllFeatures&^oracle.FeatureMerge)
+	return oracle.GenerateWith(seed, size, oracle.AllFeatures)
 }
 
 // newStream compiles the rules and decodes the lines as a replay does.

@@ -91,6 +91,7 @@ func (s *stream) printed(t testing.TB, o oracle.Options) string {
 
 func oracled(t testing.TB, set []oracle.Rule, lines []string, o oracle.Options) string {
 	t.Helper()
+	o.Merge = true
 	out, err := oracle.Run(set, lines, o)
 	if err != nil {
 		t.Fatalf("oracle: %v", err)

@@ -54,6 +54,15 @@ func (q sequence) remove(i int) {
 	clear(q.partial(i))
 }
 
+// merge takes another key's partials in: at each step the one whose first event is newer stays, on a tie the other key's.
+func (q sequence) merge(src sequence, partials int) {
+	for i := range partials {
+		if src.stands(i) {
+			q.arrive(i, src.first(i), src.newest(i))
+		}
+	}
+}
+
 // advance takes an event through the steps and the nos that it matched, and says whether the sequence is complete. From the last step to
 // the first, so that an event never serves two steps of one match; then what must not come removes what the event has not just created.
 // A late event starts and completes nothing.

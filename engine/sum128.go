@@ -105,6 +105,15 @@ func (t *totals) add(v int64) {
 	t.least, t.most = min(t.least, v), max(t.most, v)
 }
 
+// merge adds what others is made of; neither is of nothing.
+func (t *totals) merge(others totals) {
+	var carry uint64
+	t.sum.lo, carry = bits.Add64(t.sum.lo, others.sum.lo, 0)
+	t.sum.hi, _ = bits.Add64(t.sum.hi, others.sum.hi, carry)
+	t.n += others.n
+	t.least, t.most = min(t.least, others.least), max(t.most, others.most)
+}
+
 // reading is the fold: the sum of nothing is 0, everything else of nothing is nothing.
 func (t *totals) reading(f rules.Fold) rules.Reading {
 	switch {

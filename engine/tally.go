@@ -18,6 +18,16 @@ func (t *table) addTally(i, num uint32, v int64) {
 	sum.write(slot)
 }
 
+// mergeTally adds what another key counted.
+func (t *table) mergeTally(i, num uint32, src []byte) {
+	slot := t.slot(i, num)
+	var sum, more totals
+	sum.read(slot)
+	more.read(src)
+	sum.merge(more)
+	sum.write(slot)
+}
+
 func readTally(slot []byte, f rules.Fold) rules.Reading {
 	var sum totals
 	sum.read(slot)
