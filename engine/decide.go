@@ -143,7 +143,7 @@ func (s *shard) dropTrue(w *scratch, k *keyRef, at nudge.Millis) {
 	g := s.program
 	w.rules = slices.DeleteFunc(w.rules, func(ri int32) bool {
 		r := &g.plan.Rules[ri]
-		return r.Mode == rules.ModePaused || !g.rules[ri].pulses && s.holds(w, k, &r.When, at)
+		return r.Mode == rules.ModePaused || g.held[ri] || !g.rules[ri].pulses && s.holds(w, k, &r.When, at)
 	})
 }
 

@@ -382,20 +382,38 @@ func (l *life) kinds(k nudge.RecordKind) (some []logged) {
 	return some
 }
 
-// reference is what an engine with one shard, fed with the log record by record from its beginning, says that was fired.
+// warm waits until no rule is warming.
+func (l *life) warm() {
+	l.Helper()
+	for range 1000 {
+		if l.node.Stats().RulesWarming.Load() == 0 {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	l.Fatalf("still warming after a second: %+v", l.node.Rules())
+}
+
+// reference is what an engine with one shard, fed with the log record by record from its beginning, says that was fired. What rules read
+// back they take over at once.
 func (l *life) reference() []nudge.Firing {
 	l.Helper()
 	e, err := New(Options{Names: l.names, Shards: 1})
 	if err != nil {
 		l.Fatal(err)
 	}
+	e.warms = true
 	var all []nudge.Firing
 	var b Batch
-	for _, r := range l.logged() {
+	records := l.logged()
+	for i, r := range records {
 		b.Reset()
 		b.Add(r.off, r.at, r.rec)
 		all = append(all, e.Apply(&b)...)
-		if r.rec.Kind() == nudge.RecordDeploy {
+		switch r.rec.Kind() {
+		case nudge.RecordLive:
+			goLiveAt(l, e, records[:i+1])
+		case nudge.RecordDeploy:
 			settings, err := readSettings(r.rec.Field(nudge.NameSettings).Text)
 			if err != nil {
 				l.Fatal(err)
@@ -405,10 +423,31 @@ func (l *life) reference() []nudge.Firing {
 				l.Fatal(err)
 			}
 			e.use(settings)
+			e.deployed = r.off
 			e.Deploy(plan)
 		}
 	}
 	return all
+}
+
+// goLiveAt makes the warming rules of an engine live, if the last record is theirs, with what the records hold.
+func goLiveAt(t testing.TB, e *Engine, records []logged) {
+	t.Helper()
+	live, err := readLive(records[len(records)-1].rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !e.cold() || live.Deploy != e.deployed {
+		return
+	}
+	w := newWarmer(e, live.From)
+	for _, r := range records {
+		if err := w.take(nudge.Entry{First: r.off, At: r.at, Count: 1, Records: r.rec}, func() error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.goLive(w)
+	e.finishTakeOver()
 }
 
 // same wants the firings, their ids and cursors to be equal to the byte.
