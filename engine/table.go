@@ -296,5 +296,9 @@ func (t *table) popDue(until nudge.Millis) (i uint32, due nudge.Millis, ok bool)
 	i = t.timers.pop().entry
 	e := t.entry(i)
 	e.armed, e.due = never, never
+	if t.warmed != nil {
+		scope, key := t.identity(i)
+		t.takeOverKey(e.hash, scope, string(key))
+	}
 	return i, due, true
 }
