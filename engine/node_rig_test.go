@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,11 +29,12 @@ func bubble(t *testing.T, f func(t *testing.T)) {
 	donePool = sync.Pool{New: func() any { return make(chan result, 1) }}
 }
 
-// faults are what goes wrong, by operation: "append", "sync", "trim", "commit", "scan". A hook runs before its operation, which
+// faults are what goes wrong, by operation: "append", "sync", "read", "trim", "commit", "scan". A hook runs before its operation, which
 // fails where it returns an error and waits while it does not return.
 type faults struct {
 	mu    sync.Mutex
 	hooks map[string]func() error
+	kept  atomic.Uint64 // from where on the log was to be kept when it was trimmed last
 }
 
 func (f *faults) set(op string, hook func() error) {
@@ -76,10 +78,18 @@ func (l faultyLog) Sync() error {
 	return l.Log.Sync()
 }
 
+func (l faultyLog) Read(from nudge.Offset, f func(nudge.Entry) error) error {
+	if err := l.at("read"); err != nil {
+		return err
+	}
+	return l.Log.Read(from, f)
+}
+
 func (l faultyLog) Trim(keepFrom nudge.Offset, now nudge.Millis) error {
 	if err := l.at("trim"); err != nil {
 		return err
 	}
+	l.kept.Store(uint64(keepFrom))
 	return l.Log.Trim(keepFrom, now)
 }
 
@@ -121,6 +131,7 @@ type lifeOptions struct {
 	shards       int    // default 2
 	wall         func() time.Time
 	segmentBytes int64
+	logMax       int64
 	checkpoint   int // records; default: only at the end
 	recall       nudge.Millis
 	lateness     nudge.Millis
@@ -141,7 +152,7 @@ func tryLife(t testing.TB, o lifeOptions) (*life, error) {
 	}
 	l := &life{TB: t, faults: faults{hooks: map[string]func() error{}}, names: nudge.NewNames(), done: make(chan error, 1)}
 	var err error
-	l.dir, err = state.Open(dataDir, state.Options{FS: o.fs, SegmentBytes: o.segmentBytes, Names: l.names, CacheBytes: 1 << 20})
+	l.dir, err = state.Open(dataDir, state.Options{FS: o.fs, SegmentBytes: o.segmentBytes, LogMaxBytes: o.logMax, Names: l.names, CacheBytes: 1 << 20})
 	if err != nil {
 		return nil, err
 	}

@@ -21,8 +21,8 @@ type warming struct {
 	base, between, next *rules.Plan
 	first, deploy, live int // before these records between and next are deployed, and the rules go live; first may be deploy
 
-	held         []string // rules that warm
-	same         []string // rules that both deployments have as they are
+	held []string // rules that warm
+	same []string // rules that both deployments have as they are
 }
 
 // A record's offset is twice its place in the stream, so that there is room for the live record.

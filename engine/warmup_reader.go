@@ -28,6 +28,7 @@ const (
 	nearRecords = 500_000          // so close to the log's end the applier's entries are collected
 	nearEntries = 8                // so few entries behind the applier the live record is asked for
 	maxWork     = time.Millisecond // it works before it yields to traffic
+	maxPause    = 10 * maxWork     // for so long at most
 )
 
 var errStopReading = errors.New("the reading was stopped")
@@ -122,7 +123,7 @@ func (r *reader) between() error {
 	}
 	if next := r.node.stats.LogNext.Load(); next != r.seen {
 		r.seen = next
-		r.timer.Reset(spent)
+		r.timer.Reset(min(spent, maxPause))
 		select {
 		case <-r.timer.C:
 		case <-r.stop:
