@@ -28,7 +28,7 @@ func (n *Node) applyAll() error {
 			n.publishDue()
 			n.spare <- s
 		}
-		n.engine.takeOver(stepKeys)
+		n.engine.takeOver(takeOverKeys)
 		if err := errors.Join(w.work(), n.warmup.failed()); err != nil {
 			return err
 		}
