@@ -28,7 +28,7 @@ const (
 	nearRecords = 500_000          // so close to the log's end the applier's entries are collected
 	nearEntries = 8                // so few entries behind the applier the live record is asked for
 	maxWork     = time.Millisecond // it works before it yields to traffic
-	maxPause    = 2 * maxWork     // for so long at most
+	maxPause    = 2 * maxWork      // for so long at most
 )
 
 var errStopReading = errors.New("the reading was stopped")
