@@ -8,6 +8,7 @@
 //   - offset: a record's position in the log. Consecutive, never given out twice.
 //   - shard: a goroutine over a slice of the key space. Answers never depend on how many there are.
 //   - key: whom a rule watches: a visitor, a user, a company, or the text of an expression over one event.
+//   - past: what an anonymous visitor did, kept under the visitor until the identifying event merges it into the user.
 //   - operator: a small state machine per key (count, distinct, dwell, …) that rules share.
 //   - timer: an instant at which a key must be looked at though no event came.
 //   - tick: a record that carries nothing but the time.

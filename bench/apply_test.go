@@ -41,6 +41,26 @@ var applyCases = []applyCase{
 		write: (*applyWriter).view,
 	},
 	{
+		rule:  "sum",
+		texts: []string{`{per: visitor, when: sum(page_view, len(path), "7d") >= 1e9, then: alert("a", {})}`},
+		write: (*applyWriter).view,
+	},
+	{
+		rule:  "score",
+		texts: []string{`{per: visitor, when: score({page_view: 1, form_view: 5}, half_life("7d")) >= 1e9, then: alert("a", {})}`},
+		write: (*applyWriter).view,
+	},
+	{
+		rule:  "score-falls",
+		texts: []string{`{per: visitor, when: score({page_view: 1, form_view: 5}, half_life("7d")) < 0.5, then: alert("a", {})}`},
+		write: (*applyWriter).view,
+	},
+	{
+		rule:  "sequence",
+		texts: []string{`{per: visitor, when: sequence(page_view, no(form_submit), form_view, page_leave, "30m"), then: alert("a", {})}`},
+		write: (*applyWriter).view,
+	},
+	{
 		rule: "identity-forward",
 		texts: []string{
 			`{per: user, when: count(page_view, "30d") >= 20, then: alert("a", {})}`,

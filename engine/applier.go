@@ -122,9 +122,10 @@ func (n *Node) hand(s *sealed, firings []nudge.Firing) {
 			n.stats.Firings.Add(1)
 		}
 	}
-	duplicates, noCompany := n.engine.dropped()
-	n.stats.Duplicates.Store(duplicates)
-	n.stats.NoCompany.Store(noCompany)
+	stats := n.engine.stats()
+	n.stats.Duplicates.Store(stats.duplicates)
+	n.stats.NoCompany.Store(stats.noCompany)
+	n.stats.Overflows.Store(stats.overflows)
 	n.feed.add(firings, s.entry.First+nudge.Offset(s.entry.Count))
 	if len(firings) > 0 && n.options.OnFirings != nil {
 		n.options.OnFirings(firings)

@@ -16,7 +16,17 @@ func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input) {
 	for _, t := range w.touched {
 		op := &g.plan.Ops[t.op]
 		timed = timed || g.timed[t.op]
-		if t.roles&roleEnd != 0 {
+		switch {
+		case op.Kind == rules.OpScore:
+			s.ensure(k)
+			k.t.addPoints(k.i, g.nums[t.op], pointsOf(op.Points, t.roles), in.row.Ts, op.Window)
+			continue
+		case op.Kind == rules.OpSequence:
+			if s.advanceSequence(k, g.nums[t.op], op, t.roles, in.row.Ts, late) {
+				w.pulses = append(w.pulses, pulse{op: int(t.op)})
+			}
+			continue
+		case t.roles&roleEnd != 0:
 			s.ensure(k)
 			k.t.endWait(k.i, g.nums[t.op], in.row.Ts, op.Window)
 		}
@@ -24,7 +34,7 @@ func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input) {
 			s.applyMain(b, w, k, in, int(t.op), late)
 		}
 	}
-	if timed && k.i != noEntry {
+	if timed && k.i != noEntry && k.num != scopePast {
 		k.t.arm(k.i, s.nextDue(k.t, k.i, in.when.at))
 	}
 }
@@ -57,6 +67,24 @@ func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, opID int, 
 			s.ensure(k)
 			k.t.keepValue(k.i, num, op.Keep, v, row.Ts)
 		}
+	case rules.OpNumbers:
+		if v, ok := micro(op.Value(row)); ok && row.Ts > expired {
+			s.ensure(k)
+			if k.t.addNumber(k.i, num, op.Keep, v, row.Ts, expired) && b != nil { // nil: only tried on a copy
+				s.stats.overflows++
+			}
+		}
+	case rules.OpTally:
+		if v, ok := micro(op.Value(row)); ok {
+			s.ensure(k)
+			k.t.addTally(k.i, num, v)
+		}
+	case rules.OpLast:
+		s.ensure(k)
+		k.t.noteLast(k.i, num, op.Value(row), row.Ts)
+	case rules.OpSince:
+		s.ensure(k)
+		k.t.newestTime(k.i, num, row.Ts)
 	case rules.OpFirst:
 		s.ensure(k)
 		prev, had := k.t.newestTime(k.i, num, row.Ts)
@@ -119,9 +147,15 @@ func (t *table) addTotal(i, num uint32) {
 	binary.LittleEndian.PutUint64(slot, readTotal(slot)+1)
 }
 
+// mergeTotal adds what an other slot counted.
+func (t *table) mergeTotal(i, num uint32, src []byte) {
+	slot := t.slot(i, num)
+	binary.LittleEndian.PutUint64(slot, readTotal(slot)+readTotal(src))
+}
+
 func readTotal(slot []byte) uint64 { return binary.LittleEndian.Uint64(slot) }
 
-// newestTime notes an event in the slot of OpFirst, i64 the newest time, and returns the newest one before it.
+// newestTime notes an event in the slot of OpFirst and OpSince, i64 the newest time, and returns the newest one before it.
 func (t *table) newestTime(i, num uint32, ts nudge.Millis) (prev nudge.Millis, had bool) {
 	slot := t.slot(i, num)
 	if slot == nil {

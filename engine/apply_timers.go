@@ -38,7 +38,7 @@ func (s *shard) keyOf(t *table, i uint32) keyRef {
 	num, text := t.identity(i)
 	for scope, n := range s.program.scopeNums {
 		if n == num {
-			return keyRef{t: t, i: i, scope: scope, hash: t.entry(i).hash, text: string(text)}
+			return keyRef{t: t, i: i, scope: scope, num: num, hash: t.entry(i).hash, text: string(text)}
 		}
 	}
 	return keyRef{t: t, i: i, scope: -1} // no rule watches such keys any more: nothing of it is timed
@@ -55,9 +55,8 @@ func (s *shard) collectDue(w *scratch, k *keyRef, due nudge.Millis) {
 			}
 			return
 		}
-		times := timesOf(g.plan.Ops[op].Kind, slot)
-		for _, u := range g.wakes[op] {
-			if times.after(expiredAt(due-1, u.window)) != times.after(expiredAt(due, u.window)) {
+		for j := range g.wakes[op] {
+			if u := &g.wakes[op][j]; u.due(&g.plan.Ops[op], slot, due) {
 				w.concern([]int32{u.rule})
 			}
 		}
@@ -73,16 +72,42 @@ func (s *shard) nextDue(t *table, i uint32, now nudge.Millis) nudge.Millis {
 			due = min(due, wait(slot).openUntil())
 			return
 		}
-		times := timesOf(g.plan.Ops[op].Kind, slot)
-		for _, u := range g.wakes[op] {
-			due = min(due, u.next(times, now))
+		for j := range g.wakes[op] {
+			due = min(due, g.wakes[op][j].next(&g.plan.Ops[op], slot, now))
 		}
 	})
 	return due
 }
 
-// next is when the use must be looked at: when the entry whose expiry matters leaves the window.
-func (u *wakeUse) next(times timeList, now nudge.Millis) nudge.Millis {
+// due says whether the use must be looked at at an instant.
+func (u *wakeUse) due(op *rules.Op, slot []byte, at nudge.Millis) bool {
+	switch op.Kind {
+	case rules.OpSince, rules.OpScore:
+		return u.next(op, slot, at-1) == at
+	case rules.OpNumbers:
+		if numbers(slot).lacks(expiredAt(at-1, u.window)) != numbers(slot).lacks(expiredAt(at, u.window)) {
+			return true
+		}
+	}
+	times := timesOf(op.Kind, slot)
+	return times.after(expiredAt(at-1, u.window)) != times.after(expiredAt(at, u.window))
+}
+
+// next is the earliest instant after now at which the use must be looked at, never if there is none.
+func (u *wakeUse) next(op *rules.Op, slot []byte, now nudge.Millis) nudge.Millis {
+	switch op.Kind {
+	case rules.OpSince:
+		return u.marks.next(slot, now)
+	case rules.OpScore:
+		return score(slot).next(u.mark, op.Window, now)
+	case rules.OpNumbers:
+		return min(u.nextExpiry(timesOf(op.Kind, slot), now), numbers(slot).droppedExpiry(u.window, now))
+	}
+	return u.nextExpiry(timesOf(op.Kind, slot), now)
+}
+
+// nextExpiry is when the entry whose expiry matters leaves the window.
+func (u *wakeUse) nextExpiry(times timeList, now nudge.Millis) nudge.Millis {
 	if u.window == rules.Ever {
 		return never
 	}
@@ -99,24 +124,28 @@ func (u *wakeUse) next(times timeList, now nudge.Millis) nudge.Millis {
 
 // timeList is what rings have in common: times, newest first. A value, because an interface over a slice would allocate for each.
 type timeList struct {
-	slot     []byte
-	distinct bool
+	slot []byte
+	kind rules.OpKind
 }
 
-func timesOf(kind rules.OpKind, slot []byte) timeList {
-	return timeList{slot, kind == rules.OpDistinct}
-}
+func timesOf(kind rules.OpKind, slot []byte) timeList { return timeList{slot, kind} }
 
 func (l timeList) after(ts nudge.Millis) int {
-	if l.distinct {
+	switch l.kind {
+	case rules.OpDistinct:
 		return distinctSet(l.slot).after(ts)
+	case rules.OpNumbers:
+		return numbers(l.slot).after(ts)
 	}
 	return ring(l.slot).after(ts)
 }
 
 func (l timeList) newest(n int) nudge.Millis {
-	if l.distinct {
+	switch l.kind {
+	case rules.OpDistinct:
 		return distinctSet(l.slot).newest(n)
+	case rules.OpNumbers:
+		return numbers(l.slot).newest(n)
 	}
 	return ring(l.slot).newest(n)
 }

@@ -70,8 +70,9 @@ type deployRow struct {
 // between batches, and one that is about to change is serialised first.
 type checkpoint struct {
 	meta   meta
-	rows   []row  // everything but keys and firings
-	dedups uint64 // ids of ordinals before this one are out of the window
+	rows   []row    // everything but keys and firings
+	gone   [][]byte // rows of removed keys
+	dedups uint64   // ids of ordinals before this one are out of the window
 
 	firings  []nudge.Firing
 	logFirst nudge.Offset // firings are kept as long as the records that caused them
@@ -99,11 +100,12 @@ func (e *Engine) freeze() *checkpoint {
 		s.freezeIdentities(&parts[s.id])
 		s.freezeDedup(&parts[s.id])
 		for l := range s.tables {
-			s.tables[l].freeze()
+			parts[s.id].gone = append(parts[s.id].gone, s.tables[l].freeze()...)
 		}
 	})
 	for i := range parts {
 		c.rows = append(c.rows, parts[i].rows...)
+		c.gone = append(c.gone, parts[i].gone...)
 	}
 	return c
 }
@@ -143,6 +145,9 @@ func (c *checkpoint) write(w Writer, keys [][]row) error {
 	for _, r := range c.rows {
 		w.Put(r.key, r.value)
 	}
+	for _, key := range c.gone { // before the keys: one of them may have come back
+		w.Delete(key)
+	}
 	for _, rows := range keys {
 		for _, r := range rows {
 			w.Put(r.key, r.value)
@@ -174,14 +179,17 @@ func (e *Engine) takeRows() [][]row {
 	return all
 }
 
-// freeze makes the dirty keys the ones to be serialised.
-func (t *table) freeze() {
-	t.frozen, t.dirty, t.dirtyBytes = t.dirty, nil, 0
+// freeze makes the dirty keys the ones to be serialised, and returns the rows of those that were removed.
+func (t *table) freeze() (removed [][]byte) {
+	t.frozen = slices.DeleteFunc(t.dirty, t.removedAt)
+	removed, t.removed = t.removed, nil
+	t.dirty, t.dirtyBytes = nil, 0
 	for _, i := range t.frozen {
 		e := t.entry(i)
 		e.dirty, e.frozen = false, true
 	}
 	t.done = 0
+	return removed
 }
 
 // serialise goes on with up to n frozen keys, and returns how many of n are left.
@@ -198,13 +206,17 @@ func (t *table) serialise(n int) int {
 func (t *table) serialiseKey(i uint32) {
 	e := t.entry(i)
 	e.frozen = false
+	t.serialised = append(t.serialised, row{t.rowKey(i), slices.Clone(t.record(i))})
+}
+
+// rowKey is the key's place in the store.
+func (t *table) rowKey(i uint32) []byte {
 	scope, text := t.identity(i)
 	key := make([]byte, 0, 6+len(text))
 	key = append(key, tableKeys)
-	key = binary.BigEndian.AppendUint16(key, uint16(e.hash.Group()))
+	key = binary.BigEndian.AppendUint16(key, uint16(t.entry(i).hash.Group()))
 	key = binary.BigEndian.AppendUint16(key, scope)
-	key = append(key, text...)
-	t.serialised = append(t.serialised, row{key, slices.Clone(t.record(i))})
+	return append(key, text...)
 }
 
 func (s *shard) freezeIdentities(c *checkpoint) {

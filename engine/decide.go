@@ -13,6 +13,7 @@ type keyRef struct {
 	t     *table
 	i     uint32
 	scope int
+	num   uint16 // under which the key is stored: the scope's, or scopePast
 	hash  nudge.KeyHash
 	text  string
 }
@@ -70,9 +71,15 @@ func (s *shard) leave() { s.depth-- }
 // with the windows moved to the instant, and true after it.
 func (s *shard) take(b *Batch, in *input, t *turn) {
 	w := s.enter()
-	if s.collect(w, in.scope, in.tests) {
+	if in.past != nil {
+		s.concernPast(w, in.past)
+	}
+	if s.collect(w, in.scope, in.tests) || in.past != nil {
 		k := s.key(in)
 		s.dropTrue(w, &k, in.when.at)
+		if in.past != nil {
+			s.mergePast(&k, in.past, in.when.at)
+		}
 		s.applyEvent(b, w, &k, in)
 		s.keepRisen(w, &k, in.when.at)
 		if len(w.rules) > 0 {
@@ -123,9 +130,12 @@ func (w *scratch) sortRules() {
 }
 
 func (s *shard) key(in *input) keyRef {
-	k := keyRef{t: &s.tables[levelOf(s.program.plan.Scopes[in.scope].Kind)], i: in.entry, scope: in.scope, hash: in.hash, text: in.key}
+	k := keyRef{
+		t: &s.tables[levelOf(s.program.plan.Scopes[in.scope].Kind)], i: in.entry,
+		scope: in.scope, num: s.program.scopeNums[in.scope], hash: in.hash, text: in.key,
+	}
 	if k.i == noEntry {
-		k.i = k.t.find(in.hash, s.program.scopeNums[in.scope], in.key)
+		k.i = k.t.find(in.hash, k.num, in.key)
 	}
 	return k
 }
@@ -133,7 +143,7 @@ func (s *shard) key(in *input) keyRef {
 // ensure gives the key an entry, and must be called before the key's record is changed.
 func (s *shard) ensure(k *keyRef) {
 	if k.i == noEntry {
-		k.i = k.t.add(k.hash, s.program.scopeNums[k.scope], k.text)
+		k.i = k.t.add(k.hash, k.num, k.text)
 	}
 	k.t.touch(k.i)
 }
@@ -143,13 +153,17 @@ func (s *shard) dropTrue(w *scratch, k *keyRef, at nudge.Millis) {
 	g := s.program
 	w.rules = slices.DeleteFunc(w.rules, func(ri int32) bool {
 		r := &g.plan.Rules[ri]
+		s.observe(w, k, ri, at, false)
 		return r.Mode == rules.ModePaused || g.held[ri] || !g.rules[ri].pulses && s.holds(w, k, &r.When, at)
 	})
 }
 
 // keepRisen keeps those whose condition is true after.
 func (s *shard) keepRisen(w *scratch, k *keyRef, at nudge.Millis) {
-	w.rules = slices.DeleteFunc(w.rules, func(ri int32) bool { return !s.holds(w, k, &s.program.plan.Rules[ri].When, at) })
+	w.rules = slices.DeleteFunc(w.rules, func(ri int32) bool {
+		s.observe(w, k, ri, at, true)
+		return !s.holds(w, k, &s.program.plan.Rules[ri].When, at)
+	})
 }
 
 // holds evaluates a condition for a key at an instant.
@@ -173,11 +187,15 @@ func (s *shard) readUse(w *scratch, k *keyRef, u *rules.Use, at nudge.Millis) ru
 	}
 	slot := k.t.slot(k.i, s.program.nums[u.Op])
 	if slot == nil {
-		return rules.Reading{}
+		return nothing(op.Kind, u.Fold)
 	}
 	switch op.Kind {
 	case rules.OpCount:
-		n := ring(slot).after(expiredAt(at, u.Window))
+		expired := expiredAt(at, u.Window)
+		if planted == bugWindow {
+			expired--
+		}
+		n := ring(slot).after(expired)
 		return rules.Reading{N: float64(n), More: n >= op.Keep}
 	case rules.OpDistinct:
 		n := distinctSet(slot).after(expiredAt(at, u.Window))
@@ -186,8 +204,29 @@ func (s *shard) readUse(w *scratch, k *keyRef, u *rules.Use, at nudge.Millis) ru
 		return rules.Reading{N: float64(readTotal(slot))}
 	case rules.OpValues:
 		return rules.Reading{Values: valuesAfter(slot, expiredAt(at, u.Window))}
+	case rules.OpNumbers:
+		return numbers(slot).reading(u.Fold, expiredAt(at, u.Window))
+	case rules.OpTally:
+		return readTally(slot, u.Fold)
+	case rules.OpLast:
+		return rules.Reading{Value: lastValue(slot)}
+	case rules.OpSince:
+		return sinceReading(slot, at)
+	case rules.OpScore:
+		return rules.Reading{N: score(slot).points(op.Window, at)}
 	}
 	panic("BUG: an operator that cannot be read")
+}
+
+// nothing is what is read of a key that has no state of the operator.
+func nothing(kind rules.OpKind, f rules.Fold) rules.Reading {
+	switch kind {
+	case rules.OpNumbers, rules.OpTally:
+		return rules.Reading{None: f != rules.FoldSum}
+	case rules.OpSince:
+		return rules.Reading{None: true}
+	}
+	return rules.Reading{}
 }
 
 // pulsed says whether the use's operator pulses at this instant.

@@ -15,7 +15,7 @@ import (
 func TestSameAnswersAcrossDeployments(t *testing.T) {
 	for seed := *firstSeed; seed < *firstSeed+uint64(*seeds); seed++ {
 		o := oracle.RandomOptions(seed)
-		set, lines := oracle.Generate(seed, streamLength)
+		set, lines := generate(seed, streamLength)
 		s := newStream(t, set, lines, o)
 		r := rand.New(rand.NewPCG(seed, 5))
 		plans, at := s.deployments(r, seed, set)
@@ -40,7 +40,7 @@ func TestSameAnswersAcrossDeployments(t *testing.T) {
 // deployed.
 func (s *stream) deployments(r *rand.Rand, seed uint64, set []oracle.Rule) (plans []*rules.Plan, at []int) {
 	for i := range 3 {
-		others, _ := oracle.Generate(seed*31+uint64(i), 1)
+		others, _ := generate(seed*31+uint64(i), 1)
 		var next []oracle.Rule
 		for _, x := range append(slices.Clone(set), others...) {
 			known := slices.ContainsFunc(next, func(y oracle.Rule) bool { return y.ID == x.ID })

@@ -99,6 +99,41 @@ func (t *table) addValue(i uint32, num uint32, keep int, id [16]byte, ts, expire
 	binary.LittleEndian.PutUint32(d, uint32(n+1))
 }
 
+// mergeDistinct adds the values of an other set: the newest of both stay.
+func (t *table) mergeDistinct(i, num uint32, keep int, src distinctSet, expired nudge.Millis) {
+	d := distinctSet(t.slot(i, num))
+	a, b := d.entries(expired), src.entries(expired)
+	keep = max(keep, d.cap())
+	seen := map[[16]byte]bool{}
+	var out []byte
+	for len(seen) < keep && len(a)+len(b) > 0 {
+		from := &a
+		if len(a) == 0 || len(b) > 0 && entryTime(b) >= entryTime(a) {
+			from = &b
+		}
+		if id := [16]byte((*from)[:16]); !seen[id] {
+			seen[id] = true
+			out = append(out, (*from)[:distinctEntry]...)
+		}
+		*from = (*from)[distinctEntry:]
+	}
+	if len(d) < distinctHeader+len(out) {
+		d = distinctSet(t.grow(i, num, distinctHeader+len(out)))
+	}
+	binary.LittleEndian.PutUint32(d, uint32(len(seen)))
+	copy(d[distinctHeader:], out)
+}
+
+// entries are the encoded values that are newer than a time.
+func (d distinctSet) entries(expired nudge.Millis) []byte {
+	return d[distinctHeader : distinctHeader+d.after(expired)*distinctEntry]
+}
+
+// entryTime is the time of the first of encoded values.
+func entryTime(entries []byte) nudge.Millis {
+	return nudge.Millis(binary.LittleEndian.Uint64(entries[16:]))
+}
+
 // valueID stands for a value: the value itself where it is short, else 128 bits of its hash. The first byte tells kinds
 // and lengths apart.
 func valueID(v nudge.Value) (id [16]byte) {

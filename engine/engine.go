@@ -21,6 +21,7 @@ type Options struct {
 	DedupEvents    int            // de-duplication window in events; default DefaultDedupEvents
 	Location       *time.Location // time zone of days(); default UTC
 	DropSuppressed bool           // suppressed firings are not made at all: for a replay that does not print them
+	Observe        func(Decision) // is told how conditions are decided: for tests of rules; with many shards, by several goroutines
 	Replay         bool           // offsets are lines of a file: causes are printed as "line:17" rather than "offset:17"
 }
 
@@ -88,6 +89,9 @@ func (e *Engine) Deploy(p *rules.Plan) {
 		for l := range s.tables {
 			t := &s.tables[l]
 			t.live = e.program.live
+			if l == tablePasts {
+				continue // nothing there is timed
+			}
 			for i := range t.count {
 				t.arm(i, s.nextDue(t, i, e.clock))
 			}
@@ -159,7 +163,7 @@ func (e *Engine) Memory() (keys, bytes int) {
 	for _, s := range e.shards {
 		for l := range s.tables {
 			t := &s.tables[l]
-			keys += int(t.count)
+			keys += int(t.count) - len(t.gone)
 			bytes += t.slabs.held() + len(t.entries)*entryChunk*entryBytes + t.index.bytes()
 		}
 	}
@@ -223,13 +227,14 @@ func (e *Engine) mergeFirings() []nudge.Firing {
 	return e.firings
 }
 
-// dropped is how many events were duplicates, and how many company rules could not see because they had no company.
-func (e *Engine) dropped() (duplicates, noCompany uint64) {
+// stats sums what the shards counted.
+func (e *Engine) stats() (sum shardStats) {
 	for _, s := range e.shards {
-		duplicates += s.stats.duplicates
-		noCompany += s.stats.noCompany
+		sum.duplicates += s.stats.duplicates
+		sum.noCompany += s.stats.noCompany
+		sum.overflows += s.stats.overflows
 	}
-	return duplicates, noCompany
+	return sum
 }
 
 // causeText is how a record is named as a cause: its id, else its place.

@@ -20,7 +20,12 @@ func (s *shard) fire(k *keyRef, in *input, ri int32, c *cause, f *settled) *fire
 		return nil
 	}
 	up := input{when: in.when, row: fd.row, tests: fd.tests, rec: in.rec, from: fd}
-	if sc.Kind < nudge.KindUser && fd.user != "" {
+	switch {
+	case sc.Kind >= nudge.KindUser:
+	case fd.user == "":
+		up.hash = k.hash
+		s.remember(nil, fd.key, up)
+	default:
 		up.hash = nudge.HashKey("user", fd.user)
 		s.send(rules.ScopeUser, fd.user, up)
 	}

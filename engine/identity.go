@@ -32,6 +32,7 @@ type about struct {
 	primary                nudge.KeyHash
 	userHash               nudge.KeyHash
 	duplicate              bool
+	identifies             bool // the visitor has its first user by this record
 	event                  bool
 }
 
@@ -80,6 +81,7 @@ func (s *shard) identifyVisitor(b *Batch, off nudge.Offset, a *about, n *named) 
 	default:
 		a.user = n.email
 	}
+	a.identifies = a.user != "" && known == ""
 	if a.user != "" && a.user != known {
 		v.user.set(off, b.first(), keep(&a.user))
 		s.markVisitor(a.visitor, v)

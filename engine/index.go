@@ -50,6 +50,25 @@ func (p *indexPart) put(hash nudge.KeyHash, slot uint32) {
 	p.slots[pos] = slot
 }
 
+// remove forgets an entry of t. Those behind it that it kept from their places move up, so that no search meets a gap.
+func (x *keyIndex) remove(t *table, hash nudge.KeyHash, entry uint32) {
+	p := x.part(hash)
+	gap := p.home(hash)
+	for p.slots[gap] != entry+1 {
+		gap = p.after(gap)
+	}
+	last := len(p.slots) - 1
+	for pos := p.after(gap); p.slots[pos] != 0; pos = p.after(pos) {
+		home := p.home(t.entry(p.slots[pos] - 1).hash)
+		if (pos-home)&last >= (pos-gap)&last { // on its way from home it passed the gap
+			p.slots[gap] = p.slots[pos]
+			gap = pos
+		}
+	}
+	p.slots[gap] = 0
+	p.taken--
+}
+
 // bytes is the memory of the slots.
 func (x *keyIndex) bytes() int {
 	n := 0

@@ -83,9 +83,9 @@ type Node struct {
 
 // NodeStats are the node's counters since it was opened.
 type NodeStats struct {
-	Records, Batches, Ticks, Firings, Suppressed, Duplicates, NoCompany, Busy, Checkpoints, Bytes atomic.Uint64
-	LogNext, CheckpointNext                                                                       atomic.Uint64
-	RulesWarming, WarmupOffset                                                                    atomic.Uint64
+	Records, Batches, Ticks, Firings, Suppressed, Duplicates, NoCompany, Overflows, Busy, Checkpoints, Bytes atomic.Uint64
+	LogNext, CheckpointNext                                                                                  atomic.Uint64
+	RulesWarming, WarmupOffset                                                                               atomic.Uint64
 }
 
 // request is what one call of Submit or Deploy hands to the sequencer.

@@ -41,6 +41,7 @@ type input struct {
 	entry uint32  // the key's entry if it was looked up before, else noEntry
 	rec   int32   // index of the record in the batch; of a fired event of a timer's chain -1
 	from  *fired  // nil: the record itself
+	past  []byte  // of a user at an identifying event: what the visitor did before, a record of table.go; else nil
 }
 
 // compareInputs orders what comes up to a level: by instant, the record itself before what was fired by it, and that by kind, key
@@ -62,6 +63,9 @@ func compareInputs(a, b input) int {
 		return c
 	}
 	if c := strings.Compare(a.from.key, b.from.key); c != 0 {
+		if planted == bugOrder {
+			return -c
+		}
 		return c
 	}
 	return cmp.Compare(a.from.n, b.from.n)

@@ -9,7 +9,7 @@ import (
 	"nudge/rules"
 )
 
-// dictionary gives operators, cooldowns and other scopes the numbers under which keys store them. A number is never given to
+// dictionary gives operators, cooldowns, pools and other scopes the numbers under which keys store them. A number is never given to
 // anything else, so that what a removed rule left behind is not taken for a new one's.
 type dictionary struct {
 	ops    map[string]uint32
@@ -50,12 +50,25 @@ func (d *dictionary) number(text string, live map[string]bool) uint32 {
 	return d.ops[text]
 }
 
-// role says what a matching event is to an operator. An ending counts before a start of the same event.
-type role uint8
+// role says what a matching event is to an operator, a bit for each test. An ending counts before a start of the same event. For a score
+// and a sequence a bit is one of its tests, so that one event's matches are one number.
+type role uint64
 
 const (
 	roleEnd role = 1 << iota
 	roleMain
+)
+
+func pointsRole(i int) role { return 1 << i }
+func stepRole(i int) role   { return 1 << i }
+func noRole(i int) role     { return 1 << (firstNo + i) }
+
+const firstNo = 32
+
+// Every test of the largest score and of the longest sequence has a bit: less would not compile.
+const (
+	_ = uint(64 - rules.MaxPoints)
+	_ = uint(firstNo - rules.MaxSteps)
 )
 
 // listener is an operator that a test's matching events concern.
@@ -69,6 +82,8 @@ type wakeUse struct {
 	rule   int32
 	window nudge.Millis
 	wake   int
+	mark   float64 // OpScore
+	marks  marks   // OpSince
 }
 
 // program is a plan with what the shards look up in it.
@@ -77,7 +92,8 @@ type program struct {
 	nums       []uint32    // operator → number
 	scopeNums  []uint16    // scope → number
 	opOf       []int32     // number → operator with timers, -1 for all others
-	live       []bool      // number → whether an operator or cooldown of the plan has it
+	userOp     []int32     // number → operator of users, -1 for all others
+	live       []bool      // number → whether an operator, cooldown or pool of the plan has it
 	hearing                // who listens now
 	all        hearing     // who listens once nothing is cold
 	cold       []coldness  // by operator
@@ -95,6 +111,7 @@ type program struct {
 
 type ruleInfo struct {
 	cooldown    uint32 // number of the slot that holds the last delivered firing
+	limit       uint32 // number of the pool's slot; 0 without limit
 	pulses      bool   // when needs a pulse: without one it is false
 	unlessFired bool   // unless listens to fired events
 }
@@ -126,10 +143,7 @@ func newProgram(p *rules.Plan, names *nudge.Names, d *dictionary, warms bool) *p
 			g.cold[i], cold[text] = c, c
 		}
 		sizes[text] = is
-		if op.End >= 0 {
-			g.listen(op.Scope, op.End, listener{int32(i), roleEnd})
-		}
-		g.listen(op.Scope, op.Test, listener{int32(i), roleMain})
+		eachTest(op, func(test int, r role) { g.listen(op.Scope, test, listener{int32(i), r}) })
 	}
 	g.linkRules(d, live)
 	g.hold(d, forward)
@@ -150,6 +164,33 @@ func newProgram(p *rules.Plan, names *nudge.Names, d *dictionary, warms bool) *p
 	return g
 }
 
+// eachTest calls f for each test that an operator listens to, with what its matching events are to the operator.
+func eachTest(op *rules.Op, f func(test int, r role)) {
+	switch op.Kind {
+	case rules.OpScore:
+		for i := range op.Points {
+			f(op.Points[i].Test, pointsRole(i))
+		}
+		return
+	case rules.OpSequence:
+		for i, s := range op.Steps {
+			f(s.Test, stepRole(i))
+			if s.No >= 0 {
+				f(s.No, noRole(i))
+			}
+		}
+		return
+	}
+	if op.End >= 0 {
+		f(op.End, roleEnd)
+	}
+	f(op.Test, roleMain)
+}
+
+func newWakeUse(rule int, u *rules.Use) wakeUse {
+	return wakeUse{rule: int32(rule), window: u.Window, wake: u.Wake, mark: u.Mark, marks: sinceMarks(u.Mark)}
+}
+
 func (g *program) listen(scope, test int, l listener) {
 	g.listeners[scope][test] = append(g.listeners[scope][test], l)
 	g.listening[scope][test] = true
@@ -167,20 +208,22 @@ func (g *program) linkRules(d *dictionary, live map[string]bool) {
 	for ri := range p.Rules {
 		r := &p.Rules[ri]
 		info := ruleInfo{cooldown: d.number("cooldown\x00"+r.ID, live)}
+		if r.Limit != nil {
+			info.limit = d.number(limitText(p.Scopes[r.Scope].Per, r.Limit), live)
+		}
 		for _, u := range r.When.Uses {
 			info.pulses = info.pulses || isPulse(p.Ops[u.Op].Kind)
 			if l := g.opRules[u.Op]; len(l) == 0 || l[len(l)-1] != int32(ri) {
 				g.opRules[u.Op] = append(l, int32(ri))
 			}
 			if u.Wake != rules.WakeNever {
-				g.wakes[u.Op] = append(g.wakes[u.Op], wakeUse{int32(ri), u.Window, u.Wake})
+				g.wakes[u.Op] = append(g.wakes[u.Op], newWakeUse(ri, &u))
 				g.timed[u.Op] = true
 			}
 		}
 		if r.Unless != nil {
 			for _, u := range r.Unless.Uses {
-				op := &p.Ops[u.Op]
-				info.unlessFired = info.unlessFired || p.Tests[op.Test].Fired || op.End >= 0 && p.Tests[op.End].Fired
+				eachTest(&p.Ops[u.Op], func(test int, _ role) { info.unlessFired = info.unlessFired || p.Tests[test].Fired })
 			}
 		}
 		g.rules = append(g.rules, info)
@@ -190,31 +233,42 @@ func (g *program) linkRules(d *dictionary, live map[string]bool) {
 		g.live[num] = true
 	}
 	for i := range g.rules {
-		g.live[g.rules[i].cooldown] = true
+		g.live[g.rules[i].cooldown], g.live[g.rules[i].limit] = true, true
 	}
-	g.opOf = make([]int32, d.nextOp)
-	for i := range g.opOf {
-		g.opOf[i] = -1
-	}
-	for i, num := range g.nums {
-		if g.timed[i] {
-			g.opOf[num] = int32(i)
-		}
-	}
+	g.opOf = g.opsByNumber(func(i int) bool { return g.timed[i] })
+	g.userOp = g.opsByNumber(func(i int) bool { return p.Ops[i].Scope == rules.ScopeUser })
 	for _, l := range g.opRules {
 		sort.Slice(l, func(a, b int) bool { return l[a] < l[b] })
 	}
+}
+
+// opsByNumber turns nums around for the operators that are wanted; all other numbers have -1.
+func (g *program) opsByNumber(wanted func(op int) bool) []int32 {
+	of := make([]int32, len(g.live))
+	for i := range of {
+		of[i] = -1
+	}
+	for i, num := range g.nums {
+		if wanted(i) {
+			of[num] = int32(i)
+		}
+	}
+	return of
 }
 
 // opName is how an operator's kind is written in the dictionary. Stored: the texts never change.
 var opName = [...]string{
 	rules.OpCount: "count", rules.OpTotal: "total", rules.OpDistinct: "distinct", rules.OpValues: "values",
 	rules.OpOn: "on", rules.OpFirst: "first", rules.OpAbsent: "absent", rules.OpDwell: "dwell",
+	rules.OpNumbers: "numbers", rules.OpTally: "tally", rules.OpLast: "last", rules.OpSince: "since",
+	rules.OpScore: "score", rules.OpSequence: "sequence",
 }
 
 func isWait(k rules.OpKind) bool { return k == rules.OpAbsent || k == rules.OpDwell }
 
-func isPulse(k rules.OpKind) bool { return k == rules.OpOn || k == rules.OpFirst || isWait(k) }
+func isPulse(k rules.OpKind) bool {
+	return k == rules.OpOn || k == rules.OpFirst || k == rules.OpSequence || isWait(k)
+}
 
 // levelOf is the level on which keys of a kind are applied.
 func levelOf(k nudge.Kind) int {
@@ -229,7 +283,7 @@ func levelOf(k nudge.Kind) int {
 
 const levels = 3
 
-// maxSlots bounds the operators and cooldowns of one kind of key: a key's record counts its slots in 16 bits.
+// maxSlots bounds the operators, cooldowns and pools of one kind of key: a key's record counts its slots in 16 bits.
 const maxSlots = 60_000
 
 // slotsPerScope is how many slots a key of each scope can come to have.
@@ -240,6 +294,9 @@ func slotsPerScope(p *rules.Plan) []int {
 	}
 	for i := range p.Rules {
 		n[p.Rules[i].Scope]++
+		if p.Rules[i].Limit != nil { // a pool of its own, at most
+			n[p.Rules[i].Scope]++
+		}
 	}
 	return n
 }

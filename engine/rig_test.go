@@ -23,6 +23,14 @@ type stream struct {
 	records []stamped
 }
 
+// generate makes random rules and a random stream, with every other seed over the whole language.
+func generate(seed uint64, size int) (set []oracle.Rule, lines []string) {
+	if seed%2 == 0 {
+		return oracle.Generate(seed, size)
+	}
+	return oracle.GenerateWith(seed, size, oracle.AllFeatures)
+}
+
 // newStream compiles the rules and decodes the lines as a replay does.
 func newStream(t testing.TB, set []oracle.Rule, lines []string, o oracle.Options) *stream {
 	t.Helper()
@@ -168,6 +176,9 @@ func (e *Engine) dump() string {
 		for l := range s.tables {
 			t := &s.tables[l]
 			for i := range t.count {
+				if t.removedAt(i) {
+					continue
+				}
 				all = append(all, fmt.Sprintf("%x due %d", t.record(i), t.entry(i).due))
 			}
 		}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"slices"
 	"sort"
 
 	"nudge"
@@ -103,6 +104,26 @@ func (t *table) addTime(i uint32, num uint32, keep int, ts, expired nudge.Millis
 		}
 	}
 	r.insert(ts)
+}
+
+// mergeTimes adds the times of an other ring: the newest of both stay.
+func (t *table) mergeTimes(i, num uint32, keep int, src ring, expired nudge.Millis) {
+	r := ring(t.slot(i, num))
+	times := make([]nudge.Millis, 0, r.len()+src.len())
+	for _, from := range []ring{r, src} {
+		for j := from.len() - from.after(expired); j < from.len(); j++ {
+			times = append(times, from.at(j))
+		}
+	}
+	slices.Sort(times)
+	times = times[max(0, len(times)-max(keep, r.cap())):]
+	if len(times) > r.cap() {
+		r = ring(t.grow(i, num, ringHeader+8*len(times)))
+	}
+	r.set(len(times), 0)
+	for j, ts := range times {
+		r.put(j, ts)
+	}
 }
 
 // growRing gives the ring room for c entries, the oldest at position 0.

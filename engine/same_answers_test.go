@@ -22,7 +22,7 @@ const streamLength = 120
 func TestSameAnswers(t *testing.T) {
 	fired := 0
 	for seed := *firstSeed; seed < *firstSeed+uint64(*seeds); seed++ {
-		set, lines := oracle.Generate(seed, streamLength)
+		set, lines := generate(seed, streamLength)
 		o := oracle.RandomOptions(seed)
 		s := newStream(t, set, lines, o)
 		r := rand.New(rand.NewPCG(seed, 99))
@@ -62,7 +62,7 @@ func TestSameAnswers(t *testing.T) {
 func TestForwardsMustBeSorted(t *testing.T) {
 	differ := 0
 	for seed := *firstSeed; seed < *firstSeed+uint64(*seeds); seed++ {
-		set, lines := oracle.Generate(seed, streamLength)
+		set, lines := generate(seed, streamLength)
 		s := newStream(t, set, lines, oracle.RandomOptions(seed))
 		want := text(s.firings(t, run{shards: 1, batch: 1}))
 		for _, shards := range []int{2, 8} {
@@ -91,6 +91,7 @@ func (s *stream) printed(t testing.TB, o oracle.Options) string {
 
 func oracled(t testing.TB, set []oracle.Rule, lines []string, o oracle.Options) string {
 	t.Helper()
+	o.Merge = true
 	out, err := oracle.Run(set, lines, o)
 	if err != nil {
 		t.Fatalf("oracle: %v", err)

@@ -76,7 +76,7 @@ func (s *Settings) compile(text string, names *nudge.Names) (*rules.Plan, error)
 	if err != nil {
 		return nil, fmt.Errorf("time zone of a deployment: %w", err)
 	}
-	plan, diags := rules.Compile(sources, rules.Options{Names: names, Location: zone})
+	plan, diags := rules.Compile(sources, rules.Options{Names: names, Location: zone, Deployed: true})
 	if plan == nil {
 		return nil, fmt.Errorf("rules of a deployment do not compile with this version: %w", diags.Err())
 	}

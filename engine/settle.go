@@ -14,7 +14,7 @@ type settled struct {
 	firing nudge.Firing
 }
 
-// settle takes the rules that rose by one input in their order through unless and cooldown, and then lets the key take what they
+// settle takes the rules that rose by one input in their order through unless, cooldown and limit, and then lets the key take what they
 // fired, one after the other, each to its end.
 func (s *shard) settle(b *Batch, w *scratch, k *keyRef, in *input, t *turn) {
 	if t == nil {
@@ -32,6 +32,9 @@ func (s *shard) settle(b *Batch, w *scratch, k *keyRef, in *input, t *turn) {
 		r := &s.program.plan.Rules[ri]
 		if suppressed == "" && r.Cooldown > 0 {
 			s.noteDelivered(k, ri, in.when.at)
+		}
+		if r.Limit != nil && f.firing.Delivered() {
+			s.fillPool(k, ri, in.when.at)
 		}
 		s.render(w, k, r, c.row, in.when.at, &f.firing)
 		s.firings = append(s.firings, f)
@@ -125,7 +128,7 @@ func (s *shard) firing(b *Batch, w *scratch, k *keyRef, in *input, ri int32, c *
 	}
 }
 
-// suppression says why a rule that rose may not fire: unless, then cooldown. "" if it may.
+// suppression says why a rule that rose may not fire: unless, then cooldown, then limit. "" if it may.
 func (s *shard) suppression(w *scratch, k *keyRef, ri int32, at nudge.Millis, t *turn) string {
 	r := &s.program.plan.Rules[ri]
 	if r.Unless != nil && s.unless(w, k, ri, at, t) {
@@ -133,10 +136,13 @@ func (s *shard) suppression(w *scratch, k *keyRef, ri int32, at nudge.Millis, t 
 	}
 	if r.Cooldown > 0 {
 		if slot := k.t.slot(k.i, s.program.rules[ri].cooldown); slot != nil {
-			if last := nudge.Millis(binary.LittleEndian.Uint64(slot)); at-last < r.Cooldown {
+			if last := nudge.Millis(binary.LittleEndian.Uint64(slot)); at-last < r.Cooldown || planted == bugCooldown && at-last == r.Cooldown {
 				return nudge.SuppressedCooldown
 			}
 		}
+	}
+	if r.Limit != nil && s.poolFull(k, ri, at) {
+		return nudge.SuppressedLimit
 	}
 	return ""
 }

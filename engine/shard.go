@@ -12,7 +12,7 @@ type shard struct {
 	engine  *Engine
 	program *program
 
-	tables        [levels]table
+	tables        [levels + 1]table // and that of pasts
 	visitors      map[string]*visitorIdentity
 	users         map[string]*userIdentity
 	dirtyVisitors []string
@@ -31,8 +31,10 @@ type shard struct {
 	depth    int
 }
 
+// shardStats are counted events: dropped as duplicates, not seen by company rules for want of a company, and those for which an operator
+// whose very number is used had no more room.
 type shardStats struct {
-	duplicates, noCompany uint64
+	duplicates, noCompany, overflows uint64
 }
 
 func newShard(id nudge.ShardID, e *Engine, shards int) *shard {
@@ -100,16 +102,23 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 	g.fillIdentity(row, a.visitor, a.user, a.company)
 	tests := g.plan.Match(row, b.tests[i][:0])
 	b.tests[i] = tests
-	if len(tests) == 0 {
+	var past []byte
+	if a.identifies {
+		past = s.takePast(a.primary, a.visitor)
+	}
+	if len(tests) == 0 && past == nil {
 		return
 	}
 	when := instant{at: row.At, off: b.records[i].off}
+	if a.visitor != "" && a.user == "" { // before the visitor takes it: what its rules fire by it comes later in the past, too
+		s.remember(b, a.visitor, input{when: when, hash: a.primary, row: row, tests: tests, rec: i})
+	}
 	if a.visitor != "" && g.concerns(rules.ScopeVisitor, tests) {
 		in := input{when: when, scope: rules.ScopeVisitor, hash: a.primary, key: a.visitor, entry: visitor, row: row, tests: tests, rec: i}
 		s.take(b, &in, nil)
 	}
 	if a.user != "" {
-		s.send(rules.ScopeUser, a.user, input{when: when, hash: a.userHash, row: row, tests: tests, rec: i})
+		s.send(rules.ScopeUser, a.user, input{when: when, hash: a.userHash, row: row, tests: tests, rec: i, past: past})
 	}
 	if concerned := g.concerns(rules.ScopeCompany, tests); concerned && a.company == "" {
 		s.stats.noCompany++
@@ -126,9 +135,9 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 	}
 }
 
-// send passes an input up to the shard of its key, if any of the key's rules listens.
+// send passes an input up to the shard of its key, if any of the key's rules listens. A past goes up in any case.
 func (s *shard) send(scope int, key string, in input) {
-	if !s.program.concerns(scope, in.tests) {
+	if in.past == nil && !s.program.concerns(scope, in.tests) {
 		return
 	}
 	in.scope, in.key, in.entry = scope, key, noEntry

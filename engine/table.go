@@ -37,6 +37,9 @@ type table struct {
 
 	dirtyBytes int // of their records when they were first changed
 
+	gone    []uint32 // entries of removed keys, to be given to new ones
+	removed [][]byte // rows of keys that were removed since the last checkpoint began
+
 	frozen     []uint32 // entries of the checkpoint being written
 	done       int      // of frozen
 	serialised []row
@@ -113,8 +116,9 @@ func (t *table) load(hash nudge.KeyHash, rec []byte) uint32 {
 
 func (t *table) addEntry(hash nudge.KeyHash, size int) uint32 {
 	i := t.count
-	t.count++
-	if int(i/entryChunk) == len(t.entries) {
+	if n := len(t.gone); n > 0 {
+		i, t.gone = t.gone[n-1], t.gone[:n-1]
+	} else if t.count++; int(i/entryChunk) == len(t.entries) {
 		t.entries = append(t.entries, new([entryChunk]entry))
 	}
 	*t.entry(i) = entry{hash: hash, ref: t.slabs.alloc(size), used: uint32(size), due: never, armed: never}
@@ -122,6 +126,20 @@ func (t *table) addEntry(hash nudge.KeyHash, size int) uint32 {
 	clear(t.record(i))
 	return i
 }
+
+// remove forgets a key that has no timer, and lets the next checkpoint delete its row.
+func (t *table) remove(i uint32) {
+	t.touch(i) // first of all for a checkpoint that still has to serialise it
+	e := t.entry(i)
+	t.removed = append(t.removed, t.rowKey(i))
+	t.index.remove(t, e.hash, i)
+	t.slabs.free(e.ref, int(e.used))
+	*e = entry{due: never, armed: never}
+	t.gone = append(t.gone, i)
+}
+
+// removedAt says whether an entry's key was removed: a record has a header at least.
+func (t *table) removedAt(i uint32) bool { return t.entry(i).used == 0 }
 
 // clear forgets all keys, and keeps the memory of the entries.
 func (t *table) clear() {

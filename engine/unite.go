@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"slices"
 
@@ -30,8 +31,14 @@ func (g *program) uniter() uniter {
 			return uniteDistinct(distinctSet(had), distinctSet(read), op.Keep)
 		case rules.OpValues:
 			return uniteValues(had, read, op.Keep)
+		case rules.OpNumbers:
+			return uniteNumbers(numbers(had), numbers(read), op.Keep)
+		case rules.OpTotal, rules.OpTally, rules.OpScore, rules.OpLast, rules.OpFirst, rules.OpSince, rules.OpSequence:
+			return had // what they hold does not depend on their size, and they have seen at least what the log holds
+		case rules.OpAbsent, rules.OpDwell:
+			return had // it lacks fields of what it waits for, but knows all else
 		}
-		return had // it lacks fields of what it waits for, but knows all else
+		return read // of an operator that is not known here: right as far as the log goes
 	}
 }
 
@@ -58,6 +65,43 @@ func uniteRings(had, read ring, keep int) ring {
 		r.put(len(times)-1-i, ts)
 	}
 	return r
+}
+
+// uniteNumbers keeps the newest numbers of both. A number of one time that both know is one event's. What either has dropped stays
+// unknown, even if the other still holds it: better no answer than a wrong one.
+func uniteNumbers(had, read numbers, keep int) numbers {
+	type entry [numbersEntry]byte
+	at := func(e entry) nudge.Millis { return nudge.Millis(binary.LittleEndian.Uint64(e[:])) }
+	var all []entry // oldest first
+	extra := map[entry]int{}
+	for i := range read.len() {
+		e := entry(read.entry(i))
+		all = append(all, e)
+		extra[e]--
+	}
+	for i := range had.len() {
+		e := entry(had.entry(i))
+		if extra[e]++; extra[e] > 0 {
+			all = append(all, e)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b entry) int { return cmp.Compare(at(a), at(b)) })
+	gone := max(len(all)-keep, 0)
+	kept := all[gone:]
+	n := numbers(make([]byte, numbersHeader+numbersEntry*max(len(kept), 1))) // a circle without room could not grow
+	n.set(len(kept), 0)
+	for i := range kept {
+		copy(n.entry(i), kept[i][:])
+	}
+	for _, from := range []numbers{had, read} {
+		if ts, ok := from.dropped(); ok {
+			n.noteDropped(ts)
+		}
+	}
+	if gone > 0 {
+		n.noteDropped(at(all[gone-1]))
+	}
+	return n
 }
 
 // dated is a value of a slot with its newest time.
@@ -98,7 +142,7 @@ func (d distinctSet) dated() (all []dated) {
 
 func uniteDistinct(had, read distinctSet, keep int) distinctSet {
 	kept := newestOf(read.dated(), had.dated(), keep)
-	d := distinctSet(make([]byte, distinctHeader+distinctEntry*len(kept)))
+	d := distinctSet(make([]byte, distinctHeader+distinctEntry*max(len(kept), 1))) // a set without room could not grow
 	for i, k := range kept {
 		d.place(i, i, (*[16]byte)(k.value), k.ts)
 	}

@@ -86,7 +86,7 @@ func (t *table) keepValue(i uint32, num uint32, keep int, v nudge.Value, ts nudg
 			}
 			continue
 		}
-		if !placed && at <= ts {
+		if !placed && (at < ts || at == ts && planted != bugTie) {
 			out, n, placed = append(out, t.value...), n+1, true
 		}
 		if n < keep {
@@ -96,6 +96,32 @@ func (t *table) keepValue(i uint32, num uint32, keep int, v nudge.Value, ts nudg
 	if !placed && n < keep {
 		out, n = append(out, t.value...), n+1
 	}
+	t.setValues(i, num, slot, out, n)
+}
+
+// mergeValues adds the values of an other slot: the newest of both stay.
+func (t *table) mergeValues(i, num uint32, keep int, src []byte) {
+	slot := t.slot(i, num)
+	a, b := valueEntries(slot), valueEntries(src)
+	seen := map[string]bool{}
+	out := t.values[:0]
+	for len(seen) < keep && len(a)+len(b) > 0 {
+		from := &a
+		if len(a) == 0 || len(b) > 0 && binary.LittleEndian.Uint64(b) >= binary.LittleEndian.Uint64(a) {
+			from = &b
+		}
+		size := 8 + valueBytes((*from)[8:])
+		if v := string((*from)[8:size]); !seen[v] {
+			seen[v] = true
+			out = append(out, (*from)[:size]...)
+		}
+		*from = (*from)[size:]
+	}
+	t.setValues(i, num, slot, out, len(seen))
+}
+
+// setValues writes n encoded values.
+func (t *table) setValues(i, num uint32, slot, out []byte, n int) {
 	t.values = out
 	if len(slot) < valuesHeader+len(out) {
 		slot = t.grow(i, num, valuesHeader+len(out))

@@ -56,8 +56,7 @@ func (t *table) endWait(i uint32, num uint32, ts, window nudge.Millis) {
 		w[0] = waitIdle
 	}
 	if w[1]&flagEnd == 0 || ts > w.newestEnd() {
-		w[1] |= flagEnd
-		binary.LittleEndian.PutUint64(w[8:], uint64(ts))
+		w.noteEnd(ts)
 	}
 }
 
@@ -78,7 +77,51 @@ func (t *table) startWait(i uint32, num uint32, ts, at, window nudge.Millis, kep
 	clear(w[waitHeader+copy(w[waitHeader:], kept):])
 }
 
-// pulseWait ends a wait at its deadline and says whether it was due: a dwell stays so until an end, unless one has come already.
+// mergeWait lets an other wait of the same operator join the key's: an open one stays rather than one that has pulsed, the one with the
+// earlier deadline, on a tie the earlier start; of two that have pulsed the later start. The newest end of both ends what is open,
+// where it lies inside: an end of its own can only lie there where it was stamped before the start, and then the start was refused.
+func (t *table) mergeWait(i, num uint32, window nudge.Millis, src wait) {
+	dst := wait(t.slot(i, num))
+	if src[1]&flagEnd != 0 && (dst[1]&flagEnd == 0 || src.newestEnd() > dst.newestEnd()) {
+		dst.noteEnd(src.newestEnd())
+	} else if dst[1]&flagEnd != 0 {
+		src.noteEnd(dst.newestEnd())
+	}
+	for _, w := range []wait{dst, src} {
+		if w.isOpen() && w[1]&flagEnd != 0 && w.newestEnd() > w.startTs() && w.newestEnd() < w.startTs()+window {
+			w[0] = waitIdle
+		}
+	}
+	if !src.overrides(dst) {
+		return
+	}
+	if len(dst) < len(src) {
+		dst = wait(t.grow(i, num, len(src)))
+	}
+	clear(dst[copy(dst, src):])
+}
+
+// overrides says whether w rather than dst stays when the two are merged.
+func (w wait) overrides(dst wait) bool {
+	switch {
+	case w[0] == waitIdle || w[0] == waitPulsed && dst[0] == waitOpen:
+		return false
+	case w[0] != dst[0]:
+		return true
+	case w[0] == waitPulsed:
+		return w.startTs() > dst.startTs()
+	case w.deadline() != dst.deadline():
+		return w.deadline() < dst.deadline()
+	}
+	return w.startTs() < dst.startTs()
+}
+
+func (w wait) noteEnd(ts nudge.Millis) {
+	w[1] |= flagEnd
+	binary.LittleEndian.PutUint64(w[8:], uint64(ts))
+}
+
+// pulse ends a wait at its deadline and says whether it was due: a dwell stays so until an end, unless one has come already.
 func (w wait) pulse(now nudge.Millis, dwell bool) bool {
 	if !w.isOpen() || w.deadline() != now {
 		return false

@@ -31,7 +31,7 @@ const warmBatch = 256
 // newWarmer returns a warmer for what is cold in e, which reads the log from an offset on.
 func newWarmer(e *Engine, from nudge.Offset) *warmer {
 	o := e.options
-	o.Shards = len(e.shards)
+	o.Shards, o.Observe = len(e.shards), nil // its decisions are nobody's
 	reader, err := New(o)
 	if err != nil {
 		panic(fmt.Sprintf("BUG: the options of a running engine: %v", err))

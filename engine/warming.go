@@ -123,7 +123,7 @@ func (g *program) reach() (window nudge.Millis) {
 		switch op := &g.plan.Ops[i]; op.Kind {
 		case rules.OpCount, rules.OpDistinct, rules.OpValues, rules.OpNumbers:
 			window = max(window, op.Window)
-		default:
+		default: // a score never forgets, and waits and the parts of a sequence are made of what came before; the others know no window
 			return rules.Ever
 		}
 	}

@@ -12,20 +12,22 @@ import (
 
 // CodecOptions configure a codec.
 type CodecOptions struct {
-	Names *nudge.Names // required: the names of fields and event types are interned here
+	Names    *nudge.Names            // required: the names of fields and event types are interned here
+	Reserved func(nudge.NameID) bool // types of events that only rules make; nil: none but fired
 }
 
 // Codec turns what senders send into records. It keeps its buffers from one call to the next, so it serves one goroutine at a time; in the
 // steady state it allocates nothing.
 type Codec struct {
-	names  nameCache
-	mail   mailCache
-	parser fastjson.Parser
-	outer  fastjson.Parser // what surrounds the events of a Segment batch and must outlive the decoding of each
-	around []byte          // its text
-	mp     msgpackReader
-	draft  draft
-	replay bool // the event's own at counts
+	names    nameCache
+	reserved func(nudge.NameID) bool
+	mail     mailCache
+	parser   fastjson.Parser
+	outer    fastjson.Parser // what surrounds the events of a Segment batch and must outlive the decoding of each
+	around   []byte          // its text
+	mp       msgpackReader
+	draft    draft
+	replay   bool // the event's own at counts
 
 	// allow, where given, is told the write key found in a body before the first event is decoded; false ends the decoding. An array or a
 	// sequence of events has the key of its first event.
@@ -37,7 +39,10 @@ func NewCodec(o CodecOptions) *Codec {
 	if o.Names == nil {
 		panic("BUG: a codec without a table of names")
 	}
-	return &Codec{names: newNameCache(o.Names), mail: mailCache{table: sharedMailDomains(), employers: make(map[string]string)}}
+	if o.Reserved == nil {
+		o.Reserved = func(nudge.NameID) bool { return false }
+	}
+	return &Codec{names: newNameCache(o.Names), reserved: o.Reserved, mail: mailCache{table: sharedMailDomains(), employers: make(map[string]string)}}
 }
 
 // Events decodes a native body and appends the record of every event that is well formed to b: one JSON object, an array of them, objects

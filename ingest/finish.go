@@ -59,6 +59,9 @@ func (c *Codec) typeID(typ string) (nudge.NameID, *Error) {
 	if id == nudge.NameFired {
 		return 0, refuse(CodeReserved, at, "is \"fired\", which only the engine itself makes")
 	}
+	if c.reserved(id) {
+		return 0, refuse(CodeReserved, at, "is %q, which a rule emits: from outside it must have another name", typ)
+	}
 	return id, nil
 }
 

@@ -35,6 +35,8 @@ type ServerOptions struct {
 	Sink   Sink         // required
 	Names  *nudge.Names // required
 
+	Reserved func(nudge.NameID) bool // types of events that only rules make; called for each event; nil: none but fired
+
 	WriteKeys      []string // any of them may send events; none: no key is asked for, and only loopback is listened on
 	AllowedOrigins []string // pages that may read answers, as "https://www.acme.example"; none: all
 

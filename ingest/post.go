@@ -27,7 +27,7 @@ type work struct {
 }
 
 func newWork(s *Server) *work {
-	w := &work{s: s, codec: NewCodec(CodecOptions{Names: s.o.Names})}
+	w := &work{s: s, codec: NewCodec(CodecOptions{Names: s.o.Names, Reserved: s.o.Reserved})}
 	w.allow = func(bodyKey string) bool { return s.keys.holds([]byte(bodyKey)) }
 	return w
 }

@@ -18,32 +18,77 @@ const ValuesKept = 20
 
 // ask is one operator's call in a rule: which operator, and how this place of the rule looks at it.
 type ask struct {
-	kind   OpKind
-	at     pos
-	name   string
-	test   *term
-	end    *term // absent, dwell
-	value  *term // distinct, values; nil for days, which tells apart the day
-	days   bool
-	window nudge.Millis
-	pulse  bool
-	keep   int  // entries needed; 0: as many as may be, up to MaxKept
-	exact  bool // its number is used as it is: with more entries than are kept it is not known
+	kind      OpKind
+	at        pos
+	name      string
+	test      *term // nil for score and sequence
+	end       *term // absent, dwell
+	value     *term // distinct, values, sum, last …; nil for days, which tells apart the day
+	days      bool
+	fold      Fold          // sum, avg, min, max
+	points    []scorePoints // score
+	steps     []sequenceStep
+	window    nudge.Millis
+	pulse     bool
+	keep      int     // entries needed; 0: as many as may be, up to MaxKept
+	threshold float64 // the constant that keep follows from
+	exact     bool    // its number is used as it is: with more entries than are kept it is not known
+	alone     bool    // a sum, avg, min or max compared with a constant: no other way of asking keeps less
 }
+
+// tests are all event tests of the call.
+func (a *ask) tests() []*term {
+	tests := make([]*term, 0, 2+len(a.points)+2*len(a.steps))
+	add := func(t *term) {
+		if t != nil {
+			tests = append(tests, t)
+		}
+	}
+	add(a.test)
+	add(a.end)
+	for _, p := range a.points {
+		add(p.test)
+	}
+	for _, s := range a.steps {
+		add(s.test)
+		add(s.no)
+	}
+	return tests
+}
+
+// isCount says whether a counts something, so that a few entries decide a comparison with a constant.
+func (a *ask) isCount() bool { return a.kind == OpCount || a.kind == OpDistinct || a.kind == OpTotal }
+
+// drifts says whether time alone changes a's number continuously.
+func (a *ask) drifts() bool { return a.kind == OpSince || a.kind == OpScore }
 
 // ask checks an operator's call. Its place in the condition is checked by the caller.
 func (c *checker) ask(n *ast.CallNode) *ask {
 	name, at := callName(n)
 	op := operators[name]
-	if len(n.Arguments) != op.args {
-		c.errorf(at, op.usage, "`%s` takes %d argument%s, %s; here it has %d", name, op.args, map[bool]string{true: "s"}[op.args > 1],
-			argumentsText(op), len(n.Arguments))
+	switch name {
+	case "sequence":
+		return c.sequence(n, at)
+	case "score":
+		return c.score(n, at)
+	}
+	if !c.argumentCount(n, at, name, op) {
 		return nil
 	}
 	a := &ask{at: at, name: name, pulse: op.pulse, test: c.eventArgument(n.Arguments[0], op)}
 	ok := a.test != nil
 	var windowNode ast.Node
+	if kind, folds := foldKinds[name]; folds {
+		a.kind, a.fold = OpNumbers, kind
+		a.value, windowNode = c.summed(n.Arguments[1]), n.Arguments[2]
+		ok = ok && a.value != nil
+	}
 	switch name {
+	case "since":
+		a.kind = OpSince
+	case "last":
+		a.kind, a.value = OpLast, c.told(n.Arguments[1])
+		ok = ok && a.value != nil
 	case "count", "happened":
 		a.kind, windowNode = OpCount, n.Arguments[1]
 	case "days":
@@ -69,17 +114,34 @@ func (c *checker) ask(n *ast.CallNode) *ask {
 		a.window = c.window(windowNode, op)
 		ok = ok && a.window != 0
 	}
+	if a.kind == OpNumbers && a.window == Ever {
+		a.kind = OpTally
+	}
 	if !ok {
 		return nil
 	}
 	return a
 }
 
-func argumentsText(op operator) string {
-	switch op.args {
-	case 1:
+// argumentCount reports a call with too many or too few arguments.
+func (c *checker) argumentCount(n *ast.CallNode, at pos, name string, op operator) bool {
+	if len(n.Arguments) == op.args {
+		return true
+	}
+	c.errorf(at, op.usage, "`%s` takes %d argument%s, %s; here it has %d", name, op.args, map[bool]string{true: "s"}[op.args > 1],
+		argumentsText(name, op), len(n.Arguments))
+	return false
+}
+
+func argumentsText(name string, op operator) string {
+	switch {
+	case name == "last":
+		return "the events and which value of them"
+	case name == "score":
+		return "a map from events to points and half_life(…)"
+	case op.args == 1:
 		return "the events"
-	case 2:
+	case op.args == 2:
 		return "the events and how long"
 	}
 	switch op.wrap {
@@ -97,7 +159,7 @@ func (c *checker) eventArgument(n ast.Node, op operator) *term {
 		c.errorf(nodePos(n), fmt.Sprintf("event(%q), with what else it needs: %s", s.Value, op.usage), "a text is not an event test")
 		return nil
 	}
-	return c.test(n)
+	return c.checkAlways(c.test(n), nodePos(n))
 }
 
 // told is the value that distinct and values tell apart.
@@ -105,6 +167,19 @@ func (c *checker) told(n ast.Node) *term {
 	v := c.value(n)
 	if v != nil && v.kind == termConst {
 		c.errorf(nodePos(n), `distinct(page_view, path, "7d")`, "%s is the same for every event: name a field", describe(v))
+		return nil
+	}
+	return v
+}
+
+// foldKinds are the operators that calculate with numbers of events.
+var foldKinds = map[string]Fold{"sum": FoldSum, "avg": FoldAvg, "min": FoldMin, "max": FoldMax}
+
+// summed is the number that sum, avg, min and max take of each event.
+func (c *checker) summed(n ast.Node) *term {
+	v := c.number(n)
+	if v != nil && v.kind == termConst {
+		c.errorf(nodePos(n), `sum(purchase, amount, "30d"), or count(…)`, "%s is the same for every event: name a field", describe(v))
 		return nil
 	}
 	return v
@@ -166,7 +241,7 @@ func (c *checker) threshold(a *ask, op string, k float64) bool {
 			numberText(k), MaxThreshold)
 		return false
 	}
-	a.keep = int(n)
+	a.keep, a.threshold = int(n), k
 	switch {
 	case k <= 0 && (op == ">=" || k < 0 && (op == ">" || op == "!=")):
 		c.warnf(a.at, "", "`%s` is never below 0, so this is always true", a.name)

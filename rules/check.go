@@ -14,15 +14,20 @@ import (
 // what stands beside it, so that one run finds every mistake.
 type checker struct {
 	*reporter
-	words *vocabulary
-	lets  map[string]*let
+	words  *vocabulary
+	lets   map[string]*let
+	pieces int // of all tests so far, those of a let as often as it is used
 }
+
+// MaxTestPieces bounds the pieces of a rule's tests with each let in the place of its name: lets that use each other twice double with every line.
+const MaxTestPieces = 50_000
 
 // let is a named event test. Its term is nil if it has an error.
 type let struct {
 	letDef
-	term *term
-	used bool
+	term   *term
+	pieces int
+	used   bool
 }
 
 // defineLets checks the lets in order; each may use those above it.
@@ -42,7 +47,9 @@ func (c *checker) defineLets(defs []letDef) {
 		}
 		l := &let{letDef: d}
 		if d.node != nil {
+			before := c.pieces
 			l.term = c.test(d.node)
+			l.pieces = c.pieces - before
 		}
 		c.lets[d.name] = l
 	}
@@ -65,6 +72,7 @@ func isWord(name string) bool {
 
 // test checks a node that has to be true, false or unknown for one event.
 func (c *checker) test(n ast.Node) *term {
+	c.pieces++
 	switch n := n.(type) {
 	case *ast.BoolNode:
 		return truth(n.Value)
@@ -128,7 +136,11 @@ func (c *checker) joined(kind termKind, n *ast.BinaryNode) *term {
 		return nil
 	}
 	slices.Reverse(parts)
-	return join(kind, parts...)
+	t := join(kind, parts...)
+	if kind == termAnd && c.refuseNever(t, nodePos(n)) {
+		return nil
+	}
+	return t
 }
 
 // joinKind is the kind of term that a joining word makes; termConst: it joins nothing.
@@ -146,6 +158,12 @@ func joinKind(operator string) termKind {
 func (c *checker) testName(n *ast.IdentifierNode) *term {
 	if l := c.lets[n.Value]; l != nil {
 		l.used = true
+		if c.pieces += l.pieces; c.pieces > MaxTestPieces {
+			if c.pieces-l.pieces <= MaxTestPieces {
+				c.errorf(nodePos(n), "use each let once, or fewer of them", "with `%s` in its place the tests of this rule have more than %d pieces", n.Value, MaxTestPieces)
+			}
+			return nil
+		}
 		return l.term
 	}
 	if c.words.events[n.Value] {
@@ -270,7 +288,7 @@ func callName(n *ast.CallNode) (string, pos) {
 // wrongCall reports a function that event tests do not have.
 func (c *checker) wrongCall(n *ast.CallNode) {
 	name, at := callName(n)
-	op, isOperator := operators[name]
+	_, isOperator := operators[name]
 	switch {
 	case name == "":
 		if whole, _ := memberName(n.Callee); whole == "company.tagged" {
@@ -280,7 +298,7 @@ func (c *checker) wrongCall(n *ast.CallNode) {
 		c.errorf(nodePos(n.Callee), "lower(path), for instance", "fields have no functions of their own")
 	case isAction(name):
 		c.errorf(at, "then: "+name+"(…)", "`%s` is an action: it goes into `then`", name)
-	case isOperator && op.later || laterFunctions[name]:
+	case laterFunctions[name]:
 		notInThisVersion(c.reporter, at, name)
 	case isOperator:
 		c.errorf(at, "a test looks at one event; `"+name+"` goes into `when`, `unless` or the data of `then`",

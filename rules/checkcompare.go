@@ -114,7 +114,13 @@ func (c *checker) in(n *ast.BinaryNode) *term {
 	l := c.value(n.Left)
 	list, ok := n.Right.(*ast.ArrayNode)
 	if !ok {
-		c.errorf(nodePos(n.Right), `path in ["/a", "/b"]; for a part of a text write path contains "…"`, "`in` takes a list of constants")
+		fix := `path in ["/a", "/b"]; for a part of a text write path contains "…"`
+		if part, ok := n.Left.(*ast.StringNode); ok {
+			if whole, ok := memberName(n.Right); ok {
+				fix = fmt.Sprintf("%s contains %q", whole, part.Value)
+			}
+		}
+		c.errorf(nodePos(n.Right), fix, "`in` takes a list of constants")
 		return nil
 	}
 	values := c.constants(list)

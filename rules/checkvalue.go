@@ -39,25 +39,26 @@ func (c *checker) value(n ast.Node) *term {
 	case *ast.CallNode:
 		return c.valueCall(n)
 	case *ast.NilNode:
-		c.errorf(nodePos(n), "has(field), or not has(field)", "`nil` is not a value")
+		c.errorf(nodePos(n), nothingFix, "`%s` is not a value", "nil")
 	case *ast.ArrayNode:
 		c.errorf(nodePos(n), `path in ["/a", "/b"]`, "a list stands only behind `in`")
 	case *ast.MapNode:
 		c.errorf(nodePos(n), "", "a map is not a value")
 	case *ast.BytesNode:
 		c.errorf(nodePos(n), "leave out the b before the quote", "byte texts are not part of the language")
-	case *ast.VariableDeclaratorNode:
-		c.errorf(nodePos(n), "put each `let` on a line of its own at the top of the file", "a `let` cannot stand inside another one")
-	case *ast.SequenceNode:
-		c.errorf(nodePos(n), "", "`;` only ends a `let`")
 	default:
 		c.errorf(nodePos(n), "", "this is not part of the language")
 	}
 	return nil
 }
 
+const nothingFix = "has(field), or not has(field)"
+
 func (c *checker) valueName(n *ast.IdentifierNode) *term {
 	at := nodePos(n)
+	if c.foreignName(n.Value, at) {
+		return nil
+	}
 	if l := c.lets[n.Value]; l != nil {
 		l.used = true
 		c.errorf(at, "", "`%s` is a test; a field or a value is needed here", n.Value)
@@ -72,6 +73,23 @@ func (c *checker) valueName(n *ast.IdentifierNode) *term {
 		return nil
 	}
 	return c.fieldNamed(n.Value, at)
+}
+
+// foreignName reports a bare name that other languages have a meaning for. A field that is really called so is field("null").
+func (c *checker) foreignName(name string, at pos) bool {
+	switch {
+	case c.deployed:
+		return false
+	case nothings[name]:
+		c.errorf(at, nothingFix, "`%s` is not a value", name)
+	case foreignNames[name] != "":
+		c.errorf(at, "write "+foreignNames[name], "`%s` is written otherwise in this language", name)
+	case name == "$env":
+		c.errorf(at, fmt.Sprintf("field(%q) for a field of that name", name), "`%s` is a word of the language", name)
+	default:
+		return false
+	}
+	return true
 }
 
 // fieldNamed is a field by its full name.

@@ -6,7 +6,12 @@ import "fmt"
 // No files at all are a plan without rules.
 func Compile(sources []Source, opts Options) (*Plan, Diagnostics) {
 	sources = sortedSources(sources)
-	files := openFiles(sources)
+	if len(sources) > MaxFiles {
+		r := newReporter(sources[MaxFiles])
+		r.errorf(noPos, "", "a rules folder has at most %d files", MaxFiles)
+		return nil, r.diags
+	}
+	files := openFiles(sources, opts)
 	words := newVocabulary()
 	for _, f := range files {
 		if f.file == catalogFile {
@@ -20,7 +25,10 @@ func Compile(sources []Source, opts Options) (*Plan, Diagnostics) {
 		}
 	}
 	checkFollowing(rules)
+	checkPools(rules)
 	warnUnbounded(rules, opts.maxKept())
+	warnMemory(rules, opts)
+	warnTwins(rules, opts)
 
 	var diags Diagnostics
 	for _, f := range files {
@@ -32,23 +40,24 @@ func Compile(sources []Source, opts Options) (*Plan, Diagnostics) {
 	}
 	plan, err := newPlan(sources, rules, opts)
 	if err != nil {
-		return nil, append(diags, Diagnostic{File: sources[0].File, Severity: SeverityError, Message: err.Error()})
+		first := newReporter(sources[0])
+		first.errorf(noPos, "", "the rules cannot be compiled: %v", err)
+		return nil, append(diags, first.diags...)
 	}
 	return plan, diags
 }
 
 // openFiles makes a reporter for each file and refuses what is not text, or is there twice.
-func openFiles(sources []Source) []*reporter {
+func openFiles(sources []Source, opts Options) []*reporter {
 	var files []*reporter
 	for i, s := range sources {
 		r := newReporter(s)
+		r.deployed = opts.Deployed
 		switch err := checkSource(s); {
 		case err != nil:
 			r.errorf(noPos, "", "%v", err)
 		case i > 0 && sources[i-1].File == s.File:
 			r.errorf(noPos, "", "there are two files of this name")
-		case i >= MaxFiles:
-			r.errorf(noPos, "", "a rules folder has at most %d files", MaxFiles)
 		}
 		files = append(files, r)
 	}
@@ -70,12 +79,20 @@ func warnUnbounded(rules []*rule, maxKept int) {
 				return
 			}
 			r.warnf(a.at, "compare it with a constant, if that is what you need", "the very number of `%s` is used: up to %d entries are kept per key (%s)%s",
-				a.name, maxKept, sizeText(a.bytes(maxKept)), map[bool]string{
-					true:  "; with more, comparisons of it are false",
-					false: fmt.Sprintf("; with more, %d is shown", maxKept),
-				}[a.exact])
+				a.name, maxKept, sizeText(a.bytes(maxKept)), a.beyond(maxKept))
 		})
 	}
+}
+
+// beyond says what becomes of a number when more entries are in its window than are kept.
+func (a *ask) beyond(maxKept int) string {
+	switch {
+	case a.exact:
+		return "; with more, comparisons of it are false"
+	case a.isCount():
+		return fmt.Sprintf("; with more, %d is shown", maxKept)
+	}
+	return "; with more, nothing is shown"
 }
 
 // eachAsk visits every operator's call of a rule.

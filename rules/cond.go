@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"github.com/expr-lang/expr/ast"
+
+	"nudge"
 )
 
 type condKind uint8
@@ -13,6 +15,7 @@ const (
 	condOr                      // args
 	condNot                     // args[0]
 	condCompare                 // left op right
+	condLast                    // last[0] op last[1]
 	condAsk                     // ask: a pulse, or happened
 )
 
@@ -22,7 +25,15 @@ type cond struct {
 	args        []*cond
 	op          string
 	left, right *number
+	last        [2]lastValue
 	ask         *ask
+}
+
+// lastValue is one side of a comparison of what events had last: what an operator keeps, or a constant.
+type lastValue struct {
+	ask *ask // nil: val
+	val nudge.Value
+	typ valueType
 }
 
 type numberKind uint8
@@ -66,6 +77,11 @@ func (c *cond) each(f func(*ask)) {
 			n.each(f)
 		}
 	}
+	for _, l := range c.last {
+		if l.ask != nil {
+			f(l.ask)
+		}
+	}
 	for _, a := range c.args {
 		a.each(f)
 	}
@@ -98,7 +114,33 @@ func (c *conditions) condition(n ast.Node) *cond {
 		c.errorf(nodePos(n), `happened(page_view, "7d")`, "this is always the same: a condition asks at least one operator")
 		return nil
 	}
+	if !c.unless && !c.wakes(k, k.pulses()) {
+		return nil
+	}
 	return k
+}
+
+// wakes reports since and score where nothing says when to look: time changes them at every moment, and only of a comparison with a constant it is
+// known when that matters. pulsed: the condition is read at pulses only.
+func (c *conditions) wakes(k *cond, pulsed bool) bool {
+	if k.kind == condCompare && !pulsed {
+		alone := k.left.kind == numberAsk && k.right.kind == numberConst
+		ok := true
+		k.each(func(a *ask) {
+			if ok && a.drifts() && !alone {
+				c.errorf(a.at, "on(page_view) and …, so that it is looked at then", "`%s` changes all the time: in arithmetic, or beside another number, nothing says when to look",
+					a.name)
+				ok = false
+			}
+		})
+		return ok
+	}
+	for _, part := range k.args {
+		if !c.wakes(part, pulsed) {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *conditions) cond(n ast.Node) *cond {
@@ -139,6 +181,9 @@ func (c *conditions) askAlone(n *ast.CallNode, name string, at pos) *cond {
 	case a.pulse || name == "happened":
 		a.keep = 1
 		return &cond{kind: condAsk, ask: a}
+	case a.kind == OpLast:
+		c.errorf(at, operators[name].usage+` == "/pricing"`, "`last` is a value, not a condition: compare it with a constant")
+		return nil
 	}
 	c.errorf(at, operators[name].usage+" >= 3", "`%s` is a number, not a condition: compare it with something", name)
 	return nil
@@ -195,12 +240,18 @@ func (c *conditions) joined(kind condKind, n *ast.BinaryNode) *cond {
 	if !ok {
 		return nil
 	}
+	if kind == condAnd {
+		c.warnNever(k)
+	}
 	return k
 }
 
 func (c *conditions) compare(n *ast.BinaryNode) *cond {
 	if c.misplacedNot(n) {
 		return nil
+	}
+	if isLast(n.Left) || isLast(n.Right) {
+		return c.compareLast(n)
 	}
 	l, r := c.sides(n)
 	if l == nil || r == nil {
@@ -210,13 +261,16 @@ func (c *conditions) compare(n *ast.BinaryNode) *cond {
 	if l.kind == numberConst && r.kind == numberAsk {
 		l, r, op = r, l, swapped[op]
 	}
-	if l.kind == numberAsk && r.kind == numberConst {
+	if l.kind == numberAsk && r.kind == numberConst && l.ask.isCount() {
 		if !c.threshold(l.ask, op, r.val) {
 			return nil
 		}
 	} else {
 		c.whole(l)
 		c.whole(r)
+		if l.kind == numberAsk && r.kind == numberConst {
+			l.ask.alone = l.ask.kind == OpNumbers
+		}
 	}
 	return &cond{kind: condCompare, op: op, left: l, right: r}
 }
@@ -283,6 +337,9 @@ func (c *conditions) askNumber(n *ast.CallNode, name string, at pos) *number {
 		return nil
 	case a.kind == OpValues:
 		c.errorf(at, "distinct(…) counts different values", "`values` is a list, for the data of `then` only")
+		return nil
+	case a.kind == OpLast:
+		c.errorf(at, operators[name].usage+` == "/pricing"`, "`last` is compared with a constant or another `last`, and nothing else")
 		return nil
 	}
 	return &number{kind: numberAsk, ask: a}

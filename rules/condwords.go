@@ -18,7 +18,7 @@ func (c *conditions) bareName(at pos, name string) {
 			l.used = true
 		}
 		c.bareEvent(at, name)
-	case isOperator && op.later || laterWords[name]:
+	case laterWords[name]:
 		notInThisVersion(c.reporter, at, name)
 	case isOperator:
 		c.errorf(at, op.usage, "`%s` needs its arguments", name)
@@ -43,7 +43,7 @@ func (c *conditions) wrongConditionCall(n *ast.CallNode) {
 		c.wrongCall(n)
 	case isAction(name):
 		c.errorf(at, "then: "+name+"(…)", "`%s` is an action: it goes into `then`", name)
-	case operators[name].later || laterFunctions[name]:
+	case laterFunctions[name]:
 		notInThisVersion(c.reporter, at, name)
 	case name == "event":
 		c.bareEvent(at, `event("…")`)
@@ -52,8 +52,8 @@ func (c *conditions) wrongConditionCall(n *ast.CallNode) {
 	case isWord(name):
 		c.errorf(at, `happened(page_view and has(form), "7d")`, "`%s` looks at one event: it belongs into an event test", name)
 	default:
-		fix := "operators of this version: " + strings.Join(currentOperators(), " ")
-		if near := closest(name, currentOperators()); near != "" {
+		fix := "operators: " + strings.Join(operatorNames(), " ")
+		if near := closest(name, operatorNames()); near != "" {
 			fix = "did you mean `" + near + "`?"
 		}
 		c.errorf(at, fix, "there is no operator `%s`", name)

@@ -14,6 +14,10 @@ const (
 	bytesPerWait     = 32 // a start, a deadline, the newest ending, a state
 	bytesPerField    = 24 // of a starting event that is kept
 	bytesPerRule     = 8  // the last delivered firing, where there is a cooldown
+	bytesPerNumber   = 16 // a number and a time
+	bytesPerTally    = 40 // sum, how many, least, most
+	bytesPerLast     = 48 // a value as text, and a time
+	bytesPerPartial  = 16 // a step's first and newest time
 )
 
 // Cost is what one rule needs per key.
@@ -34,19 +38,34 @@ func (op *Op) bytes() int {
 		return bytesPerOperator + op.Keep*bytesPerDistinct
 	case OpValues:
 		return bytesPerOperator + op.Keep*bytesPerValue
+	case OpNumbers:
+		return bytesPerOperator + op.Keep*bytesPerNumber
+	case OpTally:
+		return bytesPerOperator + bytesPerTally
+	case OpLast:
+		return bytesPerOperator + bytesPerLast
+	case OpScore:
+		return bytesPerOperator + bytesPerNumber
+	case OpSequence:
+		return bytesPerOperator + (len(op.Steps)-1)*bytesPerPartial
 	case OpAbsent, OpDwell:
 		return bytesPerOperator + bytesPerWait + len(op.Slots)*bytesPerField
 	}
 	return bytesPerOperator + bytesPerTime
 }
 
-// unbounded says whether a keeps as many entries as may be.
-func (a *ask) unbounded() bool { return a.keep == 0 && (a.kind == OpCount || a.kind == OpDistinct) }
+// unbounded says whether a keeps as many entries as may be where asking in another way would keep less.
+func (a *ask) unbounded() bool {
+	return a.keep == 0 && (a.kind == OpCount || a.kind == OpDistinct || a.kind == OpNumbers && !a.alone)
+}
 
 // bytes is what a's entries take.
 func (a *ask) bytes(keep int) int {
-	if a.kind == OpCount {
+	switch a.kind {
+	case OpCount:
 		return keep * bytesPerTime
+	case OpNumbers:
+		return keep * bytesPerNumber
 	}
 	return keep * bytesPerDistinct
 }
@@ -65,6 +84,9 @@ func (p *Plan) Cost() []Cost {
 		c := Cost{Rule: r.ID}
 		if r.Cooldown > 0 {
 			c.Bytes += bytesPerRule
+		}
+		if r.Limit != nil {
+			c.Bytes += bytesPerOperator + r.Limit.N*bytesPerTime
 		}
 		for _, op := range r.ops() {
 			n := p.Ops[op].bytes()

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -22,9 +21,11 @@ const (
 // Diagnostic is one remark about one place of one file.
 type Diagnostic struct {
 	File       string   `json:"file"`
-	Line       int      `json:"line"` // from 1; 0: the file as a whole
-	Col        int      `json:"col"`  // from 1, in characters
+	Line       int      `json:"line"`    // from 1; 0: the file as a whole
+	Col        int      `json:"col"`     // from 1, in characters
+	EndCol     int      `json:"end_col"` // behind the last character that is meant
 	Severity   Severity `json:"severity"`
+	Code       string   `json:"code"` // of the table of codes
 	Message    string   `json:"message"`
 	Suggestion string   `json:"suggestion,omitempty"` // what to write instead
 	Source     string   `json:"source,omitempty"`     // the line of the file
@@ -52,91 +53,6 @@ func (ds Diagnostics) Err() error {
 	return errors.New(strings.TrimRight(bad.Text(), "\n"))
 }
 
-// Text renders them for a terminal: place and message, the line, a caret below the place, and what to write instead.
-func (ds Diagnostics) Text() string {
-	var b strings.Builder
-	for _, d := range ds {
-		d.appendText(&b)
-	}
-	return b.String()
-}
-
-func (d Diagnostic) appendText(b *strings.Builder) {
-	b.WriteString(d.place())
-	b.WriteString(": ")
-	if d.Severity == SeverityWarning {
-		b.WriteString("warning: ")
-	}
-	b.WriteString(d.Message)
-	b.WriteByte('\n')
-	if d.Source != "" {
-		fmt.Fprintf(b, "    %s\n    %s^\n", d.Source, caretPadding(d.Source, d.Col))
-	}
-	if d.Suggestion != "" {
-		fmt.Fprintf(b, "    fix: %s\n", d.Suggestion)
-	}
-}
-
-func (d Diagnostic) place() string {
-	if d.Line == 0 {
-		return d.File
-	}
-	return fmt.Sprintf("%s:%d:%d", d.File, d.Line, d.Col)
-}
-
-// caretPadding fills the columns before col: tabs stay tabs and wide characters become wide spaces, so that the caret stands where it should.
-func caretPadding(line string, col int) string {
-	var b strings.Builder
-	for _, r := range line {
-		if col--; col < 1 {
-			break
-		}
-		switch {
-		case r == '\t':
-			b.WriteByte('\t')
-		case r >= 0x2E80: // CJK and what lies above: two columns
-			b.WriteRune('\u3000')
-		default:
-			b.WriteByte(' ')
-		}
-	}
-	return b.String()
-}
-
-// JSON renders them as a JSON array, with a newline at the end.
-func (ds Diagnostics) JSON() []byte {
-	if ds == nil {
-		ds = Diagnostics{}
-	}
-	b, err := json.MarshalIndent(ds, "", "  ")
-	if err != nil {
-		panic(fmt.Sprintf("BUG: diagnostics do not marshal: %v", err))
-	}
-	return append(b, '\n')
-}
-
-// GitHub renders them as workflow commands, which GitHub shows beside the lines of a change. dir is the rules folder as seen from the
-// repository's root, "" for the root.
-func (ds Diagnostics) GitHub(dir string) string {
-	if dir = strings.TrimRight(dir, "/"); dir == "." {
-		dir = ""
-	} else if dir != "" {
-		dir += "/"
-	}
-	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
-	text := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
-	var b strings.Builder
-	for _, d := range ds {
-		message := d.Message
-		if d.Suggestion != "" {
-			message += "\nfix: " + d.Suggestion
-		}
-		fmt.Fprintf(&b, "::%s file=%s,line=%d,col=%d::%s\n",
-			d.Severity, property.Replace(dir+d.File), max(d.Line, 1), max(d.Col, 1), text.Replace(message))
-	}
-	return b.String()
-}
-
 // pos is a place in a file: an index of characters, as expr-lang counts. noPos is the file as a whole.
 type pos int
 
@@ -144,10 +60,11 @@ const noPos pos = -1
 
 // reporter collects the remarks about one file.
 type reporter struct {
-	file  string
-	text  string
-	lines []int // where each line starts, in characters
-	diags Diagnostics
+	file     string
+	text     string
+	lines    []int // where each line starts, in characters
+	deployed bool  // Options.Deployed
+	diags    Diagnostics
 }
 
 func newReporter(s Source) *reporter {
@@ -161,31 +78,37 @@ func newReporter(s Source) *reporter {
 	return r
 }
 
+// errorf and warnf report something. The format tells the code: it stands in the table of codes, or it is "%v" for a problem.
 func (r *reporter) errorf(at pos, fix, format string, args ...any) {
-	r.add(SeverityError, at, fix, fmt.Sprintf(format, args...))
+	r.add(SeverityError, at, fix, format, args)
 }
 
 func (r *reporter) warnf(at pos, fix, format string, args ...any) {
-	r.add(SeverityWarning, at, fix, fmt.Sprintf(format, args...))
+	r.add(SeverityWarning, at, fix, format, args)
 }
 
 // MaxRemarks bounds the errors, and the warnings, that are listed of one file.
 const MaxRemarks = 50
 
 // add records a remark once: a chained comparison shares a node between its halves, and a let may be used twice.
-func (r *reporter) add(sev Severity, at pos, fix, message string) {
+func (r *reporter) add(sev Severity, at pos, fix, format string, args []any) {
 	if r.count(sev) >= MaxRemarks {
 		return
 	}
-	d := Diagnostic{File: r.file, Severity: sev, Message: message, Suggestion: fix}
+	if format == "%v" {
+		if p, ok := args[0].(*problem); ok {
+			format, args = p.format, p.args
+		}
+	}
+	d := Diagnostic{File: r.file, Severity: sev, Code: codeOf[format], Message: fmt.Sprintf(format, args...), Suggestion: fix}
 	d.Line, d.Col, d.Source = r.locate(at)
+	if d.Line > 0 {
+		d.EndCol = extent(d.Source, d.Col)
+	}
 	if !slices.Contains(r.diags, d) {
 		r.diags = append(r.diags, d)
 	}
 }
-
-// maxSourceChars bounds the line shown with a remark: more does not fit a screen.
-const maxSourceChars = 240
 
 func (r *reporter) count(sev Severity) (n int) {
 	for i := range r.diags {

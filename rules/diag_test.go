@@ -8,24 +8,24 @@ import (
 )
 
 func TestDiagnosticsAsError(t *testing.T) {
-	warning := Diagnostic{File: "a.expr", Line: 1, Col: 2, Severity: SeverityWarning, Message: "hm"}
-	bad := Diagnostic{File: "b.expr", Line: 1, Col: 2, Severity: SeverityError, Message: "no", Suggestion: "yes", Source: "ab"}
+	warning := Diagnostic{File: "a.expr", Line: 1, Col: 2, EndCol: 3, Severity: SeverityWarning, Code: "W1", Message: "hm"}
+	bad := Diagnostic{File: "b.expr", Line: 1, Col: 2, EndCol: 4, Severity: SeverityError, Code: "E2", Message: "no", Suggestion: "yes", Source: "abc"}
 	if ds := (Diagnostics{warning}); ds.HasErrors() || ds.Err() != nil {
 		t.Error(ds.Err())
 	}
 	ds := Diagnostics{warning, bad}
-	if want := "b.expr:1:2: no\n    ab\n     ^\n    fix: yes"; !ds.HasErrors() || ds.Err().Error() != want {
+	if want := "b.expr:1:2: E2: no\n    abc\n     ^~\n    fix: yes"; !ds.HasErrors() || ds.Err().Error() != want {
 		t.Errorf("%q", ds.Err().Error())
 	}
-	if want := "::warning file=a.expr,line=1,col=2::hm\n::error file=b.expr,line=1,col=2::no%0Afix: yes\n"; ds.GitHub(".") != want {
+	if want := "::warning file=a.expr,line=1,col=2,endColumn=3,title=W1::hm\n::error file=b.expr,line=1,col=2,endColumn=4,title=E2::no%0Afix: yes\n"; ds.GitHub(".") != want {
 		t.Errorf("%q", ds.GitHub("."))
 	}
 }
 
 // A workflow command cannot be broken out of by what a file is called or holds.
 func TestGitHubEscapes(t *testing.T) {
-	ds := Diagnostics{{File: "a,b:c%.expr", Severity: SeverityError, Message: "100%\n::error::x"}}
-	if want := "::error file=d/a%2Cb%3Ac%25.expr,line=1,col=1::100%25%0A::error::x\n"; ds.GitHub("d") != want {
+	ds := Diagnostics{{File: "a,b:c%.expr", Code: "E3", Severity: SeverityError, Message: "100%\n::error::x"}}
+	if want := "::error file=d/a%2Cb%3Ac%25.expr,line=1,col=1,endColumn=2,title=E3::100%25%0A::error::x\n"; ds.GitHub("d") != want {
 		t.Errorf("%q", ds.GitHub("d"))
 	}
 }

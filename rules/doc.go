@@ -9,7 +9,11 @@
 //	conditions   cond.go      the world of conditions: tree → cond, operator calls (operators.go) cut out of the tree
 //	actions      action.go    what then does: a name and a payload
 //	planner      planner.go   equal tests, operators and scopes become one; terms and conds become closures
+//	parts        leaves.go    conditions taken apart, for those who explain them
 //	index        index.go     which tests a row can match at all
+//	never        never.go     tests that contradict themselves (fact.go), counts that do (ranges.go), rules that are the same (twins.go)
+//	remarks      diag.go      what is reported: its code (codes*.go), its range (caret.go), its forms (output.go, sarif.go)
+//	words        words.go     the words of the language for editors (completion.go)
 //
 // Its nouns: a source is one file. A term is a checked piece of an event test; its canonical text is its identity. A cond is a
 // checked condition. An ask is one operator's call in a rule: which operator, and how that place looks at it.
@@ -24,4 +28,6 @@
 //     state of every operator whose text is unchanged.
 //
 // It does not hold any state of a key, run operators, read clocks, deliver, or watch folders: that is engine, deliver and cmd.
+//go:generate go test -run TestPageOfCodesIsFresh -update
+
 package rules

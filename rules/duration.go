@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -31,22 +30,22 @@ func parseDuration(s string) (d nudge.Millis, fix string, err error) {
 		n, numErr := strconv.ParseInt(rest[:digits], 10, 64)
 		u := unitIndex(rest[digits : digits+letters])
 		if numErr != nil || u < 0 || u <= last {
-			return 0, durationFix(s), fmt.Errorf("%s is not a duration", quote(s))
+			return 0, durationFix(s), problemf("%s is not a duration", quote(s))
 		}
 		ms := durationUnits[u].ms
 		if n > int64(MaxDuration/ms) {
-			return 0, `the longest is "3660d"; "ever" has no end, where it is allowed`, fmt.Errorf("the duration %s is too long", quote(s))
+			return 0, `the longest is "3660d"; "ever" has no end, where it is allowed`, problemf("the duration %s is too long", quote(s))
 		}
 		d += nudge.Millis(n) * ms
 		last, rest = u, rest[digits+letters:]
 	}
 	switch {
 	case s == "":
-		return 0, durationFix(s), fmt.Errorf("an empty text is not a duration")
+		return 0, durationFix(s), problemf("an empty text is not a duration")
 	case d > MaxDuration:
-		return 0, `the longest is "3660d"; "ever" has no end, where it is allowed`, fmt.Errorf("the duration %s is too long", quote(s))
+		return 0, `the longest is "3660d"; "ever" has no end, where it is allowed`, problemf("the duration %s is too long", quote(s))
 	case d == 0:
-		return 0, `the shortest is "1ms"`, fmt.Errorf("the duration %s is no time at all", quote(s))
+		return 0, `the shortest is "1ms"`, problemf("the duration %s is no time at all", quote(s))
 	}
 	return d, "", nil
 }

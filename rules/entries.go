@@ -17,14 +17,19 @@ type rule struct {
 	kind     nudge.Kind
 	per      *term // KindOther only
 	when     *cond
+	whenNode ast.Node // its syntax tree
 	unless   *cond
 	actions  []*action
 	cooldown nudge.Millis
+	limit    *Cap
+	limitAt  pos
 	priority float64
 	mode     Mode
 	title    string
 	owner    string
 	tags     []string
+	whenAt   pos    // of the entry when
+	sense    string // what per, when and then say, told apart by nothing else
 }
 
 // checkRule checks one file. The rule is of use only if the reporter then holds no error.
@@ -43,6 +48,7 @@ func checkRule(r *reporter, words *vocabulary) *rule {
 	}
 	if !r.diags.HasErrors() {
 		c.warnUnusedLets(s.lets)
+		out.sense, out.whenAt = s.sense(), s.entries["when"].at
 	}
 	return out
 }
@@ -53,13 +59,15 @@ func (r *rule) entry(c *checker, p pair) {
 	case "per":
 		r.checkPer(c, p)
 	case "when":
-		r.when = (&conditions{checker: c}).condition(p.value)
+		r.when, r.whenNode = (&conditions{checker: c}).condition(p.value), p.value
 	case "unless":
 		r.unless = (&conditions{checker: c, unless: true}).condition(p.value)
 	case "then":
 		r.actions = (&conditions{checker: c}).actions(p.value, r.kind)
 	case "cooldown":
 		r.checkCooldown(c, p)
+	case "limit":
+		r.checkLimit(c, p)
 	case "priority":
 		t := c.value(p.value)
 		if t != nil && (t.kind != termConst || t.typ != typeNumber) {

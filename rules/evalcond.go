@@ -14,11 +14,18 @@ type useSet struct {
 	uses    []Use
 }
 
-func (s *useSet) add(a *ask, wake int) int {
-	u := Use{Op: s.planner.op(s.scope, a), Wake: wake}
+func (s *useSet) add(a *ask, wake int) int { return s.addMarked(a, wake, 0) }
+
+// addMarked is add for a number that changes with time: it wakes when it reaches or passes mark.
+func (s *useSet) addMarked(a *ask, wake int, mark float64) int {
+	u := Use{Op: s.planner.op(s.scope, a), Wake: wake, Mark: mark}
 	switch a.kind {
 	case OpCount, OpDistinct, OpValues, OpFirst:
 		u.Window = a.window
+	case OpNumbers:
+		u.Window, u.Fold = a.window, a.fold
+	case OpTally:
+		u.Window, u.Fold = Ever, a.fold
 	case OpTotal:
 		u.Window = Ever
 	}
@@ -60,6 +67,8 @@ func (s *useSet) condFunc(c *cond, wake, positive bool) condFunc {
 		}
 	case condAsk:
 		return s.askFunc(c.ask, wake, positive)
+	case condLast:
+		return s.lastFunc(c)
 	}
 	return s.compareFunc(c, wake, positive)
 }
@@ -79,7 +88,10 @@ func (s *useSet) askFunc(a *ask, wake, positive bool) condFunc {
 
 func (s *useSet) compareFunc(c *cond, wake, positive bool) condFunc {
 	want := wanted(c.op)
-	if c.left.kind == numberAsk && c.right.kind == numberConst {
+	if c.left.kind == numberAsk && c.right.kind == numberConst && c.left.ask.drifts() {
+		return s.driftFunc(c.left.ask, want, c.right.val, wake)
+	}
+	if c.left.kind == numberAsk && c.right.kind == numberConst && c.left.ask.isCount() {
 		w := WakeNever
 		if wake {
 			w = wakeAt(c.op, c.right.val, positive)
@@ -91,6 +103,17 @@ func (s *useSet) compareFunc(c *cond, wake, positive bool) condFunc {
 	return func(rs []Reading) bool { return want.of(compareNumbers(l(rs), r(rs))) == True }
 }
 
+// driftFunc compiles since and score compared with a constant.
+func (s *useSet) driftFunc(a *ask, want outcomes, k float64, wake bool) condFunc {
+	i := 0
+	if wake {
+		i = s.addMarked(a, WakeAtMark, k)
+	} else {
+		i = s.add(a, WakeNever)
+	}
+	return func(r []Reading) bool { return !r[i].None && want.of(compareNumbers(r[i].N, k)) == True }
+}
+
 // numberFunc compiles a number whose very value is used: with more entries than are kept it is nothing.
 func (s *useSet) numberFunc(n *number, wake bool) numberFunc {
 	switch n.kind {
@@ -99,12 +122,12 @@ func (s *useSet) numberFunc(n *number, wake bool) numberFunc {
 		return func([]Reading) float64 { return v }
 	case numberAsk:
 		w := WakeNever
-		if wake {
+		if wake && !n.ask.drifts() {
 			w = WakeEvery
 		}
 		i := s.add(n.ask, w)
 		return func(r []Reading) float64 {
-			if r[i].More {
+			if r[i].More || r[i].None {
 				return math.NaN()
 			}
 			return r[i].N

@@ -63,8 +63,8 @@ func followedByAll(parts []*term) (ids []string, named bool) {
 func (r *rule) follows() []string {
 	var ids []string
 	r.when.each(func(a *ask) {
-		for _, t := range [...]*term{a.test, a.end} {
-			if t == nil || !t.isFired() {
+		for _, t := range a.tests() {
+			if !t.isFired() {
 				continue
 			}
 			more, named := followed(t)
@@ -110,8 +110,8 @@ func checkFollowing(rules []*rule) {
 func (r *rule) whenPos(id string) pos {
 	at := noPos
 	r.when.each(func(a *ask) {
-		for _, t := range [...]*term{a.test, a.end} {
-			if t == nil || at != noPos || !t.isFired() {
+		for _, t := range a.tests() {
+			if at != noPos || !t.isFired() {
 				continue
 			}
 			if ids, _ := followed(t); slices.Contains(ids, id) {

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,15 +51,24 @@ func FuzzCompile(f *testing.F) {
 			if d.Line > len(lines) || d.Line > 0 && (d.Col < 1 || d.Col > len([]rune(lines[d.Line-1]))+1) {
 				t.Fatalf("place out of the file: %+v", d)
 			}
-			if d.Message == "" || d.File != "rule.expr" {
+			if d.Message == "" || d.File != "rule.expr" || d.Code == "" || d.Line > 0 && d.EndCol <= d.Col {
 				t.Fatalf("%+v", d)
+			}
+			if d.Source != "" && strings.Count(caretLine(d.Source, d.Col, d.EndCol), "^") != 1 {
+				t.Fatalf("no mark below %+v", d)
 			}
 		}
 		if (plan == nil) != ds.HasErrors() {
 			t.Fatalf("plan %v with %s", plan, ds.Text())
 		}
-		ds.JSON()
-		ds.GitHub(".")
+		for _, form := range [][]byte{ds.JSON(), ds.SARIF("a b", "")} {
+			if !json.Valid(form) {
+				t.Fatalf("not JSON: %s", form)
+			}
+		}
+		if n := strings.Count(ds.GitHub("."), "\n"); n != len(ds) {
+			t.Fatalf("%d lines for %d remarks", n, len(ds))
+		}
 		if plan == nil {
 			return
 		}
@@ -118,6 +128,25 @@ func FuzzDecodeSources(f *testing.F) {
 		}
 		if again := EncodeSources(sources); again != text {
 			t.Fatalf("%q decodes, but encodes as %q", text, again)
+		}
+	})
+}
+
+// Whatever a line is, the mark below it is one, and what is meant lies within the line.
+func FuzzCaret(f *testing.F) {
+	f.Add("\twhen: count(\"演示\", ", 8)
+	f.Add("a\u0301(", 1)
+	f.Fuzz(func(t *testing.T, line string, col int) {
+		n := len([]rune(line))
+		if strings.ContainsAny(line, "\n") || col < 1 || col > n+1 {
+			return
+		}
+		end := extent(line, col)
+		if end <= col || end > n+2 {
+			t.Fatalf("%q: from %d to %d", line, col, end)
+		}
+		if strings.Count(caretLine(line, col, end), "^") != 1 {
+			t.Fatalf("%q: %q", line, caretLine(line, col, end))
 		}
 	})
 }

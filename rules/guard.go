@@ -18,20 +18,25 @@ const (
 
 // refusedOperators are what the lexer knows and this language does not. They are refused here because the parser turns some of
 // them into ordinary calls, which nothing behind it can tell from the real ones.
-var refusedOperators = map[string]struct{ message, fix string }{
-	"|":  {"`|` is not part of the language", "write `or` between tests, or call the function: lower(path)"},
-	"::": {"`::` is not part of the language", "write the name alone"},
-	"?.": {"`?.` is not needed: a missing field is simply unknown", "write `.`"},
-	"?":  {"`? :` is not part of the language", "write two rules, or `and` and `or`; for a missing field use (field ?? \"default\")"},
-	"..": {"ranges are not part of the language", "write x >= 1 and x <= 5"},
-	"#":  {"`#` is not part of the language; a comment starts with //", ""},
-	"##": {"`##` is not part of the language; a comment starts with //", ""},
-	"**": {"`**` is not part of the language", "arithmetic is + - * /"},
-	"^":  {"`^` is not part of the language", "arithmetic is + - * /"},
-	"%":  {"`%` is not part of the language", "arithmetic is + - * /"},
-	"&":  {"`&` is not part of the language", "write `and`"},
-	"=":  {"`=` does not compare", "write =="},
+var refusedOperators = map[string]struct {
+	problem error
+	fix     string
+}{
+	"|":  {notOfTheLanguage("|"), "write `or` between tests, or call the function: lower(path)"},
+	"::": {notOfTheLanguage("::"), "write the name alone"},
+	"?.": {problemf("`?.` is not needed: a missing field is simply unknown"), "write `.`"},
+	"?":  {problemf("`? :` is not part of the language"), "write two rules, or `and` and `or`; for a missing field use (field ?? \"default\")"},
+	"..": {problemf("ranges are not part of the language"), "write x >= 1 and x <= 5"},
+	"#":  {problemf("`%s` is not part of the language; a comment starts with //", "#"), ""},
+	"##": {problemf("`%s` is not part of the language; a comment starts with //", "##"), ""},
+	"**": {notOfTheLanguage("**"), "arithmetic is + - * /"},
+	"^":  {notOfTheLanguage("^"), "arithmetic is + - * /"},
+	"%":  {notOfTheLanguage("%"), "arithmetic is + - * /"},
+	"&":  {notOfTheLanguage("&"), "write `and`"},
+	"=":  {problemf("`=` does not compare"), "write =="},
 }
+
+func notOfTheLanguage(sign string) error { return problemf("`%s` is not part of the language", sign) }
 
 // tokens splits a file's text. bad is where something is reported that the parser would misread. A file that it returns false for must not
 // reach the parser at all.
@@ -72,7 +77,7 @@ func (r *reporter) lexError(err error) {
 	case strings.ContainsAny(e.Message, "“”„‘’"):
 		r.errorf(at, "use the straight quotes \" and '", "curly quotes do not start a text")
 	default:
-		r.errorf(at, "", "%s", strings.Replace(e.Message, "unrecognized character: ", "this character means nothing here: ", 1))
+		r.errorf(at, "", "this character means nothing here: %s", strings.TrimPrefix(e.Message, "unrecognized character: "))
 	}
 }
 
@@ -85,13 +90,30 @@ func (r *reporter) guard(toks []lexer.Token) (bad []pos, ok bool) {
 	if !r.guardBrackets(toks) {
 		return nil, false
 	}
-	signs := 0
+	signs, depth, foreign := 0, 0, 0
 	for i, t := range toks {
+		switch {
+		case t.Is(lexer.Bracket, "(", "[", "{"):
+			depth++
+		case t.Kind == lexer.Bracket:
+			depth--
+		}
+		at := pos(t.From)
+		if foreign > 0 { // the second half of a sign that has been reported
+			foreign--
+			continue
+		}
+		if r.guardForeign(toks, i) {
+			bad = append(bad, at)
+			if t.Kind == lexer.Operator {
+				foreign = 1
+			}
+			continue
+		}
 		if t.Kind != lexer.Operator {
 			signs = 0
 			continue
 		}
-		at := pos(t.From)
 		switch t.Value {
 		case "not", "!", "-", "+":
 			if signs++; signs > MaxNesting {
@@ -105,7 +127,11 @@ func (r *reporter) guard(toks []lexer.Token) (bad []pos, ok bool) {
 			continue
 		}
 		if refused, is := refusedOperators[t.Value]; is {
-			r.errorf(at, refused.fix, "%s", refused.message)
+			r.errorf(at, refused.fix, "%v", refused.problem)
+			bad = append(bad, at)
+		}
+		if t.Value == ";" && depth > 0 {
+			r.errorf(at, "a comma between arguments, `and` or `or` between tests", "`;` only ends a `let`")
 			bad = append(bad, at)
 		}
 		if t.Value == "-" && r.guardHyphen(toks, i) {

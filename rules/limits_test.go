@@ -121,3 +121,17 @@ func TestDays(t *testing.T) {
 		}
 	}
 }
+
+// A let counts as often as it is used: exactly so many pieces are let pass.
+func TestPiecesOfTests(t *testing.T) {
+	const inLet, uses = 1000, 48 // a test, and the joining of tests, is a piece; so is the name of the let
+	rest := MaxTestPieces - inLet - 1 - uses*(inLet+1)
+	for _, over := range []int{0, 1} {
+		text := "let a = " + strings.Repeat("click or ", inLet-2) + "click;\n{per: visitor, then: popup(\"x\"), when: on(" +
+			strings.Repeat("a or ", uses) + strings.Repeat("click or ", rest+over-1) + "click)}" // the right side is checked first
+		_, ds := Compile([]Source{{"rule.expr", text}}, Options{Names: nudge.NewNames()})
+		if got := len(ds) == 1 && ds[0].Code == "E227"; got != (over == 1) {
+			t.Errorf("%d pieces over the limit:\n%s", over, ds.Text())
+		}
+	}
+}

@@ -9,12 +9,11 @@ import (
 // operator is what the checker knows of one operator. The table is data, so that a new operator is one row here, its case in cond.go or
 // action.go, and its state machine in the engine.
 type operator struct {
-	later   bool   // its name is kept, it is not in this version
 	usage   string // how it is called, for messages
-	args    int
-	ever    bool // its window may be "ever"
-	pulse   bool // true at one instant only
-	payload bool // a list, for the data of then only
+	args    int    // 0: as many as there are steps
+	ever    bool   // its window may be "ever"
+	pulse   bool   // true at one instant only
+	payload bool   // a list, for the data of then only
 	wrap    string
 }
 
@@ -28,9 +27,14 @@ var operators = map[string]operator{
 	"first":    {usage: `first(page_view, "30d")`, args: 2, ever: true, pulse: true},
 	"absent":   {usage: `absent(form_submit, "1h", after(form_view))`, args: 3, pulse: true, wrap: "after"},
 	"dwell":    {usage: `dwell(form_view, "20s", until(form_submit or page_leave))`, args: 3, pulse: true, wrap: "until"},
-
-	"sum": {later: true}, "avg": {later: true}, "min": {later: true}, "max": {later: true}, "last": {later: true}, "since": {later: true},
-	"score": {later: true}, "sequence": {later: true},
+	"sum":      {usage: `sum(purchase, amount, "30d")`, args: 3, ever: true},
+	"avg":      {usage: `avg(purchase, amount, "30d")`, args: 3, ever: true},
+	"min":      {usage: `min(purchase, amount, "30d")`, args: 3, ever: true},
+	"max":      {usage: `max(purchase, amount, "30d")`, args: 3, ever: true},
+	"last":     {usage: `last(page_view, path)`, args: 2},
+	"since":    {usage: `since(page_view)`, args: 1},
+	"score":    {usage: `score({page_view: 1, (form_submit): 10}, half_life("7d"))`, args: 2},
+	"sequence": {usage: `sequence(page_view and path == "/pricing", form_view, "30m")`, pulse: true},
 }
 
 // operatorWords are the names that mean something only inside an operator's call.
@@ -40,26 +44,17 @@ var operatorWords = map[string]string{
 
 // actionWords are what then does.
 var (
-	actionWords      = []string{"alert", "popup"}
-	laterActionWords = map[string]bool{"webhook": true, "tag": true, "untag": true, "emit": true}
-	laterFunctions   = map[string]bool{"cap": true, "tagged": true, "usual": true, "hour": true, "weekday": true, "between": true, "same": true, "delay": true}
+	actionWords    = []string{"alert", "emit", "popup", "tag", "untag", "webhook"}
+	laterFunctions = map[string]bool{"tagged": true, "usual": true, "hour": true, "weekday": true, "between": true, "same": true, "delay": true}
 )
 
-func isAction(name string) bool { return slices.Contains(actionWords, name) || laterActionWords[name] }
+func isAction(name string) bool { return slices.Contains(actionWords, name) }
 
 // testFunctions are the functions of event tests.
 var testFunctions = []string{"event", "field", "has", "len", "lower", "trim", "upper"}
 
-func currentOperators() []string {
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(operators)) {
-		if !operators[name].later {
-			out = append(out, name)
-		}
-	}
-	return out
-}
+func operatorNames() []string { return slices.Sorted(maps.Keys(operators)) }
 
 func notInThisVersion(r *reporter, at pos, name string) {
-	r.errorf(at, "operators of this version: "+strings.Join(currentOperators(), " "), "`%s` is not in this version", name)
+	r.errorf(at, "operators of this version: "+strings.Join(operatorNames(), " "), "`%s` is not in this version", name)
 }

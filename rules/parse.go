@@ -77,6 +77,7 @@ func (r *reporter) parseError(err error, toks []lexer.Token) {
 	}
 	at := pos(e.From)
 	i := tokenAt(toks, e.From)
+	before := toks[max(i-1, 0)]
 	if strings.Contains(e.Message, "token EOF") {
 		i = len(toks) - 1 // the end stands at the last character
 	}
@@ -87,13 +88,26 @@ func (r *reporter) parseError(err error, toks []lexer.Token) {
 		r.errorf(at, `(plan ?? "free") == "pro"`, "`??` needs parentheses around it and its two sides")
 	case strings.Contains(e.Message, "a map key must be"):
 		r.errorf(at, "put the key in quotes", "%s cannot be a key as it stands", tokenText(toks[i]))
-	case strings.Contains(e.Message, "integer literal"):
+	case strings.Contains(e.Message, "literal is too large"), strings.Contains(e.Message, "out of range"):
+		if before.Kind == lexer.Number {
+			at = pos(before.From)
+		}
 		r.errorf(at, "", "this number is too large")
-	case strings.HasPrefix(e.Message, "unexpected token"):
-		r.unexpected(toks, i)
+	case e.Message == "expected name":
+		r.nameExpected(toks, i)
+	case strings.HasPrefix(e.Message, "invalid "):
+		r.errorf(at, "a number is written with the digits 0 to 9", "this is not a number")
 	default:
-		r.errorf(at, "", "%s", e.Message)
+		r.unexpected(toks, i)
 	}
+}
+
+// nameExpected reports a dot with no name behind it.
+func (r *reporter) nameExpected(toks []lexer.Token, i int) {
+	for i--; i > 0 && !toks[i].Is(lexer.Operator, "."); i-- {
+	}
+	i = max(i, 0)
+	r.errorf(pos(toks[i].From), "", "something is missing between %s and %s", tokenText(toks[i]), tokenText(toks[min(i+1, len(toks)-1)]))
 }
 
 func (r *reporter) unexpected(toks []lexer.Token, i int) {
@@ -107,9 +121,16 @@ func (r *reporter) unexpected(toks []lexer.Token, i int) {
 		r.errorf(at, "", "something is missing between %s and %s", tokenText(toks[i-1]), tokenText(t))
 		return
 	}
+	if i > 1 && t.Is(lexer.Bracket, "(") && toks[i-1].Kind == lexer.Identifier && (toks[i-2].Is(lexer.Bracket, "{") || toks[i-2].Is(lexer.Operator, ",")) {
+		r.errorf(pos(toks[i-1].From), "put it in parentheses in a score, or a text in quotes in data", "%s cannot be a key as it stands", tokenText(toks[i-1]))
+		return
+	}
 	fix := ""
-	if i > 0 && endsValue(toks[i-1]) && startsValue(t) {
+	switch {
+	case i > 0 && endsValue(toks[i-1]) && startsValue(t):
 		fix = "is a comma missing before it, or an `and`?"
+	case i > 0 && t.Is(lexer.Operator, ":") && toks[i-1].Kind == lexer.Identifier:
+		fix = "is a comma missing before " + tokenText(toks[i-1]) + "?"
 	}
 	r.errorf(at, fix, "%s is not expected here", tokenText(t))
 }

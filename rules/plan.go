@@ -21,6 +21,13 @@ type Options struct {
 	Names    *nudge.Names   // required: the names of fields and event types are interned here
 	Location *time.Location // the engine's time zone for days(); nil is UTC
 	MaxKept  int            // most entries kept for a value that is not compared with a constant; 0 is DefaultMaxKept
+	Parts    bool           // also take each rule's condition apart: Rule.Parts
+
+	// LogRetention is how long the engine keeps its log, 0 if that is not known: a window beyond it is warned of.
+	LogRetention nudge.Millis
+
+	// Deployed says that the sources come out of a deploy record: they were accepted, so what only later versions refuse is let pass.
+	Deployed bool
 }
 
 // DefaultMaxKept is the default of Options.MaxKept, in entries per key and operator.
@@ -35,11 +42,16 @@ type Plan struct {
 	Ops     []Op
 	Rules   []Rule // per scope in settling order: priority, highest first, then id in byte order
 
+	emits map[nudge.NameID]bool // types of events that rules emit
+
 	slots []int32      // name id → slot + 1, 0 where no rule reads the field
 	index index        // finds the tests that can match a row
 	names *nudge.Names // of the options: the text of a row's type
 	fixed fixedSlots   // the slots that Read fills from a record's header
 }
+
+// Emits says whether some rule emits events of a type: from outside it is refused.
+func (p *Plan) Emits(typ nudge.NameID) bool { return p.emits[typ] }
 
 // The scopes that are always there.
 const (
@@ -200,7 +212,8 @@ type Rule struct {
 	Cooldown nudge.Millis // 0: none
 	Limit    *Cap         // nil: none
 	When     Cond
-	Unless   *Cond // nil: none
+	Parts    *Parts // of When; nil without Options.Parts
+	Unless   *Cond  // nil: none
 	Actions  []Action
 }
 

@@ -17,6 +17,7 @@ type planner struct {
 	plan    *Plan
 	loc     *time.Location
 	maxKept int
+	apart   bool // Options.Parts
 	tests   map[string]int
 	terms   []*term // of plan.Tests
 	scopes  map[string]int
@@ -33,7 +34,7 @@ type opIdentity struct {
 
 func newPlan(sources []Source, rules []*rule, opts Options) (*Plan, error) {
 	p := &planner{
-		plan: &Plan{Sources: sources, names: opts.Names}, loc: opts.Location, maxKept: opts.maxKept(),
+		plan: &Plan{Sources: sources, names: opts.Names, emits: map[nudge.NameID]bool{}}, loc: opts.Location, maxKept: opts.maxKept(), apart: opts.Parts,
 		tests: map[string]int{}, scopes: map[string]int{}, ops: map[opIdentity]int{}, slots: map[nudge.NameID]int{}, needs: map[int]map[string]bool{},
 	}
 	if p.loc == nil {
@@ -65,7 +66,7 @@ func (p *planner) rule(r *rule) {
 	scope := p.scope(r)
 	out := Rule{
 		ID: r.id, Title: r.title, Owner: r.owner, Tags: r.tags, Scope: scope,
-		Priority: r.priority, Mode: r.mode, Cooldown: r.cooldown,
+		Priority: r.priority, Mode: r.mode, Cooldown: r.cooldown, Limit: r.limit,
 		When: p.cond(r.when, scope, waking(r.when)),
 	}
 	if r.unless != nil {
@@ -74,6 +75,12 @@ func (p *planner) rule(r *rule) {
 	}
 	for _, a := range r.actions {
 		out.Actions = append(out.Actions, p.action(a, scope))
+		if a.kind == nudge.ActionEmit {
+			p.plan.emits[p.name(a.text.term.val.Text)] = true
+		}
+	}
+	if p.apart {
+		out.Parts = p.parts(r, r.when, r.whenNode, out.When, waking(r.when), scope)
 	}
 	p.plan.Rules = append(p.plan.Rules, out)
 	p.noteNeeds(r, out.When)
@@ -192,25 +199,44 @@ func (p *planner) op(scope int, a *ask) int {
 	}
 	op := &p.plan.Ops[i]
 	switch a.kind {
-	case OpCount, OpDistinct, OpValues:
+	case OpCount, OpDistinct, OpValues, OpNumbers:
 		keep := a.keep
 		if keep == 0 {
 			keep = p.maxKept
 		}
 		op.Window, op.Keep = max(op.Window, a.window), max(op.Keep, keep)
-	case OpTotal:
+	case OpTotal, OpTally:
 		op.Window = Ever
 	}
 	return i
 }
 
 func (p *planner) newOp(scope int, a *ask, text string) Op {
-	op := Op{Kind: a.kind, Scope: scope, Test: p.test(a.test), End: -1, Text: text}
+	op := Op{Kind: a.kind, Scope: scope, Test: -1, End: -1, Text: text}
+	if a.test != nil {
+		op.Test = p.test(a.test)
+	}
 	switch {
+	case a.kind == OpScore:
+		op.Window = a.window
+		for _, x := range a.points {
+			op.Points = append(op.Points, Points{p.test(x.test), x.points})
+		}
+	case a.kind == OpSequence:
+		op.Window = a.window
+		for _, x := range a.steps {
+			s := Step{p.test(x.test), -1}
+			if x.no != nil {
+				s.No = p.test(x.no)
+			}
+			op.Steps = append(op.Steps, s)
+		}
 	case a.end != nil:
 		op.End, op.Window = p.test(a.end), a.window
 	case a.days:
 		op.Value = dayOf(p.loc)
+	case a.kind == OpNumbers, a.kind == OpTally, a.kind == OpLast:
+		op.Value = p.valueFunc(a.value)
 	case a.value != nil:
 		op.Value = toldApart(p.valueFunc(a.value))
 	}
@@ -219,8 +245,23 @@ func (p *planner) newOp(scope int, a *ask, text string) Op {
 
 // opText is an operator's canonical text. What makes two states differ is in it: not the window of a ring, not how much it keeps.
 func (p *planner) opText(a *ask) string {
-	t := a.test.String()
+	t := ""
+	if a.test != nil {
+		t = a.test.String()
+	}
 	switch a.kind {
+	case OpNumbers:
+		return "numbers(" + t + ", " + a.value.String() + ")"
+	case OpTally:
+		return "tally(" + t + ", " + a.value.String() + ")"
+	case OpLast:
+		return "last(" + t + ", " + a.value.String() + ")"
+	case OpSince:
+		return "since(" + t + ")"
+	case OpScore:
+		return a.scoreText()
+	case OpSequence:
+		return a.sequenceText()
 	case OpCount:
 		return "count(" + t + ")"
 	case OpTotal:

@@ -118,8 +118,7 @@ func (s *useSet) part(p *payload, inText bool) partFunc {
 		f := s.planner.valueFunc(p.term)
 		return func(row *Row, _ []Reading) nudge.Value { return f(row) }
 	case payloadAsk:
-		i := s.add(p.ask, WakeNever)
-		return func(_ *Row, r []Reading) nudge.Value { return nudge.NumberValue(r[i].N) }
+		return readPart(p.ask, s.add(p.ask, WakeNever))
 	case payloadNeg:
 		f := s.part(p.parts[0], false)
 		zero := nudge.NumberValue(0)
@@ -129,6 +128,20 @@ func (s *useSet) part(p *payload, inText bool) partFunc {
 		return func(row *Row, r []Reading) nudge.Value { return joinValues(op, a(row, r), b(row, r), inText) }
 	}
 	panic("BUG: not a single value")
+}
+
+// readPart is what an operator reads, as a value. A number that is nothing, or that is not known any more, is missing.
+func readPart(a *ask, i int) partFunc {
+	if a.kind == OpLast {
+		return func(_ *Row, r []Reading) nudge.Value { return r[i].Value }
+	}
+	known := a.isCount() // with more than is kept, a count shows what is kept
+	return func(_ *Row, r []Reading) nudge.Value {
+		if r[i].None || r[i].More && !known {
+			return nudge.Value{}
+		}
+		return nudge.NumberValue(r[i].N)
+	}
 }
 
 // joinValues calculates with two numbers; + also joins a text with what stands beside it.

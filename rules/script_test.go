@@ -15,7 +15,8 @@ import (
 // The scripts under testdata. Their commands:
 //
 //	check            the remarks about the files of the input (one file, or several behind lines -- NAME --)
-//	json, github     the same in these forms
+//	json, github,
+//	sarif            the same in these forms
 //	plan             what they compile to
 //	truth            the first line is an event test; then for each line, an event, what the test says
 //	eval             the first line is a condition; then for each line, the readings of its uses, what the condition says
@@ -39,6 +40,9 @@ func TestScripts(t *testing.T) {
 			case "github":
 				_, ds := Compile(scriptSources(d.Input), Options{Names: nudge.NewNames()})
 				return ds.GitHub("site/rules/")
+			case "sarif":
+				_, ds := Compile(scriptSources(d.Input), Options{Names: nudge.NewNames()})
+				return string(ds.SARIF("site/rules/", "https://docs.example/errors.md"))
 			case "plan":
 				plan, ds := Compile(scriptSources(d.Input), Options{Names: nudge.NewNames()})
 				if plan == nil {
@@ -75,10 +79,10 @@ func scriptSources(input string) []Source {
 	return out
 }
 
-// compileRule compiles one rule that must be right.
+// compileRule compiles one rule that must be right, though its tests may contradict themselves.
 func compileRule(t testing.TB, text string, names *nudge.Names) *Plan {
 	t.Helper()
-	plan, ds := Compile([]Source{{File: "rule.expr", Text: text}}, Options{Names: names})
+	plan, ds := Compile([]Source{{File: "rule.expr", Text: text}}, Options{Names: names, Deployed: true})
 	if plan == nil {
 		t.Fatalf("%s\n%s", text, ds.Text())
 	}
@@ -148,7 +152,7 @@ func scriptTruth(t *testing.T, input string) string {
 	return out.String()
 }
 
-// scriptReadings reads "3" (a number), "3+" (more than are kept), "pulse", "no", "[1,2]" (values).
+// scriptReadings reads "3" (a number), "3+" (more than are kept), "nothing", "pulse", "no", "[1,2]" (values), "=x" and "=#5" (the last value: text, number).
 func scriptReadings(t *testing.T, line string) []Reading {
 	var rs []Reading
 	for _, w := range strings.Fields(line) {
@@ -157,6 +161,16 @@ func scriptReadings(t *testing.T, line string) []Reading {
 		case w == "pulse":
 			r.Pulse = true
 		case w == "no":
+		case w == "nothing":
+			r.None = true
+		case strings.HasPrefix(w, "=#"):
+			f, err := strconv.ParseFloat(w[2:], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Value = nudge.NumberValue(f)
+		case w[0] == '=':
+			r.Value = nudge.TextValue(w[1:])
 		case w[0] == '[':
 			for _, s := range strings.Split(strings.Trim(w, "[]"), ",") {
 				r.Values = append(r.Values, nudge.TextValue(s))
@@ -215,6 +229,9 @@ func usesText(p *Plan, uses []Use) string {
 	var parts []string
 	for _, u := range uses {
 		s := p.Ops[u.Op].Text
+		if k := p.Ops[u.Op].Kind; k == OpNumbers || k == OpTally {
+			s += [...]string{FoldSum: " sum", FoldAvg: " avg", FoldMin: " min", FoldMax: " max"}[u.Fold]
+		}
 		if u.Window != 0 {
 			s += " " + durationText(u.Window)
 		}
@@ -222,6 +239,8 @@ func usesText(p *Plan, uses []Use) string {
 		case WakeNever:
 		case WakeEvery:
 			s += " wakes at every expiry"
+		case WakeAtMark:
+			s += fmt.Sprintf(" wakes at %v", u.Mark)
 		default:
 			s += fmt.Sprintf(" wakes at the %d. newest", u.Wake)
 		}
@@ -255,6 +274,12 @@ func planText(p *Plan) string {
 		if op.Keep != 0 {
 			fmt.Fprintf(&b, ", keeps %d", op.Keep)
 		}
+		for _, x := range op.Points {
+			fmt.Fprintf(&b, ", test %d: %v", x.Test, x.Points)
+		}
+		for _, x := range op.Steps {
+			fmt.Fprintf(&b, ", step %d no %d", x.Test, x.No)
+		}
 		if op.Slots != nil {
 			fmt.Fprintf(&b, ", fields %s", fieldNames(p, op.Slots))
 		}
@@ -264,6 +289,9 @@ func planText(p *Plan) string {
 	for i, r := range p.Rules {
 		fmt.Fprintf(&b, "rule %s: per %s, priority %v, mode %d, cooldown %q, %d bytes, %d shared\n",
 			r.ID, p.Scopes[r.Scope].Per, r.Priority, r.Mode, durationText(r.Cooldown), cost[i].Bytes, cost[i].Shared)
+		if r.Limit != nil {
+			fmt.Fprintf(&b, "  limit: %q %d in %s\n", r.Limit.Pool, r.Limit.N, durationText(r.Limit.Window))
+		}
 		fmt.Fprintf(&b, "  when: %s\n", usesText(p, r.When.Uses))
 		if r.Unless != nil {
 			fmt.Fprintf(&b, "  unless: %s\n", usesText(p, r.Unless.Uses))

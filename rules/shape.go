@@ -41,9 +41,9 @@ func (r *reporter) pairs(m *ast.MapNode, what string) []pair {
 
 // The entries of a rule, and those of versions to come.
 var (
-	ruleEntries  = []string{"per", "when", "then", "unless", "cooldown", "priority", "mode", "title", "owner", "tags"}
+	ruleEntries  = []string{"per", "when", "then", "unless", "cooldown", "limit", "priority", "mode", "title", "owner", "tags"}
 	laterEntries = map[string]bool{
-		"limit": true, "delay": true, "between": true, "variants": true, "holdout": true, "goal": true, "for": true, "repeat": true,
+		"delay": true, "between": true, "variants": true, "holdout": true, "goal": true, "for": true, "repeat": true,
 		"rearm": true, "expires": true, "hours": true, "assume": true,
 	}
 )

@@ -80,16 +80,16 @@ func checkSource(s Source) error {
 	id, isExpr := strings.CutSuffix(s.File, fileSuffix)
 	switch {
 	case !isExpr || !ruleIDPattern.MatchString(id):
-		return fmt.Errorf("the file name %q gives no rule id: use 1 to 64 of a-z, 0-9, - and _, starting with a letter or digit, then %s",
+		return problemf("the file name %q gives no rule id: use 1 to 64 of a-z, 0-9, - and _, starting with a letter or digit, then %s",
 			s.File, fileSuffix)
 	case len(s.Text) > MaxFileBytes:
-		return fmt.Errorf("the file is larger than %d KiB: one file holds one rule", MaxFileBytes>>10)
+		return problemf("the file is larger than %d KiB: one file holds one rule", MaxFileBytes>>10)
 	case strings.HasPrefix(s.Text, "\uFEFF"):
-		return errors.New("the file starts with a byte-order mark: save it as UTF-8 without BOM")
+		return problemf("the file starts with a byte-order mark: save it as UTF-8 without BOM")
 	case !utf8.ValidString(s.Text):
-		return fmt.Errorf("the text is not UTF-8 at byte %d: save the file as UTF-8", invalidAt(s.Text))
+		return problemf("the text is not UTF-8 at byte %d: save the file as UTF-8", invalidAt(s.Text))
 	case strings.IndexByte(s.Text, 0) >= 0:
-		return fmt.Errorf("there is a zero byte at byte %d: this is not a text file", strings.IndexByte(s.Text, 0))
+		return problemf("there is a zero byte at byte %d: this is not a text file", strings.IndexByte(s.Text, 0))
 	}
 	return nil
 }

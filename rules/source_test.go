@@ -70,8 +70,8 @@ func TestEveryFileOfAFolderIsRemarkedOn(t *testing.T) {
 	_, ds := Compile(sources, Options{Names: nudge.NewNames()})
 	for _, want := range []string{
 		`the file name "Big.expr" gives no rule id`, `the file name "-a.expr" gives no rule id`, `zzz.expr" gives no rule id`,
-		"large.expr: the file is larger than 64 KiB", "bom.expr: the file starts with a byte-order mark", "latin.expr: the text is not UTF-8 at byte 6",
-		"zero.expr: there is a zero byte at byte 2", "typo.expr:1:",
+		"large.expr: E103: the file is larger than 64 KiB", "bom.expr: E104: the file starts with a byte-order mark", "latin.expr: E105: the text is not UTF-8 at byte 6",
+		"zero.expr: E106: there is a zero byte at byte 2", "typo.expr:1:",
 	} {
 		if !strings.Contains(ds.Text(), want) {
 			t.Errorf("%q is missing in\n%s", want, ds.Text())
@@ -87,7 +87,7 @@ func TestCompileRefusesFiles(t *testing.T) {
 	_, ds := Compile([]Source{
 		{"bom.expr", "\uFEFF{}"}, {"large.expr", strings.Repeat(" ", MaxFileBytes+1)}, {"latin.expr", "// caf\xe9"}, {"twice.expr", "{}"}, {"twice.expr", "{}"},
 	}, Options{Names: nudge.NewNames()})
-	for _, want := range []string{"bom.expr: the file starts", "large.expr: the file is larger", "latin.expr: the text is not UTF-8", "twice.expr: there are two files"} {
+	for _, want := range []string{"bom.expr: E104: the file starts", "large.expr: E103: the file is larger", "latin.expr: E105: the text is not UTF-8", "twice.expr: E107: there are two files"} {
 		if !strings.Contains(ds.Text(), want) {
 			t.Errorf("%q is missing in\n%s", want, ds.Text())
 		}

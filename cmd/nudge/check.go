@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,40 +19,76 @@ import (
 // defaultRules is the folder of the rules.
 const defaultRules = "rules"
 
+// defaultLogKeep is how long the log is kept where nobody says otherwise.
+const defaultLogKeep = nudge.Millis(35 * 24 * time.Hour / time.Millisecond)
+
+// checkConfig is how check was called.
+type checkConfig struct {
+	dir     string
+	format  string
+	catalog string
+	docs    string
+	logKeep nudge.Millis
+}
+
 func newCheck() *cobra.Command {
-	var format string
+	c := &checkConfig{dir: defaultRules, logKeep: defaultLogKeep}
 	cmd := &cobra.Command{
 		Use:   "check [DIR]",
 		Short: "Find the errors of rule files and say what each rule costs",
 		Long: `Check reads all rule files of a folder (default: rules), prints every error with its place and a fix, and for each
-rule its operators and the most bytes that it keeps per key. It exits with 1 where there are errors; warnings keep nothing from running.`,
-		Example: "  nudge check examples/rules\n  nudge check --format github rules",
+rule its operators and the most bytes that it keeps per key. It exits with 1 where there are errors; warnings keep nothing from running.
+Each remark has a code, which docs/errors.md explains. With --catalog json it checks nothing and prints the words that may stand in these
+rules, for editors.`,
+		Example: "  nudge check examples/rules\n  nudge check --format github rules\n  nudge check --format sarif rules > nudge.sarif",
 		Args:    args(cobra.MaximumNArgs(1), "one folder"),
 		RunE: func(cmd *cobra.Command, dirs []string) error {
-			dir := defaultRules
 			if len(dirs) == 1 {
-				dir = dirs[0]
+				c.dir = dirs[0]
 			}
-			return check(dir, format, cmd.OutOrStdout())
+			if c.catalog != "" {
+				return c.words(cmd.OutOrStdout())
+			}
+			return c.check(cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text, json, or github (annotations of a GitHub workflow)")
+	fs := cmd.Flags()
+	fs.StringVar(&c.format, "format", "text", "text, json, github (annotations of a GitHub workflow) or sarif (SARIF 2.1.0)")
+	fs.StringVar(&c.catalog, "catalog", "", "json: print the words of the language and of this folder instead, for editors")
+	fs.StringVar(&c.docs, "docs", "", "where docs/errors.md can be read, as https://…/errors.md: the helpUri of --format sarif")
+	fs.Var((*durationFlag)(&c.logKeep), "log-keep", "how long the server keeps its log: a rule that needs more of the past is warned of")
 	return cmd
 }
 
-func check(dir, format string, out io.Writer) error {
-	print, ok := map[string]func(*report, io.Writer) error{
-		"text": (*report).text, "json": (*report).json, "github": (*report).github,
-	}[format]
-	if !ok {
-		return usagef("--format %q: give text, json or github", format)
+// words prints what an editor needs to complete and explain.
+func (c *checkConfig) words(out io.Writer) error {
+	if c.catalog != "json" {
+		return usagef("--catalog %q: give json", c.catalog)
 	}
-	sources, err := readRules(dir)
+	sources, err := readRules(c.dir)
 	if err != nil {
 		return err
 	}
-	plan, remarks := rules.Compile(sources, rules.Options{Names: nudge.NewNames()})
-	r := &report{dir: dir, OK: !remarks.HasErrors(), Remarks: remarks}
+	_, err = out.Write(rules.Complete(sources).JSON())
+	return err
+}
+
+func (c *checkConfig) check(out io.Writer) error {
+	print, ok := map[string]func(*report, io.Writer) error{
+		"text": (*report).text, "json": (*report).json, "github": (*report).github, "sarif": (*report).sarif,
+	}[c.format]
+	if !ok {
+		return usagef("--format %q: give text, json, github or sarif", c.format)
+	}
+	if u, err := url.Parse(c.docs); c.docs != "" && (err != nil || !u.IsAbs()) {
+		return usagef("--docs %q is not an absolute address, as in https://example.com/errors.md", c.docs)
+	}
+	sources, err := readRules(c.dir)
+	if err != nil {
+		return err
+	}
+	plan, remarks := rules.Compile(sources, rules.Options{Names: nudge.NewNames(), LogRetention: c.logKeep})
+	r := &report{dir: c.dir, docs: c.docs, OK: !remarks.HasErrors(), Remarks: remarks}
 	if r.OK {
 		r.Rules = costs(plan)
 	}
@@ -66,6 +104,7 @@ func check(dir, format string, out io.Writer) error {
 // report is what check found. Its JSON form is the output of --format json.
 type report struct {
 	dir     string
+	docs    string
 	OK      bool              `json:"ok"`
 	Remarks rules.Diagnostics `json:"diagnostics"`
 	Rules   []ruleCost        `json:"rules"` // none where there are errors
@@ -166,5 +205,10 @@ func (r *report) json(out io.Writer) error {
 
 func (r *report) github(out io.Writer) error {
 	_, err := io.WriteString(out, r.Remarks.GitHub(filepath.ToSlash(r.dir)))
+	return err
+}
+
+func (r *report) sarif(out io.Writer) error {
+	_, err := out.Write(r.Remarks.SARIF(filepath.ToSlash(r.dir), r.docs))
 	return err
 }

@@ -101,7 +101,7 @@ func replay(ctx context.Context, f *replayFlags, paths []string, stdin io.Reader
 	}
 	e.Deploy(plan)
 
-	src := &source{paths: paths, stdin: stdin, mapping: mapping, names: names}
+	src := &source{paths: paths, stdin: stdin, mapping: mapping, names: names, plan: plan}
 	src.start(ctx, runtime.GOMAXPROCS(0))
 	defer src.close()
 	bar := startProgress(stderr, packedSize(paths), &src.read)

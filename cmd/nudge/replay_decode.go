@@ -6,6 +6,7 @@ import (
 
 	"nudge"
 	"nudge/ingest"
+	"nudge/rules"
 )
 
 // decoder turns the lines of blocks into records. One per goroutine.
@@ -16,8 +17,8 @@ type decoder struct {
 	values []string
 }
 
-func newDecoder(names *nudge.Names) *decoder {
-	return &decoder{codec: ingest.NewCodec(ingest.CodecOptions{Names: names})}
+func newDecoder(plan *rules.Plan, names *nudge.Names) *decoder {
+	return &decoder{codec: ingest.NewCodec(ingest.CodecOptions{Names: names, Reserved: plan.Emits})}
 }
 
 // decode fills in the records of a block.

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"nudge"
+	"nudge/rules"
 )
 
 // The way of a line through a replay: one goroutine unpacks and cuts the files into blocks of whole lines, some decode blocks into
@@ -26,6 +27,7 @@ type source struct {
 	stdin   io.Reader
 	mapping mapping
 	names   *nudge.Names
+	plan    *rules.Plan
 
 	read atomic.Int64 // bytes, still packed
 
@@ -54,7 +56,7 @@ func (s *source) start(ctx context.Context, decoders int) {
 		s.wg.Add(1)
 		go func() {
 			defer s.wg.Done()
-			d := newDecoder(s.names)
+			d := newDecoder(s.plan, s.names)
 			for b := range s.decode {
 				d.decode(b)
 				close(b.done)

@@ -93,7 +93,7 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 	}
 	defer hub.Close()
 	server, err := ingest.NewServer(ingest.ServerOptions{
-		Listen: c.listen, Sink: node, Names: names, WriteKeys: c.writeKeys, Routes: routes(hub, registry), NotFound: site(c),
+		Listen: c.listen, Sink: node, Names: names, Reserved: func(typ nudge.NameID) bool { return node.Plan().Emits(typ) }, WriteKeys: c.writeKeys, Routes: routes(hub, registry), NotFound: site(c),
 		Logger: logger, Registerer: registry,
 	})
 	if err != nil {

@@ -100,13 +100,16 @@ func TestServeGoesOnWhereItWas(t *testing.T) {
 	if err := os.MkdirAll(rules, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	rule := `{per: visitor, when: count(page_view, "1h") >= 3, then: [popup("hello", {}), alert("third page", {})]}`
+	rule := `{per: visitor, when: count(page_view, "1h") >= 3, then: [popup("hello", {}), alert("third page", {}), emit("third")]}`
 	if err := os.WriteFile(filepath.Join(rules, "third.expr"), []byte(rule), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	event := `{"type":"page_view","visitor":"v1"}`
 
 	s := startServer(t, "--rules", rules, "--data", data)
+	if got := s.do("POST", "/v1/events", `{"type":"third","visitor":"v1"}`, 400); !strings.Contains(got, "which a rule emits") {
+		t.Error(got)
+	}
 	s.do("POST", "/v1/events?decide=1", event, 200)
 	if got := s.do("POST", "/v1/events?decide=1", event, 200); strings.Contains(got, "hello") {
 		t.Errorf("two pages: %s", got)

@@ -14,24 +14,25 @@ const everything = "*"
 
 // directions says which of our folders a folder may import: the table of docs/ARCHITECTURE.md. "" is the root package.
 var directions = map[string][]string{
-	"":                {},
-	"rules":           {""},
-	"engine":          {"", "rules"},
-	"state":           {""},
-	"ingest":          {"", "ingest/sdk"},
-	"ingest/sdk":      {""},
-	"deliver":         {""},
-	"examples":        {"", "rules"},
-	"bench":           {everything},
-	"cmd/nudge":       {everything},
-	"internal/lint":   {},
-	"internal/oracle": {"", "rules"},
+	"":                 {},
+	"rules":            {""},
+	"engine":           {"", "rules"},
+	"state":            {""},
+	"ingest":           {"", "ingest/sdk"},
+	"ingest/sdk":       {""},
+	"deliver":          {""},
+	"examples":         {"", "rules"},
+	"bench":            {everything},
+	"cmd/nudge":        {everything},
+	"internal/fixture": {"", "rules", "engine", "ingest"},
+	"internal/lint":    {},
+	"internal/oracle":  {"", "rules"},
 }
 
 // testDirections is what a folder's tests may import besides.
 var testDirections = map[string][]string{
 	"engine":          {"state", "ingest", "internal/oracle"},
-	"examples":        {"engine", "ingest"},
+	"examples":        {"engine", "ingest", "internal/fixture"},
 	"internal/oracle": {"engine", "ingest"},
 	"ingest":          {"examples"},
 	"state":           {"rules"},

@@ -9,7 +9,8 @@ import (
 // state is what a condition looks at: one key's rows at one instant.
 type state struct {
 	rule  *rule
-	rows  []*row // in stamp order
+	past  past   // what the key took
+	rows  []*row // the same, as rows in stamp order
 	t     nudge.Millis
 	input input
 }
@@ -65,12 +66,22 @@ func (s *state) operator(call *ast.CallNode) nudge.Value {
 		return nudge.NumberValue(float64(len(s.newestFirst(call))))
 	case "days":
 		return nudge.NumberValue(float64(s.days(call)))
+	case "sum", "avg", "min", "max":
+		return s.fold(call)
+	case "last":
+		return s.last(call)
+	case "since":
+		return s.since(call)
+	case "score":
+		return nudge.NumberValue(s.score(call).at(s.t))
 	case "on":
 		return nudge.BoolValue(s.on(call))
 	case "first":
 		return nudge.BoolValue(s.first(call))
 	case "absent", "dwell":
 		return nudge.BoolValue(s.pulsed(call) != nil)
+	case "sequence":
+		return nudge.BoolValue(s.completes(call))
 	}
 	return unknown
 }

@@ -15,8 +15,10 @@ import (
 // and windows collide all the time. Its rules pass `nudge check`.
 type generator struct {
 	*rand.Rand
-	windows []string // the lengths of time of this seed; the stream moves in steps of them
-	rules   []genRule
+	features Features
+	windows  []string // the lengths of time of this seed; the stream moves in steps of them
+	rules    []genRule
+	pools    map[string]string // by per: the limit entry of its rules
 }
 
 // genRule is what later rules must know of an earlier one.
@@ -26,7 +28,12 @@ type genRule struct {
 
 // Generate makes 2 to 6 rules and a stream of size lines. The same seed and size give the same, always.
 func Generate(seed uint64, size int) (rules []Rule, lines []string) {
-	g := &generator{Rand: rand.New(rand.NewPCG(seed, uint64(size)))}
+	return GenerateWith(seed, size, 0)
+}
+
+// GenerateWith is Generate with rules that use more of the language.
+func GenerateWith(seed uint64, size int, features Features) (rules []Rule, lines []string) {
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, uint64(size))), features: features}
 	all := []string{"50ms", "1s", "2500ms", "10s", "20s", "1m30s", "5m", "1h", "1d", "2d"}
 	for range 3 {
 		g.windows = append(g.windows, pick(g, all...))
@@ -34,6 +41,9 @@ func Generate(seed uint64, size int) (rules []Rule, lines []string) {
 	pers := []string{"visitor"} // ascending, so that fired has somewhere to go
 	for range 1 + g.IntN(5) {
 		pers = append(pers, pick(g, "visitor", "visitor", "user", "user", "company", "company", "form", "lower(plan)", "user ?? visitor"))
+	}
+	if g.has(FeatureMerge) {
+		pers = append(pers, "user", "user", "user")
 	}
 	for _, kind := range []func(string) bool{isPer("visitor"), isPer("user"), isPer("company"), isOther} {
 		for _, per := range pers {
@@ -88,7 +98,10 @@ func (g *generator) rule(per string) Rule {
 	if g.one(3) {
 		entries = append(entries, "priority: "+pick(g, "1", "2", "-1", "0.5"))
 	}
-	if g.one(10) {
+	if g.has(FeatureLimit) && !g.one(3) {
+		entries = append(entries, g.limit(per))
+	}
+	if g.one(10) || g.has(FeatureLimit) && g.one(5) {
 		entries = append(entries, `mode: `+pick(g, `"shadow"`, `"shadow"`, `"paused"`, `"live"`))
 	}
 	g.rules = append(g.rules, genRule{id: id, per: per})
@@ -101,8 +114,14 @@ func (g *generator) rule(per string) Rule {
 
 // when is a condition: a level, pulses, or both under and.
 func (g *generator) when(per string) string {
+	if w := g.pastWhen(per); w != "" {
+		return w
+	}
 	if e := g.firedTest(per); e != "" && g.one(3) {
 		return pick(g, "on("+e+")", fmt.Sprintf("count(%s, %s) %s", e, g.windowOrEver(), g.threshold()), "on("+e+") and "+g.level(per))
+	}
+	if m := g.moment(per); m != "" {
+		return m
 	}
 	switch g.IntN(10) {
 	case 0, 1, 2, 3:
@@ -118,6 +137,9 @@ func (g *generator) when(per string) string {
 }
 
 func (g *generator) level(per string) string {
+	if l := g.newLevel(per); l != "" {
+		return l
+	}
 	e := g.test(per)
 	switch g.IntN(9) {
 	case 0, 1:
@@ -141,6 +163,9 @@ func (g *generator) threshold() string {
 }
 
 func (g *generator) pulse(per string) string {
+	if g.has(FeatureSequence) && !g.one(3) {
+		return g.sequence(per)
+	}
 	e := g.test(per)
 	switch g.IntN(6) {
 	case 0:
@@ -213,10 +238,13 @@ func (g *generator) unless(per string) string {
 func (g *generator) then(per string) string {
 	data := ""
 	if g.one(2) {
-		data = fmt.Sprintf(`, {p: path, u: user, c: company, n: n, low: lower(plan) ?? "none", ts: ts, many: count(page_view, %s), top: values(page_view, %s, %s)}`,
-			g.window(), g.field(), g.window())
+		data = fmt.Sprintf(`, {p: path, u: user, c: company, n: n, low: lower(plan) ?? "none", ts: ts, many: count(page_view, %s), top: values(page_view, %s, %s)%s}`,
+			g.window(), g.field(), g.window(), g.newData())
 	}
 	alert := `alert("hot"` + data + `)`
+	if g.has(FeatureActions) && !g.one(3) {
+		return pick(g, g.newAction(data), "["+alert+", "+g.newAction(data)+", "+g.newAction("")+"]")
+	}
 	if per == "visitor" && g.one(2) {
 		return pick(g, `popup("help"`+data+`)`, `[popup("help", {x: [1, "t", vip]}), `+alert+`]`)
 	}
@@ -232,7 +260,11 @@ func (g *generator) stream(size int) (lines []string) {
 		e := &object{}
 		e.add("type", strconv.Quote(pick(g, "page_view", "page_view", "page_view", "form_view", "form_view", "form_submit", "page_leave", "signup")))
 		g.instant(e, clock)
-		g.who(e)
+		if g.has(FeatureMerge) {
+			g.whoMerges(e, len(lines))
+		} else {
+			g.who(e)
+		}
 		g.what(e)
 		switch g.IntN(6) {
 		case 0:
@@ -331,4 +363,7 @@ func (g *generator) what(e *object) {
 	add(5, "n", "0", "1", "2", "3", "2.5", `"2"`, "null")
 	add(4, "plan", `"pro"`, `"PRO"`, `"free"`, "7", `""`)
 	add(3, "vip", "true", "false", `"true"`)
+	if g.has(FeatureNumbers) {
+		add(7, "amount", "1", "0.1", "0.2", "2", "-1.5", "3", "0.0000004", "0.0000005", "-0.0000005", "1e12", "-1e12", "1000000000000.1", "1e300", `"1"`, "true", "null")
+	}
 }

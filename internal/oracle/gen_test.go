@@ -62,6 +62,76 @@ func TestGenerate(t *testing.T) {
 	}
 }
 
+// Of each feature: what must turn up in the rules that fire, and in firings.
+var featureMarks = map[Features][]string{
+	FeatureNumbers:  {"sum(", "avg(", "min(", "max(", `"s":`},
+	FeatureLast:     {"last(", " last(", `"l":`},
+	FeatureSince:    {"since(", `"ago":`},
+	FeatureScore:    {"score(", `"pts":`},
+	FeatureSequence: {"sequence(", ", no("},
+	FeatureLimit:    {"cap(", `"suppressed":"limit"`},
+	FeatureActions:  {`{"webhook":`, `{"tag":`, `{"untag":`, `{"emit":`, `"ttl":"9d3h"`},
+	FeatureMerge:    {"per: user"},
+}
+
+// TestGenerateWith checks of each feature that the generator's rules use it, are accepted, and fire.
+func TestGenerateWith(t *testing.T) {
+	const seeds, size = 50, 80
+	for feature := Features(1); feature <= AllFeatures; feature <<= 1 {
+		seen := map[string]int{}
+		for seed := range uint64(seeds) {
+			rules, lines := GenerateWith(seed, size, feature)
+			o := RandomOptions(seed)
+			o.Merge, o.Suppressed = feature == FeatureMerge, true
+			out, err := Run(rules, lines, o)
+			if err != nil {
+				t.Fatalf("feature %b seed %d: %v\n%v", feature, seed, err, rules)
+			}
+			for _, mark := range featureMarks[feature] {
+				seen[mark] += strings.Count(strings.Join(out, "\n"), mark)
+			}
+			for _, r := range rules {
+				fires := strings.Contains(strings.Join(out, "\n"), `{"rule":"`+r.ID+`"`)
+				for _, mark := range featureMarks[feature] {
+					if fires && strings.Contains(r.Text, mark) {
+						seen[mark]++
+					}
+				}
+			}
+		}
+		for _, mark := range featureMarks[feature] {
+			if seen[mark] < 5 {
+				t.Errorf("feature %b: %s is seen %d times in %d seeds, want 5", feature, mark, seen[mark], seeds)
+			}
+		}
+	}
+}
+
+// TestMergeChangesAnswers is the control: with the feature's streams the merge matters.
+func TestMergeChangesAnswers(t *testing.T) {
+	const seeds = 40
+	differ := 0
+	for seed := range uint64(seeds) {
+		rules, lines := GenerateWith(seed, 80, FeatureMerge)
+		o := RandomOptions(seed)
+		without, err := Run(rules, lines, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Merge = true
+		with, err := Run(rules, lines, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(with, without) {
+			differ++
+		}
+	}
+	if differ*2 < seeds {
+		t.Errorf("the merge changes the answers of %d of %d seeds, want half", differ, seeds)
+	}
+}
+
 // TestShrink leaves of a whole seed only what one timer firing needs.
 func TestShrink(t *testing.T) {
 	rules, lines := Generate(3, 60)

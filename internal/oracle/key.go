@@ -13,10 +13,12 @@ type key struct {
 	kind      nudge.Kind
 	per       string
 	text      string
-	rows      []*row                  // in stamp order, the fired events it has taken among them
-	pending   []*row                  // fired events of its own rules that it has not yet taken
-	delivered map[string]nudge.Millis // by rule: at of the last firing that was not suppressed
-	next      nudge.Millis            // its earliest timer, 0: none
+	anonymous bool                      // a visitor's place for what user rules need, while nobody knows the user
+	past      past                      // in stamp order, the fired events it has taken among them
+	pending   []*row                    // fired events of its own rules that it has not yet taken
+	delivered map[string]nudge.Millis   // by rule: at of the last firing that was not suppressed
+	pools     map[string][]nudge.Millis // by pool: at of each delivered firing of its live rules
+	next      nudge.Millis              // its earliest timer, 0: none
 }
 
 // firing is one line of the answer and what it caused.
@@ -31,12 +33,19 @@ const maxDepth = 1000
 
 // take lets a key take one input to its end: the row e, or its own timers of t where e is nil, and then what its rules fire by it.
 func (w *world) take(k *key, t nudge.Millis, e *row) {
-	before, after := state{t: t, rows: k.rows}, state{t: t, rows: k.rows, input: byTimer}
+	if k.anonymous {
+		w.remember(k, e)
+		return
+	}
+	before := k.seenAt(t)
+	after := before
 	if e == nil {
-		before.t = t - 1
+		before.t, after.input = t-1, byTimer
 	} else {
-		k.rows = append(k.rows, e)
-		after.rows, after.input = k.rows, byRow
+		w.join(k, e)
+		w.remember(k, e)
+		after = k.seenAt(t)
+		after.input = byRow
 	}
 	var rising []*rule
 	for _, r := range w.rules[k.per] {
@@ -57,12 +66,18 @@ func (w *world) take(k *key, t nudge.Millis, e *row) {
 		w.take(k, t, f)
 	}
 	k.next = 0
+	end := k.seenAt(t)
 	for _, r := range w.rules[k.per] {
-		after.rule, after.rows = r, k.rows
-		if next := after.nextTimer(); next != 0 && (k.next == 0 || next < k.next) {
+		end.rule = r
+		if next := end.nextTimer(); next != 0 && (k.next == 0 || next < k.next) {
 			k.next = next
 		}
 	}
+}
+
+// seenAt is what conditions look at, without a pulse.
+func (k *key) seenAt(t nudge.Millis) state {
+	return state{t: t, past: k.past, rows: k.past.rows()}
 }
 
 // forget takes a fired event off the pending ones.
@@ -75,7 +90,7 @@ func (k *key) forget(f *row) {
 	}
 }
 
-// settle decides one rising rule: unless, cooldown, then delivery. It returns the fired event, nil where there is none.
+// settle decides one rising rule: unless, cooldown, limit, then delivery. It returns the fired event, nil where there is none.
 func (w *world) settle(k *key, r *rule, after *state, e *row) *row {
 	cause := e
 	if e == nil {
@@ -104,6 +119,7 @@ func (w *world) settle(k *key, r *rule, after *state, e *row) *row {
 	if r.shadow {
 		return nil
 	}
+	k.fill(r.limit, after.t)
 	fired := w.firedEvent(k, r, f, e, cause)
 	k.pending = append(k.pending, fired)
 	w.outbox = append(w.outbox, fired)
@@ -137,6 +153,9 @@ func (w *world) suppressed(k *key, r *rule, after *state) string {
 	}
 	if last, ok := k.delivered[r.id]; ok && after.t-last < r.cooldown {
 		return nudge.SuppressedCooldown
+	}
+	if k.full(r.limit, after.t) {
+		return nudge.SuppressedLimit
 	}
 	return ""
 }

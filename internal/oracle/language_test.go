@@ -240,8 +240,9 @@ func TestConditionsAndPayloads(t *testing.T) {
 				f: when: on(fired and rule == "r")`,
 			events: `1 page_view visitor=v`,
 		},
-		{cites: "limit is not known here", rules: `r: when: on(page_view), limit: 5`, err: "rule r: entry limit"},
-		{cites: "an unknown operator", rules: `r: when: sum(page_view, "1s") > 5`, err: "sum"},
+		{cites: "a limit is a cap", rules: `r: when: on(page_view), limit: 5`, err: "rule r: entry limit"},
+		{cites: "an unknown operator", rules: `r: when: median(page_view, "1s") > 5`, err: "median"},
+		{cites: "a missing argument", rules: `r: when: sum(page_view, "1s") > 5`, err: "sum"},
 		{cites: "a window that does not read", rules: `r: when: count(page_view, "1 s") > 5`, err: "length of time"},
 	})
 }

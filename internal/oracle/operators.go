@@ -92,33 +92,9 @@ func (s *state) pulsed(call *ast.CallNode) *row {
 	if s.input != byTimer {
 		return nil
 	}
-	w := s.rule.foldWait(call, s.rows, s.t)
+	w := s.rule.foldWait(call, s.past, s.t)
 	if w.pulsedAt != s.t {
 		return nil
 	}
 	return w.start
-}
-
-// nextTimer is the earliest instant after s.t at which time alone changes something in the rule: a row leaves a window, or a wait is due.
-// 0: never.
-func (s *state) nextTimer() (next nudge.Millis) {
-	earliest := func(t nudge.Millis) {
-		if t > s.t && t < ever/2 && (next == 0 || t < next) {
-			next = t
-		}
-	}
-	for _, call := range s.rule.windows {
-		length := duration(call.Arguments[windowArg[callee(call)]])
-		for _, e := range s.rows {
-			if s.rule.test(e, call.Arguments[0]) {
-				earliest(e.ts + length)
-			}
-		}
-	}
-	for _, call := range s.rule.waits {
-		if w := s.rule.foldWait(call, s.rows, s.t); w.open {
-			earliest(w.deadline)
-		}
-	}
-	return next
 }

@@ -15,6 +15,7 @@ type Options struct {
 	Suppressed  bool                      // print suppressed firings, too
 	Until       nudge.Millis              // the clock goes on to this instant after the last line; 0: it stops there
 	Drain       bool                      // after that, every pending timer runs
+	Merge       bool                      // an anonymous visitor's past goes to the user that it turns out to be
 	Location    *time.Location            // of calendar days; nil: UTC
 	MailDomain  func(email string) string // company domain of a lower-cased mail address, "": none; nil: what follows the @, except three free-mail domains
 }
@@ -62,6 +63,7 @@ func Run(rules []Rule, lines []string, o Options) ([]string, error) {
 	r.world = world{
 		rules: map[string][]*rule{},
 		keys:  map[[2]string]*key{},
+		merge: o.Merge, anonymous: map[string]*key{},
 		identity: identity{
 			userOf: map[string]string{}, companyOfUser: map[string]string{}, companyOf: map[string]string{}, mailDomain: o.MailDomain,
 		},

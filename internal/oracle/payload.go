@@ -16,8 +16,11 @@ func actionsOf(r *rule, after *state, cause *row) []nudge.Action {
 	var out []nudge.Action
 	for _, a := range r.then {
 		data := "{}"
-		if a.data != nil {
+		switch {
+		case a.data != nil:
 			data = payload(a.data, after, cause)
+		case a.ttl != 0:
+			data = `{"ttl":` + toJSON(nudge.TextValue(canonical(a.ttl))) + `}`
 		}
 		out = append(out, nudge.Action{Kind: a.kind, Name: a.name, Data: []byte(data)})
 	}
@@ -61,8 +64,7 @@ func payload(n ast.Node, s *state, cause *row) string {
 func asksOperator(n ast.Node) (found bool) {
 	walk(n, func(n ast.Node) {
 		if call, ok := n.(*ast.CallNode); ok {
-			_, window := windowArg[callee(call)]
-			found = found || window
+			found = found || operators[callee(call)]
 		}
 	})
 	return found

@@ -18,8 +18,8 @@ type wait struct {
 	pulsedAt nudge.Millis // instant of the last pulse, 0: none
 }
 
-// foldWait runs an absent or dwell over all rows of a key, from the first to the instant t.
-func (r *rule) foldWait(call *ast.CallNode, rows []*row, t nudge.Millis) wait {
+// foldWait runs an absent or dwell over all that a key took, from the first to the instant t.
+func (r *rule) foldWait(call *ast.CallNode, p past, t nudge.Millis) wait {
 	var w wait
 	isDwell := callee(call) == "dwell"
 	length := duration(call.Arguments[1])
@@ -27,7 +27,13 @@ func (r *rule) foldWait(call *ast.CallNode, rows []*row, t nudge.Millis) wait {
 	if !isDwell {
 		starts, ends = ends, starts // absent(e, W, after(a))
 	}
-	for _, e := range rows {
+	for _, taken := range p {
+		e := taken.row
+		if e == nil {
+			w.run(taken.at, isDwell)
+			w.merge(r.foldWait(call, taken.merged, taken.at), length)
+			continue
+		}
 		w.run(e.at, isDwell) // timers due at or before at run before the record
 		if r.test(e, ends) {
 			w.end(e, length)
@@ -74,4 +80,36 @@ func (w *wait) begin(e *row, length nudge.Millis) {
 	}
 	w.start, w.open, w.ended = e, true, false
 	w.deadline = max(e.ts+length, e.at+1)
+}
+
+// merge takes in the wait of an anonymous visitor who is this user, both run up to the same instant. Endings come first, each side's for the
+// other; then "one that is open wins over one that has pulsed", and of two of a kind one stays. A wait that has pulsed is one that is spent: one
+// that is ready again is as good as none.
+func (w *wait) merge(v wait, length nudge.Millis) {
+	w.endBy(&v, length)
+	v.endBy(w, length)
+	visitors := false
+	switch {
+	case w.open && v.open:
+		visitors = v.deadline < w.deadline || v.deadline == w.deadline && v.start.ts < w.start.ts
+	case w.spent && v.spent:
+		visitors = v.start.ts > w.start.ts
+	case v.open, v.spent && !w.open:
+		visitors = true
+	}
+	anEnd, newest := w.anEnd || v.anEnd, w.newest
+	if v.anEnd && (!w.anEnd || v.newest > newest) {
+		newest = v.newest
+	}
+	if visitors {
+		*w = v
+	}
+	w.anEnd, w.newest, w.pulsedAt = anEnd, newest, 0
+}
+
+// endBy ends an open wait where the other side's newest ending "lies inside (ts(start), ts(start) + W)".
+func (w *wait) endBy(other *wait, length nudge.Millis) {
+	if w.open && other.anEnd && other.newest > w.start.ts && other.newest < w.start.ts+length {
+		w.open = false
+	}
 }

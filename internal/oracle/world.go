@@ -9,11 +9,14 @@ import (
 
 // world is all keys, and who is who.
 type world struct {
-	rules    map[string][]*rule // by scope; in settling order
-	keys     map[[2]string]*key // by scope and text
-	identity identity
-	roots    []*firing // of this instant: those that a record or timers caused
-	outbox   []*row    // fired events of this instant, in the order of settling
+	rules     map[string][]*rule // by scope; in settling order
+	keys      map[[2]string]*key // by scope and text
+	identity  identity
+	merge     bool            // an anonymous visitor's past goes to the user that it turns out to be
+	anonymous map[string]*key // by visitor: its past as far as user rules need it
+	taken     int             // rows that all keys took so far
+	roots     []*firing       // of this instant: those that a record or timers caused
+	outbox    []*row          // fired events of this instant, in the order of settling
 }
 
 // addRule keeps the rules of a scope in settling order: "priority (highest first), then id in byte order".
@@ -35,18 +38,32 @@ func (w *world) key(kind nudge.Kind, per, text string) *key {
 	}
 	k := w.keys[[2]string{per, text}]
 	if k == nil {
-		k = &key{kind: kind, per: per, text: text, delivered: map[string]nudge.Millis{}}
+		k = &key{kind: kind, per: per, text: text, delivered: map[string]nudge.Millis{}, pools: map[string][]nudge.Millis{}}
 		w.keys[[2]string{per, text}] = k
 	}
 	return k
 }
 
+// userKey is the key of a user, or where there is none that of an anonymous visitor.
+func (w *world) userKey(user, visitor string) *key {
+	if user == "" {
+		return w.anonymousKey(visitor)
+	}
+	return w.key(nudge.KindUser, "user", user)
+}
+
 // keysOf are the keys that an event has.
 func (w *world) keysOf(e *row) (keys []*key) {
 	for per, rules := range w.rules {
+		if per == "user" {
+			continue
+		}
 		if k := w.key(rules[0].kind, per, rules[0].eval(e, rules[0].perNode).KeyText()); k != nil {
 			keys = append(keys, k)
 		}
+	}
+	if k := w.userKey(e.text("user"), e.text("visitor")); k != nil {
+		keys = append(keys, k)
 	}
 	return keys
 }
@@ -92,7 +109,7 @@ func (w *world) instant(t nudge.Millis, e *row, own []*key) []*firing {
 func (w *world) above(f *row, kind nudge.Kind) *key {
 	switch kind {
 	case nudge.KindUser:
-		return w.key(kind, "user", f.text("user"))
+		return w.userKey(f.text("user"), f.text("visitor"))
 	case nudge.KindCompany:
 		return w.key(kind, "company", f.text("company"))
 	}

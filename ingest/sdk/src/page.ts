@@ -1,7 +1,7 @@
 // The life of a page: seen, hidden, seen again, left. A rule that asks "20 seconds on this form" must count only time in
 // which a person could look at it, so hiding a tab is leaving (page_leave, reason "hidden") and coming back is returning.
 
-import { flushLeaving, save, send } from "./transport";
+import { flushLeaving, giveWay, save, send } from "./transport";
 import { visitor } from "./store";
 
 /** What the rest of the SDK does at the turns of a page's life. */
@@ -60,7 +60,9 @@ export function watch(turns: Turns): void {
   addEventListener("pagehide", () => away("gone"));
   addEventListener("pageshow", (e) => {
     // Out of the back/forward cache: for the person it is a page like any other.
-    if (e.persisted && state === "gone") view();
+    if (!e.persisted || state !== "gone") return;
+    giveWay(); // else the other page's page_leave might come behind our form_view, and end its dwell
+    view();
   });
   watchRoutes(() => {
     const before = address;

@@ -57,7 +57,7 @@ function connect(hear: (popup: Popup) => void): void {
     try {
       hear(JSON.parse(e.data));
     } catch {
-      console.warn("nudge: a popup that is not JSON", e.data);
+      console.warn("nudge: not a popup", e.data);
     }
   };
   source.onmessage = take;

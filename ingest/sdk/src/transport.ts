@@ -39,6 +39,8 @@ const BACKOFF_MIN = 1000;
 const BACKOFF_MAX = 60_000;
 /** What was sent in leaving is left alone for this long, in ms. */
 const LEAVING = 3000;
+/** How long the page before has for its way to the server, in ms. */
+const WAY = 100;
 /** A request without an answer for this long, in ms, has failed. */
 const PATIENCE = 30_000;
 
@@ -70,7 +72,7 @@ export function send(event: NudgeEvent): void {
   const body = { ...event, id };
   const bytes = size(JSON.stringify(body));
   if (bytes > MAX_EVENT) {
-    console.warn(`nudge: event "${event.type}" has ${bytes} bytes, at most ${MAX_EVENT} are sent; it is dropped`);
+    console.warn(`nudge: event "${event.type}" has ${bytes} bytes, ${MAX_EVENT} is the most: dropped`);
     return;
   }
   waiting.push({ id, body, since: Date.now(), bytes });
@@ -109,6 +111,11 @@ function restore(): Waiting[] {
   } catch {
     return [];
   }
+}
+
+/** Lets a page that was just left go first: what it sent in leaving is on its way, on a connection of its own. */
+export function giveWay(): void {
+  notBefore = Math.max(notBefore, Date.now() + WAY);
 }
 
 function schedule(delay: number): void {

@@ -1,0 +1,167 @@
+package rules
+
+// nameCodes are about lets, the names of events and fields, and the catalog.
+var nameCodes = []Code{
+	{
+		format: "a `let` cannot stand here", Code: "E201", Title: "a let in the wrong place",
+		Explain: "Lets stand at the top of the file, each with a `;` behind it, and not inside anything.",
+		Wrong:   "when: on(let demo = form == \"demo\"; demo)",
+		Mended:  "let demo = form == \"demo\";\n{ per: visitor, when: on(demo), then: popup(\"hello\") }",
+	},
+	{
+		format: "a file has at most %d lets", Code: "E202", Title: "too many lets",
+		Explain: "A file has at most 100 lets.",
+		Wrong:   "let a1 = click; // … up to a101",
+		Mended:  "let a1 = click;\n{ per: visitor, when: on(a1), then: popup(\"hello\") }",
+	},
+	{
+		format: "`%s` is defined twice", Code: "E203", Title: "a let that is there twice",
+		Explain: "Each `let` of a file has its own name.",
+		Wrong:   "let a = click;\nlet a = page_view;\n{ per: visitor, when: on(a), then: popup(\"hello\") }",
+		Mended:  "let a = click;\nlet b = page_view;\n{ per: visitor, when: on(a or b), then: popup(\"hello\") }",
+	},
+	{
+		format: "`%s` is an event already: give the let another name", Code: "E204", Title: "a let with the name of an event",
+		Explain: "Whoever reads the rule would take the name for the event.",
+		Wrong:   "let click = page_view and path == \"/a\";\n{ per: visitor, when: on(click), then: popup(\"hello\") }",
+		Mended:  "let page_a = page_view and path == \"/a\";\n{ per: visitor, when: on(page_a), then: popup(\"hello\") }",
+	},
+	{
+		format: "`%s` is a field already: give the let another name", Code: "E205", Title: "a let with the name of a field",
+		Explain: "Whoever reads the rule would take the name for the field.",
+		Wrong:   "let path = page_view;\n{ per: visitor, when: on(path), then: popup(\"hello\") }",
+		Mended:  "let page = page_view;\n{ per: visitor, when: on(page), then: popup(\"hello\") }",
+	},
+	{
+		format: "`%s` is a word of the language: give the let another name", Code: "E206", Title: "a let with the name of a word",
+		Explain: "The name means something in the language, in this version or a coming one.",
+		Wrong:   "let first = page_view;\n{ per: visitor, when: on(first), then: popup(\"hello\") }",
+		Mended:  "let start = page_view;\n{ per: visitor, when: on(start), then: popup(\"hello\") }",
+	},
+	{
+		format: "`%s` is not used", Code: "W207", Title: "a let that is not used",
+		Explain: "Nothing in the file names this `let`. Take it away, or use it.",
+		Wrong:   "let demo = form == \"demo\";\n{ per: visitor, when: on(click), then: popup(\"hello\") }",
+		Mended:  "let demo = form == \"demo\";\n{ per: visitor, when: on(click and demo), then: popup(\"hello\") }",
+	},
+	{
+		format: "`%s` is not a known event", Code: "E208", Title: "an event that is not known",
+		Explain: "By their bare names only those events are known that the browser sends by itself, and those of the catalog. Your own are `event(\"purchase\")`, or listed in `catalog.expr`.",
+		Wrong:   "when: on(purchase)",
+		Mended:  "when: on(event(\"purchase\"))",
+	},
+	{
+		format: "`%s` is not in catalog.expr", Code: "E209", Title: "a name that is not in the catalog",
+		Explain: "With a `catalog.expr` in the folder, every event and field is known by it, so that a slip of the pen is found.",
+		Wrong:   "-- catalog.expr --\n{purchase: {amount: \"number\"}}\n-- a.expr --\n{ per: user, when: on(purchse), then: alert(\"bought\") }",
+		Mended:  "-- catalog.expr --\n{purchase: {amount: \"number\"}}\n-- a.expr --\n{ per: user, when: on(purchase), then: alert(\"bought\") }",
+	},
+	{
+		format: "the event %s is not in catalog.expr", Code: "E210", Title: "an event that is not in the catalog",
+		Explain: "With a `catalog.expr` in the folder, `event(\"…\")` too names only events that it lists.",
+		Wrong:   "-- catalog.expr --\n{\"Product Viewed\": {}}\n-- a.expr --\n{ per: user, when: on(event(\"Product viewed\")), then: alert(\"looked\") }",
+		Mended:  "-- catalog.expr --\n{\"Product Viewed\": {}}\n-- a.expr --\n{ per: user, when: on(event(\"Product Viewed\")), then: alert(\"looked\") }",
+	},
+	{
+		format: "the field `%s` is not in catalog.expr", Code: "E211", Title: "a field that is not in the catalog",
+		Explain: "With a `catalog.expr` in the folder, only its fields are known, and those that every event may have.",
+		Wrong:   "-- catalog.expr --\n{purchase: {amount: \"number\"}}\n-- a.expr --\n{ per: user, when: on(purchase and amuont > 5), then: alert(\"bought\") }",
+		Mended:  "-- catalog.expr --\n{purchase: {amount: \"number\"}}\n-- a.expr --\n{ per: user, when: on(purchase and amount > 5), then: alert(\"bought\") }",
+	},
+	{
+		format: "`%s` is not a field that the browser SDK sends", Code: "W212", Title: "a field with an unusual spelling",
+		Explain: "The name is one letter away from a field that every page sends. If your own events have a field of that name, list it in `catalog.expr`.",
+		Wrong:   "when: on(page_view and Path == \"/a\")",
+		Mended:  "when: on(page_view and path == \"/a\")",
+	},
+	{
+		format: "`%s` is a word of the language", Code: "E213", Title: "a word of the language in the place of a field",
+		Explain: "The name means something in the language, in this version or a coming one. A field of that name is `field(\"hour\")`.",
+		Wrong:   "when: on(click and hour > 12)",
+		Mended:  "when: on(click and field(\"hour\") > 12)",
+	},
+	{
+		format: "`%s` is not in this version", Code: "E214", Title: "a word of a later version",
+		Explain: "The word is kept for a version to come and does nothing yet.",
+		Wrong:   "{ per: visitor, when: on(click), then: popup(\"hello\"), delay: \"1h\" }",
+		Mended:  "{ per: visitor, when: absent(form_submit, \"1h\", after(click)), then: popup(\"hello\") }",
+	},
+	{
+		format: "`%s` is %s and has nothing inside it", Code: "E215", Title: "a field inside a field that is text",
+		Explain: "`path`, `user` and the other fields that every event has are a text or a number; there is nothing to reach with a dot.",
+		Wrong:   "when: on(user.plan == \"pro\")",
+		Mended:  "when: on(plan == \"pro\")",
+	},
+	{
+		format: "`%s` is a test; fields are used bare, beside it", Code: "E216", Title: "a field of an event",
+		Explain: "An event test and its fields are joined by `and`: there is only one event in it, so a field needs no owner.",
+		Wrong:   "when: on(page_view.path == \"/a\")",
+		Mended:  "when: on(page_view and path == \"/a\")",
+	},
+	{
+		format: "only a field inside a field is reached with a dot", Code: "E217", Title: "brackets behind a name",
+		Explain: "`card.brand` is the field `brand` inside `card`. Places in a list cannot be reached.",
+		Wrong:   "when: on(items[0] == \"a\")",
+		Mended:  "when: on(items.first == \"a\")",
+	},
+	{
+		format: "a catalog is one map from events to their fields", Code: "E218", Title: "a catalog that is no map",
+		Explain: "`catalog.expr` lists the site's events, each with the types of its fields.",
+		Wrong:   "-- catalog.expr --\n[\"purchase\"]",
+		Mended:  "-- catalog.expr --\n{purchase: {amount: \"number\"}}",
+	},
+	{
+		format: "the fields of `%s` are a map from names to types, {} if there are none", Code: "E219", Title: "an event without a map of fields",
+		Explain: "Behind each event of the catalog stands a map of its fields.",
+		Wrong:   "-- catalog.expr --\n{purchase: \"number\"}",
+		Mended:  "-- catalog.expr --\n{purchase: {amount: \"number\"}}",
+	},
+	{
+		format: "this is not the type of a field", Code: "E220", Title: "a type that there is not",
+		Explain: "The types of fields are `\"text\"`, `\"number\"` and `\"bool\"`.",
+		Wrong:   "-- catalog.expr --\n{purchase: {amount: \"integer\"}}",
+		Mended:  "-- catalog.expr --\n{purchase: {amount: \"number\"}}",
+	},
+	{
+		format: "a nested field is written with a dot in its name", Code: "E221", Title: "a map inside the fields of an event",
+		Explain: "The catalog writes a field inside a field with its whole name, in quotes.",
+		Wrong:   "-- catalog.expr --\n{purchase: {card: {brand: \"text\"}}}",
+		Mended:  "-- catalog.expr --\n{purchase: {\"card.brand\": \"text\"}}",
+	},
+	{
+		format: "`%s` is always %s", Code: "E222", Title: "another type for a field that is known",
+		Explain: "Fields that every event may have keep their types in every catalog.",
+		Wrong:   "-- catalog.expr --\n{purchase: {path: \"number\"}}",
+		Mended:  "-- catalog.expr --\n{purchase: {path: \"text\"}}",
+	},
+	{
+		format: "`%s` is the name of a field, so no event can have it", Code: "E223", Title: "an event with the name of a field",
+		Explain: "A bare name means one thing. Give one of the two another name where it is sent.",
+		Wrong:   "-- catalog.expr --\n{title: {}}",
+		Mended:  "-- catalog.expr --\n{title_seen: {}}",
+	},
+	{
+		format: "`%s` is the name of an event, so no field can have it", Code: "E224", Title: "a field with the name of an event",
+		Explain: "A bare name means one thing. Give one of the two another name where it is sent.",
+		Wrong:   "-- catalog.expr --\n{purchase: {click: \"text\"}}",
+		Mended:  "-- catalog.expr --\n{purchase: {clicked: \"text\"}}",
+	},
+	{
+		format: "a name cannot be empty", Code: "E225", Title: "an empty name",
+		Explain: "Events and fields have names of at least one character.",
+		Wrong:   "when: on(event(\"\"))",
+		Mended:  "when: on(event(\"Product Viewed\"))",
+	},
+	{
+		format: "a name has at most %d bytes", Code: "E226", Title: "a name that is too long",
+		Explain: "Longer names are not taken in with an event either. Put what varies into a field's value.",
+		Wrong:   "when: on(event(\"Product …\")) // more than 256 bytes",
+		Mended:  "when: on(event(\"Product Viewed\"))",
+	},
+	{
+		format: "with `%s` in its place the tests of this rule have more than %d pieces", Code: "E227", Title: "lets that grow too large",
+		Explain: "A `let` stands for its whole test. One that uses another twice is twice as large, and a third that uses this one twice is four times as large.",
+		Wrong:   "let a1 = click and path == \"/a\" or click;\nlet a2 = a1 and path == \"/b\" or a1; // … and so on up to a20",
+		Mended:  "let a1 = click;\n{ per: visitor, when: on(a1 and path in [\"/a\", \"/b\"]), then: popup(\"hello\") }",
+	},
+}

@@ -1,0 +1,198 @@
+package rules
+
+// testCodes are about event tests: what is compared with what.
+var testCodes = []Code{
+	{
+		format: "%s is %s, not a test: compare it with something", Code: "E301", Title: "a field that is not a test",
+		Explain: "A test is true or false of an event. A text or a number becomes one by a comparison, or by `has(…)`, which asks whether it is there.",
+		Wrong:   "when: on(page_view and path)",
+		Mended:  "when: on(page_view and path == \"/a\")",
+	},
+	{
+		format: "this is a value, not a test: compare it with something", Code: "E302", Title: "arithmetic that is not a test",
+		Explain: "The result of `+ - * /` is a number or a text. It becomes a test by a comparison.",
+		Wrong:   "when: on(click and price * pieces)",
+		Mended:  "when: on(click and price * pieces > 100)",
+	},
+	{
+		format: "`%s` is a test; a field or a value is needed here", Code: "E303", Title: "a let in the place of a value",
+		Explain: "A `let` names a test, which is true or false. What is compared is a field or a constant.",
+		Wrong:   "let demo = form == \"demo\";\n{ per: visitor, when: on(click and demo == \"yes\"), then: popup(\"hello\") }",
+		Mended:  "let demo = form == \"demo\";\n{ per: visitor, when: on(click and demo), then: popup(\"hello\") }",
+	},
+	{
+		format: "`%s` is an event; a field or a value is needed here", Code: "E304", Title: "an event in the place of a value",
+		Explain: "An event's name is a test by itself and is not compared. A field of that name is `field(\"click\")`.",
+		Wrong:   "when: on(click == \"button\")",
+		Mended:  "when: on(click and label == \"button\")",
+	},
+	{
+		format: "`%s` is a test; a value is needed here", Code: "E305", Title: "event or has in the place of a value",
+		Explain: "`event(…)` and `has(…)` are tests by themselves.",
+		Wrong:   "when: on(event(\"buy\") == \"yes\")",
+		Mended:  "when: on(event(\"buy\"))",
+	},
+	{
+		format: "this is a test; a value is needed here", Code: "E306", Title: "a test in the place of a value",
+		Explain: "Here a comparison is used as if it were a text or a number. Perhaps parentheses are in the wrong place, or an `and` is missing.",
+		Wrong:   "when: on((form == \"demo\") == \"yes\")",
+		Mended:  "when: on(form == \"demo\")",
+	},
+	{
+		format: "%s is %s and %s is %s: they are never equal, and neither is larger", Code: "E307", Title: "a comparison of two types",
+		Explain: "A text, a number and true or false are never equal, `\"5\"` and `5` neither. Write the constant in the type of the field.",
+		Wrong:   "when: on(path == 5)",
+		Mended:  "when: on(path == \"5\")",
+	},
+	{
+		format: "%s is %s, the list holds %s: they are never equal", Code: "E308", Title: "a list of another type",
+		Explain: "A field is found in a list only if both are of one type.",
+		Wrong:   "when: on(path in [1, 2])",
+		Mended:  "when: on(path in [\"/1\", \"/2\"])",
+	},
+	{
+		format: "%s is %s; a number is needed here", Code: "E309", Title: "a number is needed",
+		Explain: "`- * /` calculate with numbers only.",
+		Wrong:   "when: on(path * 2 > 5)",
+		Mended:  "when: on(amount * 2 > 5)",
+	},
+	{
+		format: "%s is %s; a text is needed here", Code: "E310", Title: "a text is needed",
+		Explain: "`startsWith`, `endsWith`, `contains`, `matches`, `lower`, `upper`, `trim` and `len` look at texts.",
+		Wrong:   "when: on(lower(5) == \"a\")",
+		Mended:  "when: on(lower(path) == \"a\")",
+	},
+	{
+		format: "`+` adds two numbers or joins two texts: %s is %s, %s is %s", Code: "E311", Title: "a sum of two types",
+		Explain: "In a test `+` joins a text with a text and adds a number to a number. (In the data of actions it also joins a number to a text.)",
+		Wrong:   "when: on(path + 1 == \"/a1\")",
+		Mended:  "when: on(path + \"1\" == \"/a1\")",
+	},
+	{
+		format: "%s is %s, but what replaces it is %s", Code: "E312", Title: "a replacement of another type",
+		Explain: "What stands in for a missing field is of the field's type.",
+		Wrong:   "when: on((path ?? 0) == \"/a\")",
+		Mended:  "when: on((path ?? \"\") == \"/a\")",
+	},
+	{
+		format: "true and false have no order", Code: "E313", Title: "an order of true and false",
+		Explain: "`true` is neither more nor less than `false`.",
+		Wrong:   "when: on(gift > false)",
+		Mended:  "when: on(gift == true)",
+	},
+	{
+		format: "`%s` is not a value", Code: "E314", Title: "nil or null",
+		Explain: "A field is there or it is not: `has(form)`, `not has(form)`. What stands in for a missing one is `(form ?? \"none\")`.",
+		Wrong:   "when: on(click and form == nil)",
+		Mended:  "when: on(click and not has(form))",
+	},
+	{
+		format: "a list stands only behind `in`", Code: "E315", Title: "a list without in",
+		Explain: "To ask for one of several values write `path in [\"/a\", \"/b\"]`.",
+		Wrong:   "when: on(path == [\"/a\", \"/b\"])",
+		Mended:  "when: on(path in [\"/a\", \"/b\"])",
+	},
+	{
+		format: "a map is not a value", Code: "E316", Title: "a map in a test",
+		Explain: "Maps are for the data of actions. A field inside a field is `card.brand`.",
+		Wrong:   "when: on(card == {brand: \"visa\"})",
+		Mended:  "when: on(card.brand == \"visa\")",
+	},
+	{
+		format: "`in` takes a list of constants", Code: "E317", Title: "in without a list",
+		Explain: "Behind `in` stands a list in brackets. For a part of a text write `contains`.",
+		Wrong:   "when: on(path in \"/a\")",
+		Mended:  "when: on(path in [\"/a\"])",
+	},
+	{
+		format: "an empty list holds nothing", Code: "E318", Title: "an empty list",
+		Explain: "Nothing is in an empty list, so the test would never be true.",
+		Wrong:   "when: on(path in [])",
+		Mended:  "when: on(path in [\"/a\"])",
+	},
+	{
+		format: "the list behind `in` holds constants only", Code: "E319", Title: "a field in a list",
+		Explain: "To compare two fields write `path == landing or path == exit`.",
+		Wrong:   "when: on(path in [landing, \"/a\"])",
+		Mended:  "when: on(path == landing or path == \"/a\")",
+	},
+	{
+		format: "a list holds values of one type: %s is %s, the others are %s", Code: "E320", Title: "a list of two types",
+		Explain: "Write two lists with `or` between them.",
+		Wrong:   "when: on(size in [\"L\", 40])",
+		Mended:  "when: on(size in [\"L\"] or size in [40])",
+	},
+	{
+		format: "the pattern behind `matches` is a constant text", Code: "E321", Title: "a pattern that is not a constant",
+		Explain: "The pattern stands in the rule itself, as a text. To compare two fields use `==` or `contains`.",
+		Wrong:   "when: on(path matches landing)",
+		Mended:  "when: on(path contains landing)",
+	},
+	{
+		format: "a pattern has at most %d bytes", Code: "E322", Title: "a pattern that is too long",
+		Explain: "A pattern has at most 1000 bytes.",
+		Wrong:   "when: on(path matches \"/a|/b|…\") // more than 1000 bytes",
+		Mended:  "when: on(path matches \"^/[a-z]$\")",
+	},
+	{
+		format: "the pattern cannot be read: %s", Code: "E323", Title: "a pattern that cannot be read",
+		Explain: "Patterns are RE2, as in Go: without look-around and back-references. Write `\\(` for a bracket that means itself.",
+		Wrong:   "when: on(path matches `^/(a`)",
+		Mended:  "when: on(path matches `^/(a)`)",
+	},
+	{
+		format: "there is no function `%s`", Code: "E324", Title: "a function that there is not",
+		Explain: "Event tests have `event field has len lower trim upper`.",
+		Wrong:   "when: on(lowercase(path) == \"/a\")",
+		Mended:  "when: on(lower(path) == \"/a\")",
+	},
+	{
+		format: "fields have no functions of their own", Code: "E325", Title: "a function behind a field",
+		Explain: "Functions are called around a field.",
+		Wrong:   "when: on(path.lower() == \"/a\")",
+		Mended:  "when: on(lower(path) == \"/a\")",
+	},
+	{
+		format: "`%s` takes one text", Code: "E326", Title: "a function with other arguments",
+		Explain: "`lower`, `upper`, `trim` and `len` take one text.",
+		Wrong:   "when: on(lower(path, host) == \"/a\")",
+		Mended:  "when: on(lower(path) == \"/a\")",
+	},
+	{
+		format: "`has` takes one field", Code: "E327", Title: "has with other arguments",
+		Explain: "To ask for two fields write `has(form) and has(amount)`.",
+		Wrong:   "when: on(has(form, amount))",
+		Mended:  "when: on(has(form) and has(amount))",
+	},
+	{
+		format: "`has` takes a field", Code: "E328", Title: "has without a field",
+		Explain: "`has` asks whether a field is there; a constant always is. The name stands without quotes.",
+		Wrong:   "when: on(has(\"form\"))",
+		Mended:  "when: on(has(form))",
+	},
+	{
+		format: "`%s` takes one name in quotes", Code: "E329", Title: "event or field without a name",
+		Explain: "`event(\"Product Viewed\")` and `field(\"Product Name\")` serve names that cannot be written bare.",
+		Wrong:   "when: on(event(purchase))",
+		Mended:  "when: on(event(\"purchase\"))",
+	},
+	{
+		format: "`%s` looks at many events and cannot stand inside an event test", Code: "E330", Title: "an operator inside an event test",
+		Explain: "A test looks at one event. What is counted over time stands beside it, joined by `and` in `when`.",
+		Wrong:   "when: on(click and count(page_view, \"7d\") >= 3)",
+		Mended:  "when: on(click) and count(page_view, \"7d\") >= 3",
+	},
+	{
+		format: "this can never be true: %s", Code: "E331", Title: "a test that can never be true",
+		Explain: "The parts joined by `and` contradict each other: one event has one type, and a field has one value. Most often `or` is meant, or two operators: " +
+			"what happened at two moments is `happened(…) and happened(…)`.",
+		Wrong:  "when: on(page_view and click)",
+		Mended: "when: on(page_view or click)",
+	},
+	{
+		format: "this test is true of every event", Code: "W332", Title: "a test that is always true",
+		Explain: "The operator looks at every event, whatever it is. Name the event that is meant; if every one is, leave it.",
+		Wrong:   "when: count(true, \"1h\") >= 100",
+		Mended:  "when: count(page_view, \"1h\") >= 100",
+	},
+}
