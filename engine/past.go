@@ -54,7 +54,7 @@ func (s *shard) passDeadline(k *keyRef, op int, at nudge.Millis) {
 // takePast takes the past of a visitor out of its table; nil if it has none.
 func (s *shard) takePast(hash nudge.KeyHash, visitor string) []byte {
 	t := &s.tables[tablePasts]
-	i := t.find(hash, scopePast, visitor)
+	i := t.find(hash, scopePast, visitor) // with what was read back for it, which must not come after the past is gone
 	if i == noEntry {
 		return nil
 	}
