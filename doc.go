@@ -14,7 +14,7 @@
 //   - tick: a record that carries nothing but the time.
 //   - rule: one .expr file: per whom, when, then what.
 //   - firing: a rule's condition became true for a key. Its id, order and cursor follow from the log alone (I4).
-//   - suppression: a firing that unless or cooldown held back; recorded with its reason, never delivered.
+//   - suppression: a firing that unless, cooldown or limit held back; recorded with its reason, never delivered.
 //   - action: what a firing does: a popup, an alert.
 //   - checkpoint: the whole state at one offset, in one store.
 //   - snapshot: a copy of a checkpoint that can be carried elsewhere.

@@ -18,6 +18,7 @@ const (
 	RecordDeploy  RecordKind = 3
 	RecordErase   RecordKind = 4
 	RecordReceipt RecordKind = 5
+	RecordLive    RecordKind = 6
 )
 
 // RecordVersion is the version byte of the layout below.
@@ -39,7 +40,7 @@ const RecordVersion = 1
 //	     text, json: u32 length, bytes · number: 8 bytes IEEE 754 · bool: 1 byte · null: nothing
 //
 // A deploy record has two fields: NameRule, the rules folder as one text, and NameSettings, the settings that answers depend on,
-// as JSON.
+// as JSON. A live record has one: NameSettings, which deployment's rules go live and from where on the log was read back for them, as JSON.
 const (
 	recordHeader = 32
 	flagTs       = 1

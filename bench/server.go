@@ -24,6 +24,8 @@ type server struct {
 	hub   *deliver.Hub
 	http  *ingest.Server
 
+	wall func() time.Time // nil: the machine's clock
+
 	stopHTTP, stopNode context.CancelFunc
 	httpDone, nodeDone chan error
 }
@@ -55,7 +57,7 @@ func (s *server) open(dir string, onFirings func([]nudge.Firing)) (err error) {
 			onFirings(f)
 		}
 	}
-	if s.node, err = newNode(s.data, s.names, nil, publish); err != nil {
+	if s.node, err = newNode(s.data, s.names, s.wall, publish); err != nil {
 		return err
 	}
 	if s.hub, err = deliver.New(deliver.Options{Feed: s.node}); err != nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -11,10 +12,12 @@ import (
 // applyAll is the applier: it takes sealed batches through the engine, hands out what they fired, and writes checkpoints between them.
 func (n *Node) applyAll() error {
 	w := &n.writer
+	defer n.warmup.stop()
+	n.warmup.start()
 	idle := time.NewTicker(100 * time.Millisecond)
 	defer idle.Stop()
 	for {
-		s, ok := n.nextBatch(idle.C, w.serialising())
+		s, ok := n.nextBatch(idle.C, w.serialising() || n.engine.takingOver())
 		if !ok {
 			return w.finish()
 		}
@@ -25,7 +28,8 @@ func (n *Node) applyAll() error {
 			n.publishDue()
 			n.spare <- s
 		}
-		if err := w.work(); err != nil {
+		n.engine.takeOver(takeOverKeys)
+		if err := errors.Join(w.work(), n.warmup.failed()); err != nil {
 			return err
 		}
 	}
@@ -52,33 +56,43 @@ func (n *Node) nextBatch(idle <-chan time.Time, busy bool) (s *sealed, ok bool) 
 // applySealed applies one batch of the log. It is the same for live batches and for those read back.
 func (n *Node) applySealed(s *sealed) error {
 	e := n.engine
+	n.warmup.feed(s.entry)
 	s.batch.Reset()
 	off, rest := s.entry.First, s.entry.Records
-	var deploy nudge.Record
+	var rec nudge.Record // the last one: a deployment or live record stands alone
 	for range s.entry.Count {
 		if len(rest) == 0 {
 			return fmt.Errorf("the log's entry at offset %d has fewer records than it says", s.entry.First)
 		}
-		var rec nudge.Record
 		rec, rest = nudge.SplitRecord(rest)
 		s.batch.Add(off, s.entry.At, rec)
-		if rec.Kind() == nudge.RecordDeploy {
-			deploy = rec
-		}
 		off++
 	}
 	firings := e.Apply(&s.batch)
-	if deploy != nil {
-		if err := n.deploy(s, deploy); err != nil {
-			return err
-		}
+	if err := n.change(s, rec); err != nil {
+		return fmt.Errorf("offset %d: %w", s.entry.First, err)
 	}
 	n.hand(s, firings)
 	n.writer.records += s.entry.Count
 	return nil
 }
 
-// deploy makes the record's rules the running ones: its instant is the last one of the old rules.
+// change lets a record change which rules run. Its instant is the last one of how it was.
+func (n *Node) change(s *sealed, rec nudge.Record) error {
+	switch rec.Kind() {
+	case nudge.RecordDeploy:
+		return n.deploy(s, rec)
+	case nudge.RecordLive:
+		live, err := readLive(rec)
+		if err != nil {
+			return err
+		}
+		return n.warmup.goLive(live)
+	}
+	return nil
+}
+
+// deploy makes the record's rules the running ones.
 func (n *Node) deploy(s *sealed, rec nudge.Record) error {
 	settings, err := readSettings(rec.Field(nudge.NameSettings).Text)
 	plan := s.plan
@@ -86,14 +100,16 @@ func (n *Node) deploy(s *sealed, rec nudge.Record) error {
 		plan, err = settings.compile(rec.Field(nudge.NameRule).Text, n.options.Engine.Names)
 	}
 	if err != nil {
-		return fmt.Errorf("offset %d: %w", s.entry.First, err)
+		return err
 	}
 	n.engine.use(settings)
+	n.engine.deployed = s.entry.First
 	n.engine.Deploy(plan)
 	n.plan.Store(plan)
-	if fresh := n.engine.program.fresh; n.engine.ordinal > 0 && len(fresh) > 0 && s.plan != nil {
-		n.options.Logger.Info("rules whose operators are new or keep more count from now on", "rules", fresh)
+	if forward := n.engine.program.forward; len(forward) > 0 && s.plan != nil {
+		n.options.Logger.Info("rules count what is fired from now on", "rules", forward)
 	}
+	n.warmup.deployed()
 	return nil
 }
 

@@ -60,6 +60,10 @@ type deployRow struct {
 	NextOp   uint32            `json:"next_op"`
 	Settings Settings          `json:"settings"`
 	Sizes    map[string]size   `json:"sizes"`
+
+	Deployed nudge.Offset        `json:"deployed"`       // the record that brought these rules
+	Cold     map[string]coldness `json:"cold,omitempty"` // texts of operators that still lack their past
+	Held     map[string]bool     `json:"held,omitempty"` // ids of the rules that wait for it
 }
 
 // checkpoint is one being written: all shards at one batch boundary. The keys that were dirty then are serialised in steps
@@ -80,11 +84,12 @@ type row struct {
 
 // freeze begins a checkpoint at the current batch boundary.
 func (e *Engine) freeze() *checkpoint {
+	e.finishTakeOver()
 	c := &checkpoint{meta: meta{checkpointFormat, e.next, e.clock, e.ordinal}}
 	c.put([]byte{tableMeta}, mustJSON(c.meta))
 	d := deployRow{
 		Rules: rules.EncodeSources(e.program.plan.Sources), Ops: e.dict.ops, Scopes: e.dict.scopes,
-		NextOp: e.dict.nextOp, Settings: e.settings, Sizes: e.dict.sizes,
+		NextOp: e.dict.nextOp, Settings: e.settings, Sizes: e.dict.sizes, Deployed: e.deployed, Cold: e.dict.cold, Held: e.dict.held,
 	}
 	c.put([]byte{tableDeploy}, mustJSON(d))
 	if w := d.window(); e.ordinal > w {

@@ -20,6 +20,7 @@ type writer struct {
 	began   time.Time   // of the last one
 	current *checkpoint // being serialised
 	commit  chan error  // being committed; nil if none is
+	wanted  bool        // begin one as soon as can be
 }
 
 // serialising says whether there is work that does not wait for anybody.
@@ -39,7 +40,7 @@ func (w *writer) work() error {
 		if w.node.engine.step(stepKeys) {
 			w.hand()
 		}
-	case w.due():
+	case w.due() && !w.node.engine.takingOver():
 		w.begin()
 	}
 	return nil
@@ -50,12 +51,12 @@ func (w *writer) due() bool {
 	if w.began.IsZero() {
 		w.began = o.Wall()
 	}
-	return w.records >= o.CheckpointRecords || w.records > 0 && o.Wall().Sub(w.began) >= o.CheckpointEvery ||
+	return w.wanted || w.records >= o.CheckpointRecords || w.records > 0 && o.Wall().Sub(w.began) >= o.CheckpointEvery ||
 		w.node.engine.dirtyBytes() >= maxDirtyBytes || w.node.feed.bytes() >= maxTailBytes
 }
 
 func (w *writer) begin() {
-	w.records, w.began = 0, w.node.options.Wall()
+	w.records, w.began, w.wanted = 0, w.node.options.Wall(), false
 	w.current = w.node.engine.freeze()
 	w.node.feed.freeze(w.current)
 	w.current.logFirst = w.node.options.Log.First()
@@ -81,7 +82,7 @@ func (w *writer) committed(err error) error {
 	w.node.stats.CheckpointNext.Store(uint64(next))
 	w.commit, w.current = nil, nil
 	o := &w.node.options
-	if err := o.Log.Trim(next, w.node.engine.clock); err != nil {
+	if err := o.Log.Trim(w.node.warmup.keepFrom(next), w.node.engine.clock); err != nil {
 		return fmt.Errorf("trim the log: %w", err)
 	}
 	return nil

@@ -154,7 +154,7 @@ func (s *shard) dropTrue(w *scratch, k *keyRef, at nudge.Millis) {
 	w.rules = slices.DeleteFunc(w.rules, func(ri int32) bool {
 		r := &g.plan.Rules[ri]
 		s.observe(w, k, ri, at, false)
-		return r.Mode == rules.ModePaused || !g.rules[ri].pulses && s.holds(w, k, &r.When, at)
+		return r.Mode == rules.ModePaused || g.held[ri] || !g.rules[ri].pulses && s.holds(w, k, &r.When, at)
 	})
 }
 

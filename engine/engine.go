@@ -39,6 +39,9 @@ type Engine struct {
 	ordinal  uint64       // event records so far
 	next     nudge.Offset // offset after the last record
 	clock    nudge.Millis // log time of the last record
+	deployed nudge.Offset // of the record that made the running rules the running ones
+	warms    bool         // a log is there to be read back for operators that lack a past
+	serial   bool         // one core is enough
 	firings  []nudge.Firing
 	merged   []settled
 	unsorted bool // leaves forwards in the order of arrival: only for the test that shows why they are sorted
@@ -79,7 +82,8 @@ func New(o Options) (*Engine, error) {
 // Deploy makes a plan the running one, between two batches. Operators that both plans have keep their state; timers are set
 // anew, because the same state can need other wake-ups.
 func (e *Engine) Deploy(p *rules.Plan) {
-	e.program = newProgram(p, e.options.Names, e.dict)
+	e.finishTakeOver()
+	e.program = newProgram(p, e.options.Names, e.dict, e.warms && e.ordinal > 0)
 	e.onEveryShard(smallBatch, func(s *shard) {
 		s.program = e.program
 		for l := range s.tables {
@@ -105,19 +109,28 @@ func (e *Engine) Apply(b *Batch) []nudge.Firing {
 	if len(b.records) == 0 {
 		return nil
 	}
-	e.ordinal = b.split(len(e.shards), e.ordinal)
-	e.onEveryShard(b.Len(), func(s *shard) { s.identifyVisitors(b, b.lists[s.id]) })
-	if b.anyUser() {
-		e.onEveryShard(b.Len(), func(s *shard) { s.identifyUsers(b) })
-	}
+	e.identify(b)
 	work := max(b.Len(), e.timersDue(b.until))
 	e.onEveryShard(work, func(s *shard) { s.runVisitors(b, b.lists[s.id]) })
 	for level := 1; level < levels; level++ {
 		e.onEveryShard(work, func(s *shard) { s.runLevel(level, b) })
 	}
-	last := b.records[len(b.records)-1]
-	e.next, e.clock = last.off+1, b.until
+	e.passed(b)
 	return e.mergeFirings()
+}
+
+// identify settles who each record of a batch is about.
+func (e *Engine) identify(b *Batch) {
+	e.ordinal = b.split(len(e.shards), e.ordinal)
+	e.onEveryShard(b.Len(), func(s *shard) { s.identifyVisitors(b, b.lists[s.id]) })
+	if b.anyUser() {
+		e.onEveryShard(b.Len(), func(s *shard) { s.identifyUsers(b) })
+	}
+}
+
+// passed notes that the batch is behind.
+func (e *Engine) passed(b *Batch) {
+	e.next, e.clock = b.records[len(b.records)-1].off+1, b.until
 }
 
 // AdvanceTo runs the timers that are due at or before an instant, as if a record had been stamped then.
@@ -162,7 +175,7 @@ func (e *Engine) timersDue(until nudge.Millis) int {
 	n := 0
 	for _, s := range e.shards {
 		for l := range s.tables {
-			n += s.tables[l].timers.due(0, until, smallBatch-n)
+			n += s.tables[l].timersDue(until, smallBatch-n)
 		}
 	}
 	return n
@@ -170,7 +183,7 @@ func (e *Engine) timersDue(until nudge.Millis) int {
 
 // onEveryShard runs f for all shards and waits for them: the barrier between levels. Small batches run on the caller's goroutine.
 func (e *Engine) onEveryShard(records int, f func(*shard)) {
-	if len(e.shards) == 1 || records < smallBatch {
+	if len(e.shards) == 1 || records < smallBatch || e.serial {
 		for _, s := range e.shards {
 			f(s)
 		}

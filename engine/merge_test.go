@@ -210,7 +210,7 @@ func TestMergedPartials(t *testing.T) {
 	visitor.arrive(2, 10, 13)
 	user.arrive(3, 5, 6)
 	visitor.arrive(4, 7, 8)
-	user.merge(visitor, steps)
+	user.merge(visitor, steps-1)
 	for i, want := range [][2]nudge.Millis{{20, 21}, {20, 22}, {10, 13}, {5, 6}, {7, 8}} {
 		if got := [2]nudge.Millis{user.first(i), user.newest(i)}; !user.stands(i) || got != want {
 			t.Errorf("step %d: %v %v, want %v", i, user.stands(i), got, want)

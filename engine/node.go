@@ -74,8 +74,10 @@ type Node struct {
 	stopped     chan struct{} // closed when nothing will be answered any more
 	stats       NodeStats
 	plan        atomic.Pointer[rules.Plan]
+	warming     atomic.Pointer[[]string] // ids of the rules that are
 
 	writer          writer
+	warmup          warmup
 	settingsChanged bool
 }
 
@@ -83,6 +85,7 @@ type Node struct {
 type NodeStats struct {
 	Records, Batches, Ticks, Firings, Suppressed, Duplicates, NoCompany, Overflows, Busy, Checkpoints, Bytes atomic.Uint64
 	LogNext, CheckpointNext                                                                                  atomic.Uint64
+	RulesWarming, WarmupOffset                                                                               atomic.Uint64
 }
 
 // request is what one call of Submit or Deploy hands to the sequencer.
@@ -90,6 +93,7 @@ type request struct {
 	records []byte
 	count   int
 	decide  bool
+	alone   bool        // it changes what rules run: nothing else is in its batch
 	plan    *rules.Plan // a deployment
 	done    chan result
 }
@@ -104,6 +108,7 @@ type sealed struct {
 	entry   nudge.Entry
 	durable []*request // requests that are answered when the batch is durable
 	waiting []decision // requests that want to know what they fired
+	alone   bool
 	plan    *rules.Plan
 	batch   Batch
 }
@@ -136,7 +141,8 @@ func NewNode(o NodeOptions) (*Node, error) {
 		dueChanged: make(chan struct{}, 1), stopping: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	n.feed.init(o.Store)
-	n.writer.node = n
+	n.writer.node, n.warmup.node = n, n
+	e.warms = true
 	for range cap(n.spare) {
 		n.spare <- &sealed{}
 	}
@@ -157,6 +163,7 @@ func (n *Node) Recover() error {
 		return fmt.Errorf("the log begins at offset %d, behind the checkpoint's end %d: records are missing; restore both from one backup", first, e.next)
 	}
 	n.stats.CheckpointNext.Store(uint64(e.next))
+	n.warmup.deployed()
 	if err := n.feed.load(e.next); err != nil {
 		return err
 	}
@@ -204,7 +211,7 @@ func (n *Node) Submit(ctx context.Context, records []byte, count int, decide boo
 }
 
 // Deploy makes rules the running ones. It returns their errors, and leaves the old ones running, if they do not compile;
-// otherwise it returns when they run.
+// otherwise it returns when they run: live, or warming (Rules says which).
 func (n *Node) Deploy(ctx context.Context, sources []rules.Source) (rules.Diagnostics, error) {
 	plan, diags := rules.Compile(sources, rules.Options{Names: n.options.Engine.Names, Location: n.options.Engine.Location})
 	if plan == nil {
@@ -220,7 +227,7 @@ func (n *Node) Deploy(ctx context.Context, sources []rules.Source) (rules.Diagno
 	if len(rec) > nudge.MaxRecordBytes {
 		return diags, fmt.Errorf("the rules have %d bytes together; a deployment holds at most %d", len(rec), nudge.MaxRecordBytes)
 	}
-	_, err := n.submit(ctx, &request{records: rec, count: 1, decide: true, plan: plan})
+	_, err := n.submit(ctx, &request{records: rec, count: 1, decide: true, alone: true, plan: plan})
 	return diags, err
 }
 

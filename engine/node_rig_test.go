@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,11 +29,12 @@ func bubble(t *testing.T, f func(t *testing.T)) {
 	donePool = sync.Pool{New: func() any { return make(chan result, 1) }}
 }
 
-// faults are what goes wrong, by operation: "append", "sync", "trim", "commit", "scan". A hook runs before its operation, which
+// faults are what goes wrong, by operation: "append", "sync", "read", "trim", "commit", "scan". A hook runs before its operation, which
 // fails where it returns an error and waits while it does not return.
 type faults struct {
 	mu    sync.Mutex
 	hooks map[string]func() error
+	kept  atomic.Uint64 // from where on the log was to be kept when it was trimmed last
 }
 
 func (f *faults) set(op string, hook func() error) {
@@ -76,10 +78,18 @@ func (l faultyLog) Sync() error {
 	return l.Log.Sync()
 }
 
+func (l faultyLog) Read(from nudge.Offset, f func(nudge.Entry) error) error {
+	if err := l.at("read"); err != nil {
+		return err
+	}
+	return l.Log.Read(from, f)
+}
+
 func (l faultyLog) Trim(keepFrom nudge.Offset, now nudge.Millis) error {
 	if err := l.at("trim"); err != nil {
 		return err
 	}
+	l.kept.Store(uint64(keepFrom))
 	return l.Log.Trim(keepFrom, now)
 }
 
@@ -121,6 +131,7 @@ type lifeOptions struct {
 	shards       int    // default 2
 	wall         func() time.Time
 	segmentBytes int64
+	logMax       int64
 	checkpoint   int // records; default: only at the end
 	recall       nudge.Millis
 	lateness     nudge.Millis
@@ -141,7 +152,7 @@ func tryLife(t testing.TB, o lifeOptions) (*life, error) {
 	}
 	l := &life{TB: t, faults: faults{hooks: map[string]func() error{}}, names: nudge.NewNames(), done: make(chan error, 1)}
 	var err error
-	l.dir, err = state.Open(dataDir, state.Options{FS: o.fs, SegmentBytes: o.segmentBytes, Names: l.names, CacheBytes: 1 << 20})
+	l.dir, err = state.Open(dataDir, state.Options{FS: o.fs, SegmentBytes: o.segmentBytes, LogMaxBytes: o.logMax, Names: l.names, CacheBytes: 1 << 20})
 	if err != nil {
 		return nil, err
 	}
@@ -382,20 +393,38 @@ func (l *life) kinds(k nudge.RecordKind) (some []logged) {
 	return some
 }
 
-// reference is what an engine with one shard, fed with the log record by record from its beginning, says that was fired.
+// warm waits until no rule is warming.
+func (l *life) warm() {
+	l.Helper()
+	for range 1000 {
+		if l.node.Stats().RulesWarming.Load() == 0 {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	l.Fatalf("still warming after a second: %+v", l.node.Rules())
+}
+
+// reference is what an engine with one shard, fed with the log record by record from its beginning, says that was fired. What rules read
+// back they take over at once.
 func (l *life) reference() []nudge.Firing {
 	l.Helper()
 	e, err := New(Options{Names: l.names, Shards: 1})
 	if err != nil {
 		l.Fatal(err)
 	}
+	e.warms = true
 	var all []nudge.Firing
 	var b Batch
-	for _, r := range l.logged() {
+	records := l.logged()
+	for i, r := range records {
 		b.Reset()
 		b.Add(r.off, r.at, r.rec)
 		all = append(all, e.Apply(&b)...)
-		if r.rec.Kind() == nudge.RecordDeploy {
+		switch r.rec.Kind() {
+		case nudge.RecordLive:
+			goLiveAt(l, e, records[:i+1])
+		case nudge.RecordDeploy:
 			settings, err := readSettings(r.rec.Field(nudge.NameSettings).Text)
 			if err != nil {
 				l.Fatal(err)
@@ -405,10 +434,31 @@ func (l *life) reference() []nudge.Firing {
 				l.Fatal(err)
 			}
 			e.use(settings)
+			e.deployed = r.off
 			e.Deploy(plan)
 		}
 	}
 	return all
+}
+
+// goLiveAt makes the warming rules of an engine live, if the last record is theirs, with what the records hold.
+func goLiveAt(t testing.TB, e *Engine, records []logged) {
+	t.Helper()
+	live, err := readLive(records[len(records)-1].rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !e.cold() || live.Deploy != e.deployed {
+		return
+	}
+	w := newWarmer(e, live.From)
+	for _, r := range records {
+		if err := w.take(nudge.Entry{First: r.off, At: r.at, Count: 1, Records: r.rec}, func() error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.goLive(w)
+	e.finishTakeOver()
 }
 
 // same wants the firings, their ids and cursors to be equal to the byte.

@@ -54,7 +54,7 @@ func (s *shard) passDeadline(k *keyRef, op int, at nudge.Millis) {
 // takePast takes the past of a visitor out of its table; nil if it has none.
 func (s *shard) takePast(hash nudge.KeyHash, visitor string) []byte {
 	t := &s.tables[tablePasts]
-	i := t.find(hash, scopePast, visitor)
+	i := t.find(hash, scopePast, visitor) // with what was read back for it, which must not come after the past is gone
 	if i == noEntry {
 		return nil
 	}
@@ -126,7 +126,7 @@ func (s *shard) mergeSlot(k *keyRef, opID int32, src []byte, at nudge.Millis) {
 	case rules.OpScore:
 		k.t.mergePoints(k.i, num, score(src), op.Window)
 	case rules.OpSequence:
-		sequence(k.t.slot(k.i, num)).merge(sequence(src), len(op.Steps))
+		sequence(k.t.slot(k.i, num)).merge(sequence(src), len(op.Steps)-1)
 	case rules.OpFirst, rules.OpSince:
 		k.t.newestTime(k.i, num, nudge.Millis(binary.LittleEndian.Uint64(src)))
 	case rules.OpAbsent, rules.OpDwell:

@@ -3,7 +3,6 @@ package engine
 import (
 	"hash/fnv"
 	"maps"
-	"slices"
 	"sort"
 
 	"nudge"
@@ -17,7 +16,12 @@ type dictionary struct {
 	scopes map[string]uint16
 	live   map[string]bool // texts of the plan that runs; a text that comes back later gets a new number
 	sizes  map[string]size // of its operators
-	nextOp uint32
+
+	// What warms, see warming.go.
+	cold    map[string]coldness // texts of operators
+	held    map[string]bool     // ids of rules
+	sources map[string]string   // text of each rule's file
+	nextOp  uint32
 }
 
 // size is what an operator keeps. One that must keep more than before has not seen what it lacks.
@@ -85,22 +89,24 @@ type wakeUse struct {
 // program is a plan with what the shards look up in it.
 type program struct {
 	plan       *rules.Plan
-	nums       []uint32       // operator → number
-	scopeNums  []uint16       // scope → number
-	opOf       []int32        // number → operator with timers, -1 for all others
-	userOp     []int32        // number → operator of users, -1 for all others
-	live       []bool         // number → whether an operator, cooldown or pool of the plan has it
-	listeners  [][][]listener // scope → test → operators
-	listening  [][]bool       // scope → test → whether there are any
-	opRules    [][]int32      // operator → rules whose when uses it
-	wakes      [][]wakeUse    // operator → uses with wake-ups
-	timed      []bool         // operator → whether it can set a timer
+	nums       []uint32    // operator → number
+	scopeNums  []uint16    // scope → number
+	opOf       []int32     // number → operator with timers, -1 for all others
+	userOp     []int32     // number → operator of users, -1 for all others
+	live       []bool      // number → whether an operator, cooldown or pool of the plan has it
+	hearing                // who listens now
+	all        hearing     // who listens once nothing is cold
+	cold       []coldness  // by operator
+	held       []bool      // rule → whether it is warming and fires nothing
+	opRules    [][]int32   // operator → rules whose when uses it
+	wakes      [][]wakeUse // operator → uses with wake-ups
+	timed      []bool      // operator → whether it can set a timer
 	rules      []ruleInfo
 	fieldSlots map[uint64]int // hash of a field's name → slot
 	fieldHash  []uint64       // slot → hash of its field's name
 	slotOf     struct{ visitor, user, company, rule, key, typ, ts, at int }
 	hasFired   bool     // some test sees fired events
-	fresh      []string // ids of rules that use an operator without all its history
+	forward    []string // ids of rules that count what was fired from their deployment on
 }
 
 type ruleInfo struct {
@@ -110,10 +116,11 @@ type ruleInfo struct {
 	unlessFired bool   // unless listens to fired events
 }
 
-func newProgram(p *rules.Plan, names *nudge.Names, d *dictionary) *program {
+// newProgram makes the program of a plan. With warms, operators that lack a past are cold.
+func newProgram(p *rules.Plan, names *nudge.Names, d *dictionary, warms bool) *program {
 	g := &program{plan: p, fieldSlots: map[uint64]int{}}
-	live, sizes, began := map[string]bool{}, map[string]size{}, d.nextOp
-	var grown []bool // operators that have not seen all they must know
+	live, sizes, cold, began := map[string]bool{}, map[string]size{}, map[string]coldness{}, d.nextOp
+	var forward []int // operators that are new, see fired events and so count from now on
 	for _, sc := range p.Scopes {
 		if _, ok := d.scopes[sc.Per]; !ok {
 			d.scopes[sc.Per] = uint16(len(d.scopes))
@@ -128,17 +135,19 @@ func newProgram(p *rules.Plan, names *nudge.Names, d *dictionary) *program {
 		num := d.number(text, live)
 		g.nums = append(g.nums, num)
 		was, is := d.sizes[text], size{op.Keep, op.Window, len(op.Slots)}
-		grown = append(grown, num >= began || is.Keep > was.Keep || is.Window > was.Window || is.Slots > was.Slots)
+		grew := is.Keep > was.Keep || is.Window > was.Window || is.Slots > was.Slots
+		g.cold = append(g.cold, coldWarm)
+		if c := d.coldness(text, num >= began, grew); warms && c != coldWarm && seesFired(p, op) {
+			forward = append(forward, i)
+		} else if warms && c != coldWarm {
+			g.cold[i], cold[text] = c, c
+		}
 		sizes[text] = is
 		eachTest(op, func(test int, r role) { g.listen(op.Scope, test, listener{int32(i), r}) })
 	}
-	for i := range p.Rules {
-		if slices.ContainsFunc(p.Rules[i].When.Uses, func(u rules.Use) bool { return grown[u.Op] }) {
-			g.fresh = append(g.fresh, p.Rules[i].ID)
-		}
-	}
 	g.linkRules(d, live)
-	d.live, d.sizes = live, sizes
+	g.hold(d, forward)
+	d.live, d.sizes, d.cold = live, sizes, cold
 	maps.DeleteFunc(d.ops, func(text string, _ uint32) bool { return !live[text] })
 	for slot, name := range p.Fields {
 		h := fnv.New64a()

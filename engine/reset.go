@@ -5,7 +5,11 @@ import "nudge"
 // Reset forgets every key, identity and id: the engine is as it was when its running rules were deployed into a new one. For those who run
 // many short streams through the same rules; the rules stay compiled.
 func (e *Engine) Reset() {
-	for i, old := range e.shards {
+	if e.cold() { // rules of a new engine lack nothing
+		e.program, e.dict.cold, e.dict.held = e.program.released(), nil, nil
+	}
+	e.deployed = 0
+	for i, old := range e.shards { // what is still to be taken over goes with the old tables
 		s := newShard(nudge.ShardID(i), e, len(e.shards))
 		s.program, s.scratch = e.program, old.scratch
 		for l := range s.tables {

@@ -55,7 +55,8 @@ func (e *Engine) restoreDeploy(st Store) error {
 	for text := range d.Ops {
 		live[text] = true
 	}
-	e.dict = &dictionary{ops: d.Ops, scopes: d.Scopes, live: live, nextOp: d.NextOp, sizes: d.Sizes}
+	e.dict = &dictionary{ops: d.Ops, scopes: d.Scopes, live: live, nextOp: d.NextOp, sizes: d.Sizes, cold: d.Cold, held: d.Held, sources: sourcesOf(plan)}
+	e.deployed = d.Deployed
 	e.use(d.Settings)
 	e.Deploy(plan)
 	return nil

@@ -20,7 +20,7 @@ const streamLength = 120
 // TestSameAnswers is the test of I2, I3 and I4: neither the number of shards, nor where batches end, nor restarts with other
 // numbers of shards change a byte of what fires, its ids or its cursors; and it is what the oracle says that the rules mean.
 func TestSameAnswers(t *testing.T) {
-	fired := 0
+	fired, ruleCount, events, engineRuns := 0, 0, 0, 0
 	for seed := *firstSeed; seed < *firstSeed+uint64(*seeds); seed++ {
 		set, lines := generate(seed, streamLength)
 		o := oracle.RandomOptions(seed)
@@ -28,6 +28,7 @@ func TestSameAnswers(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 99))
 		want := text(s.firings(t, run{shards: 1, batch: 1, drain: o.Drain}))
 		fired += strings.Count(want, "\n")
+		ruleCount, events = ruleCount+len(set), events+len(lines)
 		for _, shards := range []int{1, 2, 8} {
 			for _, batch := range []int{1, 7, 4096} {
 				runs := []run{
@@ -37,6 +38,7 @@ func TestSameAnswers(t *testing.T) {
 				if batch == 7 {
 					runs = append(runs, run{shards: shards, batch: batch, drain: o.Drain, slow: true})
 				}
+				engineRuns += len(runs)
 				for _, v := range runs {
 					if got := text(s.firings(t, v)); got != want {
 						t.Fatalf("%v differs from one shard and single records\n%s\n%s", v, difference(got, want), repeat(t, seed, set, lines))
@@ -52,7 +54,8 @@ func TestSameAnswers(t *testing.T) {
 			t.Fatalf("the engine and the oracle differ (got the engine, want the oracle)\n%s\n%s", difference(got, want), repeat(t, seed, set, lines))
 		}
 	}
-	t.Logf("%d streams, %d firings", *seeds, fired)
+	t.Logf("%d seeds: %d rules, %d events, each in %d runs of the engine (other shards, batches, restarts) and one of the oracle: %d firings, suppressed ones too, 0 differences",
+		*seeds, ruleCount, events, engineRuns / *seeds, fired)
 	if fired < *seeds {
 		t.Fatalf("only %d firings in %d streams: the generator tests nothing", fired, *seeds)
 	}

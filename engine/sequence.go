@@ -54,6 +54,15 @@ func (q sequence) remove(i int) {
 	clear(q.partial(i))
 }
 
+// merge takes another key's partials in: at each step the one whose first event is newer stays, on a tie the other key's.
+func (q sequence) merge(src sequence, partials int) {
+	for i := range partials {
+		if src.stands(i) {
+			q.arrive(i, src.first(i), src.newest(i))
+		}
+	}
+}
+
 // advance takes an event through the steps and the nos that it matched, and says whether the sequence is complete. From the last step to
 // the first, so that an event never serves two steps of one match; then what must not come removes what the event has not just created.
 // A late event starts and completes nothing.
@@ -79,15 +88,6 @@ func (q sequence) advance(steps []rules.Step, roles role, ts, window nudge.Milli
 		}
 	}
 	return false
-}
-
-// merge takes over the partials of another sequence whose first event is not older than that of the partial which stands at the step.
-func (q sequence) merge(src sequence, steps int) {
-	for i := range steps - 1 {
-		if src.stands(i) {
-			q.arrive(i, src.first(i), src.newest(i))
-		}
-	}
 }
 
 // advanceSequence lets an event advance the key's partials, and says whether it completes the sequence. A key that has none is not

@@ -64,20 +64,20 @@ func (n *Node) untilTick(covered nudge.Millis, lastTick time.Time) time.Duration
 // seal makes a batch of r and what else has arrived, or of a tick where r is nil, and makes it durable. It returns a request that
 // did not fit any more.
 func (n *Node) seal(s *sealed, r *request) (held *request, err error) {
-	s.waiting, s.durable, s.plan = s.waiting[:0], s.durable[:0], nil
+	s.waiting, s.durable, s.alone, s.plan = s.waiting[:0], s.durable[:0], false, nil
 	s.entry = nudge.Entry{First: n.options.Log.Next(), At: n.clock.Now(), Records: s.entry.Records[:0]}
 	if r == nil {
 		n.addTick(s)
 	}
 	for ; r != nil; r = n.more(s) {
-		if len(s.entry.Records) > 0 && (r.plan != nil || s.plan != nil) {
-			held = r // a deployment stands alone
+		if len(s.entry.Records) > 0 && (r.alone || s.alone) {
+			held = r
 			break
 		}
 		first := s.entry.First + nudge.Offset(s.entry.Count)
 		s.entry.Records = append(s.entry.Records, r.records...)
 		s.entry.Count += r.count
-		s.plan = r.plan
+		s.alone, s.plan = r.alone, r.plan
 		n.queuedBytes.Add(-int64(len(r.records)))
 		if r.decide {
 			s.waiting = append(s.waiting, decision{r, first, first + nudge.Offset(r.count)})

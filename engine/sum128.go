@@ -18,12 +18,6 @@ func (s *sum128) add(v int64) {
 	s.hi, _ = bits.Add64(s.hi, uint64(v>>63), carry)
 }
 
-func (s *sum128) addSum(other sum128) {
-	var carry uint64
-	s.lo, carry = bits.Add64(s.lo, other.lo, 0)
-	s.hi, _ = bits.Add64(s.hi, other.hi, carry)
-}
-
 // millionths is v as a sum.
 func millionths(v int64) (s sum128) {
 	s.add(v)
@@ -109,6 +103,15 @@ func (t *totals) add(v int64) {
 	t.sum.add(v)
 	t.n++
 	t.least, t.most = min(t.least, v), max(t.most, v)
+}
+
+// merge adds what others is made of; neither is of nothing.
+func (t *totals) merge(others totals) {
+	var carry uint64
+	t.sum.lo, carry = bits.Add64(t.sum.lo, others.sum.lo, 0)
+	t.sum.hi, _ = bits.Add64(t.sum.hi, others.sum.hi, carry)
+	t.n += others.n
+	t.least, t.most = min(t.least, others.least), max(t.most, others.most)
 }
 
 // reading is the fold: the sum of nothing is 0, everything else of nothing is nothing.

@@ -29,6 +29,9 @@ type table struct {
 	count   uint32               // entries
 	slabs   slabs
 	timers  timerHeap
+	warmed  *table   // what was read back for cold operators and is still to be taken over; nil: nothing
+	taken   uint32   // entries of warmed that were looked at
+	unite   uniter   // where the log could not be read from its beginning
 	live    []bool   // numbers of the slots that the running rules use; nil: all
 	dirty   []uint32 // entries changed since the last checkpoint began
 
@@ -68,6 +71,13 @@ func (t *table) entry(i uint32) *entry { return &t.entries[i/entryChunk][i%entry
 
 // find returns the number of a key's entry, noEntry if it has none.
 func (t *table) find(hash nudge.KeyHash, scope uint16, key string) uint32 {
+	if t.warmed != nil {
+		t.takeOverKey(hash, scope, key)
+	}
+	return t.lookup(hash, scope, key)
+}
+
+func (t *table) lookup(hash nudge.KeyHash, scope uint16, key string) uint32 {
 	part := t.index.part(hash)
 	if len(part.slots) == 0 {
 		return noEntry
@@ -270,11 +280,15 @@ func (t *table) arm(i uint32, due nudge.Millis) {
 
 // nextDue is the earliest due time on the table, never if there is none. Entries that were re-armed later are moved on the way.
 func (t *table) nextDue() nudge.Millis {
+	behind := never
+	if t.warmed != nil {
+		behind = t.warmed.nextDue()
+	}
 	for len(t.timers) > 0 {
 		top := t.timers[0]
 		e := t.entry(top.entry)
 		if e.armed == top.due && e.due == top.due {
-			return top.due
+			return min(top.due, behind)
 		}
 		t.timers.pop()
 		if e.armed == top.due {
@@ -282,11 +296,14 @@ func (t *table) nextDue() nudge.Millis {
 			t.arm(top.entry, e.due)
 		}
 	}
-	return never
+	return behind
 }
 
 // popDue takes the earliest timer that is due at or before until.
 func (t *table) popDue(until nudge.Millis) (i uint32, due nudge.Millis, ok bool) {
+	if t.warmed != nil {
+		t.takeOverDue(until)
+	}
 	if len(t.timers) == 0 || t.timers[0].due > until { // an entry of the heap is never later than its key's timer
 		return 0, 0, false
 	}
@@ -297,5 +314,9 @@ func (t *table) popDue(until nudge.Millis) (i uint32, due nudge.Millis, ok bool)
 	i = t.timers.pop().entry
 	e := t.entry(i)
 	e.armed, e.due = never, never
+	if t.warmed != nil {
+		scope, key := t.identity(i)
+		t.takeOverKey(e.hash, scope, string(key))
+	}
 	return i, due, true
 }

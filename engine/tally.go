@@ -24,9 +24,7 @@ func (t *table) mergeTally(i, num uint32, src []byte) {
 	var a, b totals
 	a.read(slot)
 	b.read(src)
-	a.sum.addSum(b.sum)
-	a.n += b.n
-	a.least, a.most = min(a.least, b.least), max(a.most, b.most)
+	a.merge(b)
 	a.write(slot)
 }
 

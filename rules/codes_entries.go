@@ -87,6 +87,12 @@ var entryCodes = []Code{
 		Mended:  "then: [alert(\"1\"), alert(\"2\")]",
 	},
 	{
+		format: "a rule asks at most %d operators; this one asks %d", Code: "E630", Title: "too many operators",
+		Explain: "A rule asks at most 200 operators, each call counted: what it keeps per key, and how long deciding it takes, grows with them.",
+		Wrong:   "when: count(click, \"1m\") > 1 or count(click, \"2m\") > 1 or … // 201 of them",
+		Mended:  "when: count(click, \"1m\") > 1 or count(click, \"2m\") > 1",
+	},
+	{
 		format: "`then` takes an action, or a list of actions", Code: "E615", Title: "no action",
 		Explain: "An action is called with its arguments: `popup(\"template\")`, `alert(\"text\", {key: \"value\"})`.",
 		Wrong:   "then: \"hello\"",

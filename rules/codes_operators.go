@@ -88,7 +88,7 @@ var operatorCodes = []Code{
 	},
 	{
 		format: "the very number of `%s` is used: up to %d entries are kept per key (%s)%s", Code: "W515", Title: "a number that is used as it is",
-		Explain: "In arithmetic, beside another operator and in data the number itself is needed, so as many entries as may be are kept for every key. Compared with a constant only as many are kept as decide it. `count(…, \"ever\")` is a plain number without any limit.",
+		Explain: "In arithmetic, beside another operator and in data the number itself is needed, so as many entries as may be are kept for every key. Compared with a constant, `count`, `distinct` and `days` keep only as many as decide it; a sum needs its numbers in any case, so there nothing is warned of. `count(…, \"ever\")` is a plain number without any limit.",
 		Wrong:   "when: count(click, \"1d\") > 2 * count(page_view, \"1d\")",
 		Mended:  "when: count(click, \"1d\") > 20",
 	},

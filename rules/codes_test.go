@@ -171,6 +171,13 @@ var longExamples = func() map[string]func() []Source {
 		"E104": func() []Source {
 			return exampleSources("\uFEFF{ per: visitor, when: on(click), then: popup(\"hello\") }")
 		},
+		"E630": func() []Source {
+			asks := make([]string, MaxOperators+1)
+			for i := range asks {
+				asks[i] = fmt.Sprintf(`count(click, "%dm") > 1`, i+1)
+			}
+			return exampleSources("when: " + strings.Join(asks, " or "))
+		},
 		"E105": func() []Source { return rule("form == \"caf\xe9\"") },
 		"E106": func() []Source { return rule("form == \"a\x00\"") },
 		"E108": func() []Source {

@@ -10,13 +10,13 @@ const (
 	bytesPerOperator = 16 // its place in a key's record
 	bytesPerTime     = 8
 	bytesPerDistinct = 24 // 128 bits of hash and a time
-	bytesPerValue    = 48 // a value as text, and a time
+	bytesPerValue    = 56 // a value as text, a time and a stamp
 	bytesPerWait     = 32 // a start, a deadline, the newest ending, a state
 	bytesPerField    = 24 // of a starting event that is kept
 	bytesPerRule     = 8  // the last delivered firing, where there is a cooldown
 	bytesPerNumber   = 16 // a number and a time
 	bytesPerTally    = 40 // sum, how many, least, most
-	bytesPerLast     = 48 // a value as text, and a time
+	bytesPerLast     = 56 // a value as text, a time and a stamp
 	bytesPerPartial  = 16 // a step's first and newest time
 )
 

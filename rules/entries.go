@@ -46,11 +46,23 @@ func checkRule(r *reporter, words *vocabulary) *rule {
 			out.entry(c, p)
 		}
 	}
+	out.checkOperators()
 	if !r.diags.HasErrors() {
 		c.warnUnusedLets(s.lets)
 		out.sense, out.whenAt = s.sense(), s.entries["when"].at
 	}
 	return out
+}
+
+// MaxOperators bounds the operators that one rule asks, each call counted.
+const MaxOperators = 200
+
+func (r *rule) checkOperators() {
+	n := 0
+	r.eachAsk(func(*ask) { n++ })
+	if n > MaxOperators {
+		r.errorf(noPos, "split the rule", "a rule asks at most %d operators; this one asks %d", MaxOperators, n)
+	}
 }
 
 // entry checks one entry. per comes first: what then may do depends on it.

@@ -24,6 +24,22 @@ func TestLimits(t *testing.T) {
 	actions := func(n int) string {
 		return `{per: visitor, when: on(click), then: [` + strings.Repeat(`popup("x"),`, n) + `]}`
 	}
+	operators := func(n int) string {
+		return `{per: visitor, when: ` + strings.Repeat(`happened(click, "1d") and `, n-1) + `happened(click, "1d"), then: popup("x")}`
+	}
+	steps := func(n int) string {
+		return `{per: visitor, when: sequence(` + strings.Repeat("click, ", n) + `"1d"), then: popup("x")}`
+	}
+	points := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "(click and path == '%d'): 1,", i)
+		}
+		return `{per: visitor, when: score({` + b.String() + `}, half_life("1d")) > 3, then: popup("x")}`
+	}
+	capped := func(n int) string {
+		return fmt.Sprintf(`{per: visitor, when: on(click), limit: cap("p", %d, "1d"), then: popup("x")}`, n)
+	}
 	const outer = 2 // the map's brace and on's bracket
 	for _, c := range []struct {
 		name     string
@@ -39,6 +55,10 @@ func TestLimits(t *testing.T) {
 		{"words", rule(strings.Repeat("not ", MaxNesting) + "click"), rule(strings.Repeat("not ", MaxNesting+1) + "click"), "more than 64 signs in a row"},
 		{"nodes", rule(strings.Repeat("click or ", MaxNodes/2-10) + "click"), rule(strings.Repeat("a==1||", MaxNodes/4+1) + "click"), "more than 8000 pieces"},
 		{"lets", lets(MaxLets), lets(MaxLets + 1), "at most 100 lets"},
+		{"operators", operators(MaxOperators), operators(MaxOperators + 1), "at most 200 operators; this one asks 201"},
+		{"steps", steps(MaxSteps), steps(MaxSteps + 1), "takes 2 to 16 steps; here it has 17"},
+		{"points", points(MaxPoints), points(MaxPoints + 1), "counts 1 to 50 kinds of events; here it has 51"},
+		{"cap", capped(MaxCap), capped(MaxCap + 1), "1 to 1000"},
 		{"actions", actions(MaxActions), actions(MaxActions + 1), "at most 20 actions"},
 		{
 			"pattern", rule("path matches '" + strings.Repeat("a", MaxPatternBytes) + "'"), rule("path matches '" + strings.Repeat("a", MaxPatternBytes+1) + "'"),

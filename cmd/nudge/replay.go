@@ -54,7 +54,7 @@ The same command on the same input prints the same bytes, whatever --shards and 
 	fs.StringVar(&f.rules, flagRules, defaultRules, "folder of the rules")
 	fs.StringArrayVar(&f.maps, "map", nil, "FIELD=COLUMN: take a field of the event from a CSV column (repeat)")
 	fs.StringArrayVar(&f.sets, "set", nil, "FIELD=VALUE: the same value in every event (repeat)")
-	fs.BoolVar(&f.suppressed, "suppressed", false, "also print firings that unless or cooldown held back")
+	fs.BoolVar(&f.suppressed, "suppressed", false, "also print firings that unless, cooldown or limit held back")
 	fs.BoolVar(&f.skipBad, "skip-bad", false, "count lines that cannot be read and go on")
 	fs.Var(&f.until, "until", "after the last event, run the timers due up to this time")
 	fs.BoolVar(&f.drain, "drain", false, "after the last event, run every pending timer")

@@ -36,6 +36,8 @@ func registerNode(r prometheus.Registerer, s *engine.NodeStats) error {
 	}{
 		{"nudge_engine_log_next_offset", "Offset that the next record gets.", &s.LogNext},
 		{"nudge_engine_checkpoint_next_offset", "Offset from which a restart reads the log.", &s.CheckpointNext},
+		{"nudge_engine_rules_warming", "Rules that fire nothing yet, because the log is being read back for them.", &s.RulesWarming},
+		{"nudge_engine_warmup_offset", "Offset up to which the log has been read back for warming rules; 0 when none is.", &s.WarmupOffset},
 	} {
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: m.name, Help: m.help}, func() float64 { return float64(m.value.Load()) }))
 	}

@@ -179,7 +179,7 @@ func (w *ruleWatcher) tick(ctx context.Context) {
 		w.logger.Error("the rules have errors; those that run go on", "rules", w.source.name)
 		return
 	}
-	w.logger.Info("rules are live", "rules", w.source.name, "files", len(sources))
+	w.logger.Info("rules are deployed", "rules", w.source.name, "files", len(sources))
 }
 
 func (w *ruleWatcher) look() (err error) {

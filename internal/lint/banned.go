@@ -18,11 +18,14 @@ var (
 		"engine/node.go":      "the clock of the node, whose readings are logged before they count",
 		"engine/sequencer.go": "stamps and seals batches: the one place where time becomes a part of the log",
 		"engine/applier.go":   "looks after the checkpoint now and then; when does not change what is in it",
+
+		"engine/warmup_reader.go": "paces the reading of the log; how fast does not change what is read",
 	}
 	mayStart = map[string]string{
 		"engine/engine.go":            "the barrier between levels: starts one goroutine per shard and waits for them",
 		"engine/node.go":              "the owner of the sequencer's and the applier's goroutine",
 		"engine/checkpoint_writer.go": "the owner of the goroutine that writes a checkpoint",
+		"engine/warmup.go":            "the owner of the goroutine that reads the log back for warming rules",
 	}
 )
 

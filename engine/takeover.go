@@ -1,0 +1,135 @@
+package engine
+
+import (
+	"encoding/binary"
+	"math"
+
+	"nudge"
+)
+
+// When rules go live, what was read back for their operators lies in the tables of the engine that read it. A table takes it over key by
+// key: a key that is looked up or due is taken over first, the others follow in steps between batches. So nobody waits for millions of keys, and
+// nobody sees one that is not whole (I2).
+//
+// In a warmed table an entry is dirty until it is taken over: it never sees a checkpoint.
+
+// takeOverKeys is how many keys of each shard are taken over between two batches: 0.3 ms in the mean, 7 ms at worst.
+const takeOverKeys = 256
+
+// uniter makes one slot of what a key had and of what was read back for it.
+type uniter func(num uint32, had, read []byte) []byte
+
+// takeFrom begins to take over a warmed table.
+func (t *table) takeFrom(warmed *table, unite uniter) {
+	if warmed.count > 0 {
+		t.warmed, t.taken, t.unite = warmed, 0, unite
+	}
+}
+
+// takeOverKey takes over what was read back for a key, if it still waits.
+func (t *table) takeOverKey(hash nudge.KeyHash, scope uint16, key string) {
+	if j := t.warmed.lookup(hash, scope, key); j != noEntry {
+		t.takeOver(j, t.warmed.entry(j).due)
+	}
+}
+
+// takeOverDue takes over the keys that have a timer due at or before until.
+func (t *table) takeOverDue(until nudge.Millis) {
+	for {
+		j, due, ok := t.warmed.popDue(until)
+		if !ok {
+			return
+		}
+		t.takeOver(j, due)
+	}
+}
+
+// takeOverSome looks at up to n more keys of the warmed table, and returns how many of n are left.
+func (t *table) takeOverSome(n int) int {
+	for ; n > 0 && t.warmed != nil; n-- {
+		if t.taken == t.warmed.count {
+			t.warmed, t.unite = nil, nil
+			break
+		}
+		t.takeOver(t.taken, t.warmed.entry(t.taken).due)
+		t.taken++
+	}
+	return n
+}
+
+// takeOver moves a warmed entry's slots into the key's record. due is its earliest timer. The key's own may turn out to be too early
+// now, and is then found to be nothing.
+func (t *table) takeOver(j uint32, due nudge.Millis) {
+	e := t.warmed.entry(j)
+	if !e.dirty {
+		return
+	}
+	e.dirty, e.due = false, never
+	scope, text := t.warmed.identity(j)
+	rec := t.warmed.record(j)
+	i := t.lookup(e.hash, scope, string(text))
+	if i == noEntry {
+		i = t.load(e.hash, rec)
+		t.touch(i)
+	} else {
+		t.touch(i)
+		at, n := directory(rec)
+		for pos := range n {
+			from, to := slotBounds(rec, at, n, pos)
+			t.putSlot(i, binary.LittleEndian.Uint32(rec[at+pos*dirEntry:]), rec[from:to])
+		}
+	}
+	t.arm(i, min(t.entry(i).due, due))
+}
+
+// putSlot gives the key a slot that was read back.
+func (t *table) putSlot(i uint32, num uint32, read []byte) {
+	slot := t.slot(i, num)
+	if slot != nil && t.unite != nil {
+		read = t.unite(num, slot, read)
+	}
+	if len(slot) != len(read) {
+		slot = t.grow(i, num, len(read))
+	}
+	copy(slot, read)
+}
+
+// takeOver looks at up to so many more keys of every shard, and says whether all are done.
+func (e *Engine) takeOver(keys int) bool {
+	done := true
+	for _, s := range e.shards {
+		n := keys
+		for l := range s.tables {
+			n = s.tables[l].takeOverSome(n)
+			done = done && s.tables[l].warmed == nil
+		}
+	}
+	return done
+}
+
+// takingOver says whether keys still wait.
+func (e *Engine) takingOver() bool {
+	for _, s := range e.shards {
+		for l := range s.tables {
+			if s.tables[l].warmed != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// finishTakeOver takes over all that still waits.
+func (e *Engine) finishTakeOver() {
+	for !e.takeOver(math.MaxInt) {
+	}
+}
+
+// timersDue counts the timers that may be due by then, up to limit.
+func (t *table) timersDue(until nudge.Millis, limit int) int {
+	n := t.timers.due(0, until, limit)
+	if t.warmed != nil {
+		n += t.warmed.timers.due(0, until, limit-n)
+	}
+	return n
+}

@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"slices"
+
+	"nudge"
+	"nudge/rules"
+)
+
+// uniter returns what makes one slot of two for the operators that have grown, where the log does not reach back to its beginning: the
+// key may know what the log no longer holds. Everywhere else what was read back is the whole truth.
+func (g *program) uniter() uniter {
+	grown := map[uint32]*rules.Op{}
+	for i, c := range g.cold {
+		if c == coldGrown {
+			grown[g.nums[i]] = &g.plan.Ops[i]
+		}
+	}
+	return func(num uint32, had, read []byte) []byte {
+		op := grown[num]
+		if op == nil {
+			return read
+		}
+		switch op.Kind {
+		case rules.OpCount:
+			return uniteRings(ring(had), ring(read), op.Keep)
+		case rules.OpDistinct:
+			return uniteDistinct(distinctSet(had), distinctSet(read), op.Keep)
+		case rules.OpValues:
+			return uniteValues(had, read, op.Keep)
+		case rules.OpNumbers:
+			return uniteNumbers(numbers(had), numbers(read), op.Keep)
+		case rules.OpTotal, rules.OpTally, rules.OpScore, rules.OpLast, rules.OpFirst, rules.OpSince, rules.OpSequence:
+			return had // what they hold does not depend on their size, and they have seen at least what the log holds
+		case rules.OpAbsent, rules.OpDwell:
+			return had // it lacks fields of what it waits for, but knows all else
+		}
+		return read // of an operator that is not known here: right as far as the log goes
+	}
+}
+
+// uniteRings keeps the newest times of both. A time that both know is one event's.
+func uniteRings(had, read ring, keep int) ring {
+	var times []nudge.Millis // newest first
+	for i, j := had.len()-1, read.len()-1; (i >= 0 || j >= 0) && len(times) < keep; {
+		switch {
+		case j < 0 || i >= 0 && had.at(i) > read.at(j):
+			times = append(times, had.at(i))
+			i--
+		case i < 0 || read.at(j) > had.at(i):
+			times = append(times, read.at(j))
+			j--
+		default:
+			times = append(times, had.at(i))
+			i--
+			j--
+		}
+	}
+	r := ring(make([]byte, ringHeader+8*len(times)))
+	r.set(len(times), 0)
+	for i, ts := range times {
+		r.put(len(times)-1-i, ts)
+	}
+	return r
+}
+
+// uniteNumbers keeps the newest numbers of both. A number of one time that both know is one event's. What either has dropped stays
+// unknown, even if the other still holds it: better no answer than a wrong one.
+func uniteNumbers(had, read numbers, keep int) numbers {
+	type entry [numbersEntry]byte
+	at := func(e entry) nudge.Millis { return nudge.Millis(binary.LittleEndian.Uint64(e[:])) }
+	var all []entry // oldest first
+	extra := map[entry]int{}
+	for i := range read.len() {
+		e := entry(read.entry(i))
+		all = append(all, e)
+		extra[e]--
+	}
+	for i := range had.len() {
+		e := entry(had.entry(i))
+		if extra[e]++; extra[e] > 0 {
+			all = append(all, e)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b entry) int { return cmp.Compare(at(a), at(b)) })
+	gone := max(len(all)-keep, 0)
+	kept := all[gone:]
+	n := numbers(make([]byte, numbersHeader+numbersEntry*max(len(kept), 1))) // a circle without room could not grow
+	n.set(len(kept), 0)
+	for i := range kept {
+		copy(n.entry(i), kept[i][:])
+	}
+	for _, from := range []numbers{had, read} {
+		if ts, ok := from.dropped(); ok {
+			n.noteDropped(ts)
+		}
+	}
+	if gone > 0 {
+		n.noteDropped(at(all[gone-1]))
+	}
+	return n
+}
+
+// dated is a value of a slot with its newest time, and the stamp of the event that had it where the slot holds one.
+type dated struct {
+	ts    nudge.Millis
+	taken stamp
+	value []byte
+}
+
+// newestOf keeps the newest of different values, each with its newest time, in the order of time and stamp. Where these are equal, what was read goes first.
+func newestOf(read, had []dated, keep int) []dated {
+	all := append(slices.Clone(read), had...)
+	slices.SortStableFunc(all, func(a, b dated) int {
+		return cmp.Or(cmp.Compare(b.ts, a.ts), cmp.Compare(b.taken, a.taken))
+	})
+	var kept []dated
+	for _, d := range all {
+		known := slices.ContainsFunc(kept, func(k dated) bool { return bytes.Equal(k.value, d.value) })
+		if !known && len(kept) < keep {
+			kept = append(kept, d)
+		}
+	}
+	return kept
+}
+
+func (d distinctSet) dated() (all []dated) {
+	for i := range d.len() {
+		at := distinctHeader + i*distinctEntry
+		all = append(all, dated{ts: d.at(i), value: d[at : at+16]})
+	}
+	return all
+}
+
+func uniteDistinct(had, read distinctSet, keep int) distinctSet {
+	kept := newestOf(read.dated(), had.dated(), keep)
+	d := distinctSet(make([]byte, distinctHeader+distinctEntry*max(len(kept), 1))) // a set without room could not grow
+	for i, k := range kept {
+		d.place(i, i, (*[16]byte)(k.value), k.ts)
+	}
+	binary.LittleEndian.PutUint32(d, uint32(len(kept)))
+	return d
+}
+
+func datedValues(slot []byte) (all []dated) {
+	for rest := valueEntries(slot); len(rest) > 0; {
+		size := valueHeader + valueBytes(rest[valueHeader:])
+		all = append(all, dated{
+			nudge.Millis(binary.LittleEndian.Uint64(rest)), stamp(binary.LittleEndian.Uint64(rest[8:])), rest[valueHeader:size],
+		})
+		rest = rest[size:]
+	}
+	return all
+}
+
+func uniteValues(had, read []byte, keep int) []byte {
+	kept := newestOf(datedValues(read), datedValues(had), keep)
+	slot := make([]byte, valuesHeader)
+	for _, k := range kept {
+		slot = binary.LittleEndian.AppendUint64(slot, uint64(k.ts))
+		slot = binary.LittleEndian.AppendUint64(slot, uint64(k.taken))
+		slot = append(slot, k.value...)
+	}
+	binary.LittleEndian.PutUint16(slot, uint16(len(kept)))
+	binary.LittleEndian.PutUint32(slot[4:], uint32(len(slot)-valuesHeader))
+	return slot
+}

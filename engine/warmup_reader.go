@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"errors"
+	"time"
+
+	"nudge"
+)
+
+// reader is the goroutine that reads the log back for a warmer. It ends when it has read the live record, is stopped, or fails.
+type reader struct {
+	node   *Node
+	warmer *warmer
+	tail   tail
+	stop   chan struct{}
+	done   chan struct{} // closed at its end; then the warmer and err may be read
+	err    error
+
+	asked   bool // for the live record
+	hurries bool // does not yield any more
+	seen    uint64
+	worked  time.Time // since when it has not yielded
+	timer   *time.Timer
+}
+
+// Limits of the reading.
+const (
+	nearRecords = 500_000          // so close to the log's end the applier's entries are collected
+	nearEntries = 8                // so few entries behind the applier the live record is asked for
+	maxWork     = time.Millisecond // it works before it yields to traffic
+	maxPause    = 2 * maxWork      // for so long at most
+)
+
+var errStopReading = errors.New("the reading was stopped")
+
+func newReader(n *Node, w *warmer) *reader {
+	return &reader{node: n, warmer: w, stop: make(chan struct{}), done: make(chan struct{})}
+}
+
+func (r *reader) run() {
+	defer close(r.done)
+	r.timer = time.NewTimer(time.Hour)
+	defer r.timer.Stop()
+	if err := r.read(); !errors.Is(err, errStopReading) {
+		r.err = err
+	}
+}
+
+// read reads the log to its end, and again what came meanwhile, until the end is near. Then the applier keeps copies of the entries that
+// it applies, so that nothing has to be read twice, and the live record can be asked for.
+func (r *reader) read() error {
+	if err := r.warmer.seed(stoppable{r.node.options.Store, r.stop}); err != nil {
+		return err
+	}
+	r.worked = time.Now()
+	for last := uint64(1 << 63); !r.warmer.done; {
+		left := r.node.stats.LogNext.Load() - uint64(r.warmer.engine.next)
+		r.hurries = r.hurries || left > last/2 // traffic is faster than what it leaves
+		last = left
+		near := left <= nearRecords
+		if near {
+			r.tail.open()
+		}
+		err := r.node.options.Log.Read(r.warmer.engine.next, r.take)
+		if err == nil && near {
+			err = r.follow()
+		}
+		if err != nil && !errors.Is(err, errEnough) {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow takes the applier's entries until the live record is one of them, or it has fallen too far behind.
+func (r *reader) follow() error {
+	for !r.warmer.done {
+		if !r.asked && r.tail.waiting() < nearEntries {
+			r.asked = r.node.askLive(r.warmer.live)
+		}
+		if !r.asked {
+			r.timer.Reset(minTick)
+		}
+		select {
+		case entry, ok := <-r.tail.entries:
+			if !ok {
+				return nil
+			}
+			r.tail.took(entry)
+			r.worked = time.Now()
+			if err := r.take(entry); err != nil {
+				return err
+			}
+		case <-r.timer.C:
+		case <-r.stop:
+			return errStopReading
+		}
+	}
+	return nil
+}
+
+func (r *reader) take(entry nudge.Entry) error {
+	if r.warmer.done {
+		return errEnough
+	}
+	if entry.First < r.warmer.engine.next {
+		return nil // the log had it before the applier
+	}
+	return r.warmer.take(entry, r.between)
+}
+
+// between lets others work: after a while of reading, while there is traffic, it pauses for as long.
+func (r *reader) between() error {
+	r.node.stats.WarmupOffset.Store(uint64(r.warmer.engine.next))
+	select {
+	case <-r.stop:
+		return errStopReading
+	default:
+	}
+	spent := time.Since(r.worked)
+	if spent < maxWork || r.hurries || r.asked {
+		return nil
+	}
+	if next := r.node.stats.LogNext.Load(); next != r.seen {
+		r.seen = next
+		r.timer.Reset(min(spent, maxPause))
+		select {
+		case <-r.timer.C:
+		case <-r.stop:
+			return errStopReading
+		}
+	}
+	r.worked = time.Now()
+	return nil
+}
+
+// askLive hands the live record to the sequencer, if there is room.
+func (n *Node) askLive(live liveRecord) bool {
+	rec := live.record()
+	n.queuedBytes.Add(int64(len(rec)))
+	select {
+	case n.queue <- &request{records: rec, count: 1, alone: true, done: make(chan result, 1)}:
+		return true
+	default:
+		n.queuedBytes.Add(-int64(len(rec)))
+		return false
+	}
+}
+
+// stoppable is a store whose scans end when reading is stopped.
+type stoppable struct {
+	Store
+	stop <-chan struct{}
+}
+
+func (s stoppable) Scan(from, to []byte, f func(key, value []byte) error) error {
+	return s.Store.Scan(from, to, func(key, value []byte) error {
+		select {
+		case <-s.stop:
+			return errStopReading
+		default:
+			return f(key, value)
+		}
+	})
+}
