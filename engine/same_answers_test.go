@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	seeds     = flag.Int("seeds", 150, "random streams per test")
+	seeds     = flag.Int("seeds", defaultSeeds, "random streams per test")
 	firstSeed = flag.Uint64("seed", 1, "first seed")
 )
 
