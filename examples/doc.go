@@ -5,7 +5,7 @@
 //     files, no assets from elsewhere; File serves them.
 //   - rules: six rules that a growth team would write, one file each, with their tests beside them (docs/TESTING.md).
 //   - cookbook: rules for every stage from the first click to the renewal, each with its tests. docs/COOKBOOK.md lists them.
-//   - history.go: three weeks of visits, seeded, made so that one more page by DemoPerson and one more person of DemoCompany each tip
+//   - history.go: three weeks of visits, seeded, made so that DemoPerson's next visit and one more person of DemoCompany each tip
 //     a rule.
 //   - e2e: the site, the rules and the server together in a real browser.
 //

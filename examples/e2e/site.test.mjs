@@ -9,7 +9,7 @@ assert.ok(url, "NUDGE_URL is the address of a server started with --demo; run.sh
 
 const dwell = 20_000; // of the rule demo-help
 const clocks = 100; // ms by which the clocks of browser and server may drift apart meanwhile
-const person = "ana@acme.example"; // one page view short of highly-engaged
+const person = "ana@acme.example"; // two page views short of highly-engaged
 const colleague = "lee@acme.example"; // the third of her company
 
 let browser;
@@ -138,7 +138,7 @@ describe("the demo", { concurrency: true }, () => {
     await ana.goto(url + "/demo/");
     await signIn(ana, person);
     await sleep(500);
-    assert.equal(await feed.locator("#feed li").count(), 0, "signing in is no page view");
+    assert.equal(await feed.locator("#feed li").count(), 0, "the page she signed in on is hers now, and one too few");
     const began = Date.now();
     await ana.getByRole("link", { name: "Pricing" }).first().click();
     const alert = feed.locator("#feed li").filter({ hasText: "highly-engaged" });
