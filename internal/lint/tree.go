@@ -57,7 +57,7 @@ func (f *file) isTest() bool { return strings.HasSuffix(f.path, "_test.go") }
 
 // Folders and files that are not part of the source: what builds, runs and package managers leave behind.
 var (
-	notSourceDirs  = []string{".git", "node_modules"}
+	notSourceNames = []string{".git", "node_modules"} // a folder; .git is a file in a second work tree
 	notSourcePaths = []string{"bin", "data", "examples/data"}
 	notSourceEnds  = []string{".prof", ".png", ".ico", ".woff2", ".gz", ".zst"}
 )
@@ -74,10 +74,13 @@ func readTree(root string) (*tree, error) {
 			return err
 		}
 		rel = filepath.ToSlash(rel)
-		if d.IsDir() {
-			if slices.Contains(notSourceDirs, d.Name()) || slices.Contains(notSourcePaths, rel) {
+		if slices.Contains(notSourceNames, d.Name()) || slices.Contains(notSourcePaths, rel) {
+			if d.IsDir() {
 				return fs.SkipDir
 			}
+			return nil
+		}
+		if d.IsDir() {
 			t.dirs = append(t.dirs, rel)
 			return nil
 		}
