@@ -183,7 +183,7 @@ func (e *Engine) dump() string {
 				if t.removedAt(i) {
 					continue
 				}
-				all = append(all, fmt.Sprintf("%x due %d", t.record(i), t.entry(i).due))
+				all = append(all, fmt.Sprintf("%x due %d", t.record(i), s.nextDue(t, i, e.clock)))
 			}
 		}
 		for key, v := range s.visitors {
