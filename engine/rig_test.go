@@ -141,6 +141,7 @@ func (s *stream) restart(t testing.TB, e *Engine, st *memStore, shards int) *Eng
 	if err != nil {
 		t.Fatal(err)
 	}
+	n.warms = e.warms
 	if err := n.restore(st); err != nil {
 		t.Fatal(err)
 	}
