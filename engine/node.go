@@ -42,6 +42,10 @@ type NodeOptions struct {
 	// Recall is how far back OnFirings is told, while recovering, what the checkpoint's firings were: popups that may still be wanted.
 	Recall nudge.Millis
 
+	// Beside runs work that lasts seconds beside the traffic: the reading back of the log for new rules. Default: it just runs. A server
+	// lets the system share the cores between the two (internal/beside).
+	Beside func(work func())
+
 	CheckpointRecords int           // begin a checkpoint after so many records; default 2,000,000
 	CheckpointEvery   time.Duration // or after so long; default 60 s
 }
@@ -127,6 +131,9 @@ func NewNode(o NodeOptions) (*Node, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	if o.Beside == nil {
+		o.Beside = func(work func()) { work() }
+	}
 	if o.CheckpointRecords == 0 {
 		o.CheckpointRecords = 2_000_000
 	}
@@ -196,6 +203,9 @@ func (n *Node) Recover() error {
 
 // Plan is the plan that was deployed last, the empty one if none ever was.
 func (n *Node) Plan() *rules.Plan { return n.plan.Load() }
+
+// Inspect is Engine.Inspect for a node that does not run: between Recover and Run.
+func (n *Node) Inspect(ruleID, key string, at nudge.Millis) []UseState { return n.engine.Inspect(ruleID, key, at) }
 
 // SettingsChanged says, after Recover, whether the node was started with other settings than the log's: they count from the next
 // deployment on.

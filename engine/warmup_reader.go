@@ -16,19 +16,14 @@ type reader struct {
 	done   chan struct{} // closed at its end; then the warmer and err may be read
 	err    error
 
-	asked   bool // for the live record
-	hurries bool // does not yield any more
-	seen    uint64
-	worked  time.Time // since when it has not yielded
-	timer   *time.Timer
+	asked bool // for the live record
+	again *time.Timer
 }
 
 // Limits of the reading.
 const (
-	nearRecords = 500_000          // so close to the log's end the applier's entries are collected
-	nearEntries = 8                // so few entries behind the applier the live record is asked for
-	maxWork     = time.Millisecond // it works before it yields to traffic
-	maxPause    = 2 * maxWork      // for so long at most
+	nearRecords = 500_000 // so close to the log's end the applier's entries are collected
+	nearEntries = 8       // so few entries behind the applier the live record is asked for
 )
 
 var errStopReading = errors.New("the reading was stopped")
@@ -39,11 +34,13 @@ func newReader(n *Node, w *warmer) *reader {
 
 func (r *reader) run() {
 	defer close(r.done)
-	r.timer = time.NewTimer(time.Hour)
-	defer r.timer.Stop()
-	if err := r.read(); !errors.Is(err, errStopReading) {
-		r.err = err
-	}
+	r.again = time.NewTimer(time.Hour)
+	defer r.again.Stop()
+	r.node.options.Beside(func() {
+		if err := r.read(); !errors.Is(err, errStopReading) {
+			r.err = err
+		}
+	})
 }
 
 // read reads the log to its end, and again what came meanwhile, until the end is near. Then the applier keeps copies of the entries that
@@ -52,12 +49,8 @@ func (r *reader) read() error {
 	if err := r.warmer.seed(stoppable{r.node.options.Store, r.stop}); err != nil {
 		return err
 	}
-	r.worked = time.Now()
-	for last := uint64(1 << 63); !r.warmer.done; {
-		left := r.node.stats.LogNext.Load() - uint64(r.warmer.engine.next)
-		r.hurries = r.hurries || left > last/2 // traffic is faster than what it leaves
-		last = left
-		near := left <= nearRecords
+	for !r.warmer.done {
+		near := r.node.stats.LogNext.Load() <= uint64(r.warmer.engine.next)+nearRecords
 		if near {
 			r.tail.open()
 		}
@@ -79,7 +72,7 @@ func (r *reader) follow() error {
 			r.asked = r.node.askLive(r.warmer.live)
 		}
 		if !r.asked {
-			r.timer.Reset(minTick)
+			r.again.Reset(minTick)
 		}
 		select {
 		case entry, ok := <-r.tail.entries:
@@ -87,11 +80,10 @@ func (r *reader) follow() error {
 				return nil
 			}
 			r.tail.took(entry)
-			r.worked = time.Now()
 			if err := r.take(entry); err != nil {
 				return err
 			}
-		case <-r.timer.C:
+		case <-r.again.C:
 		case <-r.stop:
 			return errStopReading
 		}
@@ -109,29 +101,15 @@ func (r *reader) take(entry nudge.Entry) error {
 	return r.warmer.take(entry, r.between)
 }
 
-// between lets others work: after a while of reading, while there is traffic, it pauses for as long.
+// between tells how far the reading is, and ends it when it is stopped.
 func (r *reader) between() error {
 	r.node.stats.WarmupOffset.Store(uint64(r.warmer.engine.next))
 	select {
 	case <-r.stop:
 		return errStopReading
 	default:
-	}
-	spent := time.Since(r.worked)
-	if spent < maxWork || r.hurries || r.asked {
 		return nil
 	}
-	if next := r.node.stats.LogNext.Load(); next != r.seen {
-		r.seen = next
-		r.timer.Reset(min(spent, maxPause))
-		select {
-		case <-r.timer.C:
-		case <-r.stop:
-			return errStopReading
-		}
-	}
-	r.worked = time.Now()
-	return nil
 }
 
 // askLive hands the live record to the sequencer, if there is room.

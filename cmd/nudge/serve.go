@@ -17,6 +17,7 @@ import (
 	"nudge/deliver"
 	"nudge/engine"
 	"nudge/ingest"
+	"nudge/internal/beside"
 	"nudge/state"
 )
 
@@ -75,7 +76,7 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 		Engine: engine.Options{
 			Names: names, Shards: c.shards, Lateness: c.lateness, DedupEvents: c.dedupEvents, Location: location,
 		},
-		Log: dir.Log, Store: dir.Store, Logger: logger, Recall: recallPopups,
+		Log: dir.Log, Store: dir.Store, Logger: logger, Recall: recallPopups, Beside: beside.Run,
 		OnFirings: func(f []nudge.Firing) { hub.Publish(f) },
 		OnReceipt: func(id string) { hub.Receipt(id) },
 	})

@@ -24,6 +24,7 @@ var directions = map[string][]string{
 	"examples":         {"", "rules"},
 	"bench":            {everything},
 	"cmd/nudge":        {everything},
+	"internal/beside":  {},
 	"internal/fixture": {"", "rules", "engine", "ingest"},
 	"internal/lint":    {},
 	"internal/oracle":  {"", "rules"},
