@@ -42,8 +42,8 @@ type NodeOptions struct {
 	// Recall is how far back OnFirings is told, while recovering, what the checkpoint's firings were: popups that may still be wanted.
 	Recall nudge.Millis
 
-	// Beside runs work that lasts seconds beside the traffic: the reading back of the log for new rules. Default: it just runs. A server
-	// lets the system share the cores between the two (internal/beside).
+	// Beside runs work that lasts seconds beside the traffic, the reading back of the log for new rules, and returns when it is done. Default:
+	// it just runs. A server lets the work give way (internal/beside).
 	Beside func(work func())
 
 	CheckpointRecords int           // begin a checkpoint after so many records; default 2,000,000
@@ -205,7 +205,9 @@ func (n *Node) Recover() error {
 func (n *Node) Plan() *rules.Plan { return n.plan.Load() }
 
 // Inspect is Engine.Inspect for a node that does not run: between Recover and Run.
-func (n *Node) Inspect(ruleID, key string, at nudge.Millis) []UseState { return n.engine.Inspect(ruleID, key, at) }
+func (n *Node) Inspect(ruleID, key string, at nudge.Millis) []UseState {
+	return n.engine.Inspect(ruleID, key, at)
+}
 
 // SettingsChanged says, after Recover, whether the node was started with other settings than the log's: they count from the next
 // deployment on.

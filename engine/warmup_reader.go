@@ -16,8 +16,8 @@ type reader struct {
 	done   chan struct{} // closed at its end; then the warmer and err may be read
 	err    error
 
-	asked bool // for the live record
-	again *time.Timer
+	asked bool        // for the live record
+	again *time.Timer // to ask once more
 }
 
 // Limits of the reading.
@@ -36,29 +36,39 @@ func (r *reader) run() {
 	defer close(r.done)
 	r.again = time.NewTimer(time.Hour)
 	defer r.again.Stop()
-	r.node.options.Beside(func() {
-		if err := r.read(); !errors.Is(err, errStopReading) {
-			r.err = err
-		}
-	})
+	if err := r.read(); !errors.Is(err, errStopReading) {
+		r.err = err
+	}
 }
 
-// read reads the log to its end, and again what came meanwhile, until the end is near. Then the applier keeps copies of the entries that
-// it applies, so that nothing has to be read twice, and the live record can be asked for.
+// read reads the log until its end is near, and then follows the applier. Only the first is done beside the traffic: soon the applier waits
+// for the rest.
 func (r *reader) read() error {
-	if err := r.warmer.seed(stoppable{r.node.options.Store, r.stop}); err != nil {
-		return err
-	}
-	for !r.warmer.done {
-		near := r.node.stats.LogNext.Load() <= uint64(r.warmer.engine.next)+nearRecords
-		if near {
-			r.tail.open()
-		}
-		err := r.node.options.Log.Read(r.warmer.engine.next, r.take)
-		if err == nil && near {
+	err := r.beside(func() error { return r.warmer.seed(stoppable{r.node.options.Store, r.stop}) })
+	for err == nil && !r.warmer.done {
+		if err = r.beside(r.catchUp); err == nil {
 			err = r.follow()
 		}
-		if err != nil && !errors.Is(err, errEnough) {
+	}
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+func (r *reader) beside(work func() error) (err error) {
+	r.node.options.Beside(func() { err = work() })
+	return err
+}
+
+// catchUp reads the log to its end, and again what came meanwhile, until the end is near. Then the applier keeps copies of the entries that
+// it applies, so that nothing has to be read twice, and the live record can be asked for.
+func (r *reader) catchUp() error {
+	for near := false; !near; {
+		if near = r.node.stats.LogNext.Load() <= uint64(r.warmer.engine.next)+nearRecords; near {
+			r.tail.open()
+		}
+		if err := r.node.options.Log.Read(r.warmer.engine.next, r.take); err != nil {
 			return err
 		}
 	}
