@@ -9,7 +9,7 @@ import (
 	"nudge/rules"
 )
 
-// TestUniteNumbers: one slot has seen every number and kept few, the other has seen those of a log that was trimmed and keeps more.
+// TestUniteNumbers: one slot has seen every number and kept few until it grew, the other has seen those of a log that was trimmed and keeps more.
 // Whatever window is asked for, together they answer as one that has seen all and keeps as many, or not at all: and that only where one of
 // them has dropped a number inside the window, or both hold more than there is room for.
 func TestUniteNumbers(t *testing.T) {
@@ -19,12 +19,16 @@ func TestUniteNumbers(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 6))
 		var tb table
 		had, read, truth := tb.add(1, 0, "had"), tb.add(2, 0, "read"), tb.add(3, 0, "truth")
-		small, large, trimmed, n := 1+r.IntN(8), 8+r.IntN(12), r.IntN(20), r.IntN(25)
+		small, large, trimmed, grown, n := 1+r.IntN(8), 8+r.IntN(6), r.IntN(15), r.IntN(15), r.IntN(25)
 		var times []nudge.Millis
 		for i := range n {
 			ts, v := nudge.Millis(r.IntN(40)), int64(r.IntN(3))
 			times = append(times, ts)
-			tb.addNumber(had, 1, small, v, ts, -1)
+			if i < grown {
+				tb.addNumber(had, 1, small, v, ts, -1)
+			} else {
+				tb.addNumber(had, 1, large, v, ts, -1)
+			}
 			tb.addNumber(truth, 1, n, v, ts, -1)
 			if i >= trimmed {
 				tb.addNumber(read, 1, large, v, ts, -1)
