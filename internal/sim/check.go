@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"os"; "encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -184,6 +185,7 @@ func (l *life) checkOracle(feed []nudge.Firing) {
 		got = append(got, string(f.AppendJSON(nil)))
 	}
 	if !slices.Equal(got, want) {
+		if os.Getenv("SIMCASE") != "" { b, _ := json.Marshal(map[string]any{"rules": l.placed(), "lines": lines, "lateness": o.Lateness, "dedup": o.DedupEvents, "until": o.Until, "got": got, "want": want}); os.WriteFile(os.Getenv("SIMCASE"), b, 0o644) }
 		l.problem("I2: the feed has %d firings, the oracle %d; %s", len(got), len(want), firstDifference(got, want))
 	}
 }

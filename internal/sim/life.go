@@ -92,7 +92,7 @@ func (s mortalStore) Commit(write func(w engine.Writer) error) error {
 // live is one process from its start to its end.
 func (w *world) live(n int) {
 	l := &life{world: w, number: n, names: nudge.NewNames(), ended: make(chan struct{}), done: make(chan struct{})}
-	l.disk = newDisk(w.files, w.rng.Uint64())
+	l.disk = newDisk(w.medium, w.rng.Uint64())
 	last := n == w.lives-1
 	l.fate(last)
 	w.report.Starts++
@@ -198,13 +198,24 @@ func (l *life) work(last bool) {
 	if last {
 		clients.Wait()
 		time.Sleep(pick(l.rng, 0, 3*time.Second, 30*time.Second)) // for timers
-		synctest.Wait()
+		l.settle()
 		l.checkEnd()
 	}
 	close(l.done)
 	consumers.Wait()
 	l.end(last)
 	clients.Wait()
+}
+
+// settle waits until all that is in the log is applied, at a moment at which nobody does anything.
+func (l *life) settle() {
+	for {
+		synctest.Wait()
+		if l.node.Stats().LogNext.Load() == uint64(l.dir.Log.Next()) {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // manage lets the process live for a while, deploys rules, and sets the clock.
@@ -242,7 +253,7 @@ func (l *life) end(last bool) {
 		l.disk.pull()
 	}
 	failure := l.disk.failure()
-	if fatal(failure) && !l.disk.over() {
+	if failure.fatal() && !l.disk.over() {
 		select {
 		case <-l.ended:
 		case <-time.After(10 * time.Second):
@@ -279,9 +290,10 @@ func (l *life) close(openErr error) {
 	if failure != nil {
 		l.report.Failures++
 	}
-	if l.disk.image != nil {
+	l.report.Trace = l.report.Trace*31 + l.disk.trace.Sum64()
+	if l.disk.left != nil {
 		l.report.Crashes++
-		l.files = l.disk.image
+		l.medium = l.disk.left
 	}
 }
 

@@ -63,8 +63,12 @@ func (p *plan) chance(actor string) *rand.Rand {
 func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
 
 // pause is how long an actor waits: often not at all, sometimes for some whole ms, so that instants collide with each other and with the ends
-// of windows.
+// of windows. Some µs come on top: two actors that wake at one moment would go on in an order that no seed decides.
 func pause(r *rand.Rand, most time.Duration) time.Duration {
+	return wholeMillis(r, most) + time.Duration(1+r.IntN(900_000))
+}
+
+func wholeMillis(r *rand.Rand, most time.Duration) time.Duration {
 	switch r.IntN(8) {
 	case 0, 1, 2:
 		return 0

@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"nudge"
 	"nudge/internal/oracle"
 )
@@ -19,7 +17,7 @@ type world struct {
 	plan
 	rng *rand.Rand // of the one who ends and starts processes
 
-	files   *vfs.MemFS
+	medium  *medium
 	wall    atomic.Int64 // how far the wall clock is ahead of the bubble's, in ns
 	ledger  ledger
 	clients []*client
@@ -38,11 +36,12 @@ type cursor = nudge.Cursor
 // Report is what became of one seed.
 type Report struct {
 	Simulated time.Duration
-	Starts    int // of processes
-	Crashes   int // power cuts and kills
-	Failures  int // operations of the disk that failed
-	Events    int // in the log, duplicates too
-	Firings   int // in the feed
+	Starts    int    // of processes
+	Crashes   int    // power cuts and kills
+	Failures  int    // operations of the disk that failed
+	Events    int    // in the log, duplicates too
+	Firings   int    // in the feed
+	Trace     uint64 // what the disks were asked for, when: the same each time that the seed is run
 	Problems  []string
 }
 
@@ -63,7 +62,7 @@ func Run(seed uint64) Report {
 }
 
 func newWorld(seed uint64) *world {
-	w := &world{plan: newPlan(seed), files: vfs.NewCrashableMem(), told: map[cursor]string{}}
+	w := &world{plan: newPlan(seed), medium: newMedium(), told: map[cursor]string{}}
 	w.rng = w.chance("world")
 	w.setWall(w.start)
 	set, lines := w.generate()
