@@ -120,7 +120,7 @@ type life struct {
 	seen     sync.Mutex
 	fired    []nudge.Firing
 	receipts []string
-	order    []string // of firings, as offsets, and receipts
+	order    []string             // of firings, as offsets, and receipts
 	wake     func([]nudge.Firing) // runs in OnFirings
 }
 

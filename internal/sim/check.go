@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"os"; "encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -172,7 +171,8 @@ func (l *life) checkOracle(feed []nudge.Firing) {
 			lines[i] = fmt.Sprintf(`{"at":%d,%s`, f.at, strings.TrimPrefix(l.line(f.event), "{"))
 		}
 	}
-	want, err := oracle.Run(l.placed(), lines, o)
+	set := l.placed()
+	want, err := oracle.Run(set, lines, o)
 	if err != nil {
 		l.problem("the oracle: %v", err)
 		return
@@ -185,7 +185,7 @@ func (l *life) checkOracle(feed []nudge.Firing) {
 		got = append(got, string(f.AppendJSON(nil)))
 	}
 	if !slices.Equal(got, want) {
-		if os.Getenv("SIMCASE") != "" { b, _ := json.Marshal(map[string]any{"rules": l.placed(), "lines": lines, "lateness": o.Lateness, "dedup": o.DedupEvents, "until": o.Until, "got": got, "want": want}); os.WriteFile(os.Getenv("SIMCASE"), b, 0o644) }
+		l.report.Case = oracle.Format(set, lines)
 		l.problem("I2: the feed has %d firings, the oracle %d; %s", len(got), len(want), firstDifference(got, want))
 	}
 }
@@ -208,7 +208,7 @@ func (l *life) checkOnce(feed []nudge.Firing) {
 		}
 		taken := len(l.ledger.offsets(u)) > 0
 		if n := times[id]; n > 1 || taken != (n == 1) {
-			l.problem("the event %d is in the log: %v, and counts %d times: %s", u, taken, n, l.lines[u])
+			l.problem("the event %d is in the log: %v, and counts %d times", u, taken, n)
 		}
 	}
 }
