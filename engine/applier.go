@@ -98,7 +98,7 @@ func (n *Node) deploy(s *sealed, rec nudge.Record) error {
 	settings, err := readSettings(rec.Field(nudge.NameSettings).Text)
 	plan := s.plan
 	if err == nil && plan == nil { // read back
-		plan, err = settings.compile(rec.Field(nudge.NameRule).Text, n.options.Engine.Names)
+		plan, err = settings.compile(rec.Field(nudge.NameRule).Text, n.options.Engine.Names, n.engine.Plan())
 	}
 	if err != nil {
 		return err

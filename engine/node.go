@@ -75,7 +75,8 @@ type Node struct {
 	doneChans   sync.Pool     // of requests that were answered
 	stats       NodeStats
 	plan        atomic.Pointer[rules.Plan]
-	warming     atomic.Pointer[[]string] // ids of the rules that are
+	warming     atomic.Pointer[[]string]   // ids of the rules that are
+	compiled    atomic.Pointer[rules.Plan] // the last plan that was made, whether it runs or not
 
 	writer          writer
 	warmup          warmup
@@ -188,6 +189,7 @@ func (n *Node) Recover() error {
 	}
 	n.stats.LogNext.Store(uint64(e.next))
 	n.plan.Store(e.Plan())
+	n.compiled.Store(e.Plan())
 	n.settingsChanged = e.settings != o.Engine.settings()
 	n.publishDue()
 	n.clock = NewClock(o.Wall, max(o.Log.LastAt(), e.clock))
@@ -215,10 +217,13 @@ func (n *Node) Submit(ctx context.Context, records []byte, count int, decide boo
 // Deploy makes rules the running ones. It returns their errors, and leaves the old ones running, if they do not compile;
 // otherwise it returns when they run: live, or warming (Rules says which).
 func (n *Node) Deploy(ctx context.Context, sources []rules.Source) (rules.Diagnostics, error) {
-	plan, diags := rules.Compile(sources, rules.Options{Names: n.options.Engine.Names, Location: n.options.Engine.Location})
+	plan, diags := rules.Compile(sources, rules.Options{
+		Names: n.options.Engine.Names, Location: n.options.Engine.Location, Previous: n.compiled.Load(),
+	})
 	if plan == nil {
 		return diags, nil
 	}
+	n.compiled.Store(plan)
 	for scope, slots := range slotsPerScope(plan) {
 		if slots > maxSlots {
 			return diags, fmt.Errorf("the rules per %s have %d operators and cooldowns together; a key holds at most %d",

@@ -431,7 +431,7 @@ func (l *life) reference() []nudge.Firing {
 			if err != nil {
 				l.Fatal(err)
 			}
-			plan, err := settings.compile(r.rec.Field(nudge.NameRule).Text, l.names)
+			plan, err := settings.compile(r.rec.Field(nudge.NameRule).Text, l.names, nil)
 			if err != nil {
 				l.Fatal(err)
 			}
