@@ -10,26 +10,27 @@ import (
 
 // applyEvent lets an event change the operators that it concerns. An event later than Options.Lateness is history: it enters
 // windows and ends waits, but starts none and makes no pulse.
-func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input) {
+func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reaction) {
 	g := s.program
 	late := in.row.At-in.row.Ts > s.engine.settings.Lateness
 	timed := false
-	for _, t := range w.touched {
+	for i := range r.touched {
+		t := &r.touched[i]
 		op := &g.plan.Ops[t.op]
 		timed = timed || g.timed[t.op]
 		switch {
 		case op.Kind == rules.OpScore:
 			s.ensure(k)
-			k.t.addPoints(k.i, g.nums[t.op], pointsOf(op.Points, t.roles), in.row.Ts, op.Window)
+			k.t.addPoints(k.i, t.num, pointsOf(op.Points, t.roles), in.row.Ts, op.Window)
 			continue
 		case op.Kind == rules.OpSequence:
-			if s.advanceSequence(k, g.nums[t.op], op, t.roles, in.row.Ts, late) {
+			if s.advanceSequence(k, t.num, op, t.roles, in.row.Ts, late) {
 				w.pulses = append(w.pulses, pulse{op: int(t.op)})
 			}
 			continue
 		case t.roles&roleEnd != 0:
 			s.ensure(k)
-			k.t.endWait(k.i, g.nums[t.op], in.row.Ts, op.Window)
+			k.t.endWait(k.i, t.num, in.row.Ts, op.Window)
 		}
 		if t.roles&roleMain != 0 {
 			s.applyMain(b, w, k, in, int(t.op), late)

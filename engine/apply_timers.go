@@ -51,13 +51,13 @@ func (s *shard) collectDue(w *scratch, k *keyRef, due nudge.Millis) {
 		if isWait(g.plan.Ops[op].Kind) {
 			if wait(slot).openUntil() == due {
 				w.pulses = append(w.pulses, pulse{op: int(op)})
-				s.concernRules(w, op)
+				w.concern(g, op)
 			}
 			return
 		}
 		for j := range g.wakes[op] {
 			if u := &g.wakes[op][j]; u.due(&g.plan.Ops[op], slot, due) {
-				w.concern(g.at[u.rule])
+				w.rules = append(w.rules, g.at[u.rule])
 			}
 		}
 	})

@@ -3,7 +3,6 @@ package engine
 import (
 	"math"
 	"slices"
-	"sort"
 
 	"nudge"
 	"nudge/rules"
@@ -21,20 +20,11 @@ type keyRef struct {
 
 // scratch is what deciding one input needs. It is reused.
 type scratch struct {
-	touched  []touch
-	opAt     []int32 // operator → position in touched + 1
 	rules    []int32 // the rules concerned, in settling order
-	ruleSeen []bool
 	readings []rules.Reading
 	pulses   []pulse
 	kept     []byte
 	row      rules.Row // of a firing born of time
-}
-
-// touch is an operator that an input concerns.
-type touch struct {
-	op    int32
-	roles role
 }
 
 // pulse is an operator that may pulse at this instant. Of OpFirst it says when the newest event before was.
@@ -57,13 +47,7 @@ func (s *shard) enter() *scratch {
 	}
 	w := s.scratch[s.depth]
 	s.depth++
-	if n := len(s.program.plan.Ops); len(w.opAt) < n {
-		w.opAt = make([]int32, n)
-	}
-	if n := len(s.program.plan.Rules); len(w.ruleSeen) < n {
-		w.ruleSeen = make([]bool, n)
-	}
-	w.touched, w.rules, w.pulses = w.touched[:0], w.rules[:0], w.pulses[:0]
+	w.rules, w.pulses = w.rules[:0], w.pulses[:0]
 	return w
 }
 
@@ -72,17 +56,22 @@ func (s *shard) leave() { s.depth-- }
 // take gives one input to its key. Each rule concerned is decided once: it rises when its condition is false before the input,
 // with the windows moved to the instant, and true after it.
 func (s *shard) take(b *Batch, in *input, t *turn) {
-	w := s.enter()
+	w, r := s.enter(), in.met.at(in.scope)
+	if r != nil {
+		w.rules = append(w.rules, r.rules...)
+	}
 	if in.past != nil {
 		s.concernPast(w, in.past)
 	}
-	if s.collect(w, in.scope, in.tests) || in.past != nil {
+	if r != nil || in.past != nil {
 		k := s.key(in)
 		s.dropTrue(w, &k, in.when.at)
 		if in.past != nil {
 			s.mergePast(&k, in.past, in.when.at)
 		}
-		s.applyEvent(b, w, &k, in)
+		if r != nil {
+			s.applyEvent(b, w, &k, in, r)
+		}
 		s.keepRisen(w, &k, in.when.at)
 		if len(w.rules) > 0 {
 			s.settle(b, w, &k, in, t)
@@ -91,71 +80,17 @@ func (s *shard) take(b *Batch, in *input, t *turn) {
 	s.leave()
 }
 
-// collect finds the operators that the matched tests concern, and the rules that use them.
-func (s *shard) collect(w *scratch, scope int, tests []int32) bool {
-	g := s.program
-	for _, test := range tests {
-		for _, l := range g.listening(int(test), scope) {
-			if at := w.opAt[l.op]; at > 0 {
-				w.touched[at-1].roles |= l.role
-				continue
-			}
-			w.touched = append(w.touched, touch{l.op, l.role})
-			w.opAt[l.op] = int32(len(w.touched))
-		}
-	}
-	for _, t := range w.touched {
-		w.opAt[t.op] = 0
-		s.concernRules(w, t.op)
-	}
-	w.sortRules()
-	return len(w.touched) > 0
-}
-
-// listening are the operators of a scope that a test's matching events concern.
-func (g *program) listening(test, scope int) []listener {
-	all := g.heard[test]
-	from := 0
-	if len(all) > fewListeners {
-		from = sort.Search(len(all), func(i int) bool { return int(all[i].scope) >= scope })
-	}
-	for from < len(all) && int(all[from].scope) < scope {
-		from++
-	}
-	to := from
-	for to < len(all) && int(all[to].scope) == scope {
-		to++
-	}
-	return all[from:to]
-}
-
-// fewListeners is how many are looked through one by one, which is faster than a binary search there.
-const fewListeners = 16
-
-// concernRules adds the rules whose when uses an operator.
-func (s *shard) concernRules(w *scratch, op int32) {
-	g := s.program
-	for _, r := range g.opRules[op] {
-		w.concern(g.at[r])
+// concern adds the rules whose when uses an operator. sortRules comes after it.
+func (w *scratch) concern(g *program, op int32) {
+	for _, number := range g.opRules[op] {
+		w.rules = append(w.rules, g.at[number])
 	}
 }
 
-// concern adds a rule by its place.
-func (w *scratch) concern(at int32) {
-	if !w.ruleSeen[at] {
-		w.ruleSeen[at] = true
-		w.rules = append(w.rules, at)
-	}
-}
-
-// sortRules puts the rules concerned in settling order, in which the plan lists them.
+// sortRules puts the rules concerned in settling order, in which the plan lists them, each once.
 func (w *scratch) sortRules() {
-	for _, r := range w.rules {
-		w.ruleSeen[r] = false
-	}
-	if len(w.rules) > 1 {
-		slices.Sort(w.rules)
-	}
+	slices.Sort(w.rules)
+	w.rules = slices.Compact(w.rules)
 }
 
 func (s *shard) key(in *input) keyRef {

@@ -20,7 +20,7 @@ func (e *Engine) Deploy(p *rules.Plan) {
 	}
 	change := e.program.deploy(p, was, e.warms && e.ordinal > 0)
 	e.onEveryShard(smallBatch, func(s *shard) {
-		s.program = e.program
+		s.use(e.program)
 		for l := range s.tables {
 			t := &s.tables[l]
 			t.live = e.program.live

@@ -27,13 +27,13 @@ const (
 func (s *shard) remember(b *Batch, visitor string, in input) {
 	w := s.enter()
 	in.scope = rules.ScopeUser
-	if s.collect(w, in.scope, in.tests) {
+	if r := in.met.at(in.scope); r != nil {
 		t := &s.tables[tablePasts]
 		k := keyRef{t: t, i: t.find(in.hash, scopePast, visitor), scope: in.scope, num: scopePast, hash: in.hash, text: visitor}
-		for _, touched := range w.touched {
-			s.passDeadline(&k, int(touched.op), in.when.at)
+		for i := range r.touched {
+			s.passDeadline(&k, int(r.touched[i].op), in.when.at)
 		}
-		s.applyEvent(b, w, &k, &in)
+		s.applyEvent(b, w, &k, &in, r)
 	}
 	s.leave()
 }
@@ -80,7 +80,8 @@ func (s *shard) eachPast(past []byte, f func(op int32, slot []byte)) {
 
 // concernPast adds the rules that a past concerns.
 func (s *shard) concernPast(w *scratch, past []byte) {
-	s.eachPast(past, func(op int32, _ []byte) { s.concernRules(w, op) })
+	s.eachPast(past, func(op int32, _ []byte) { w.concern(s.program, op) })
+	w.sortRules()
 }
 
 // mergePast lets a past join the user's key. What the identifying event itself changes comes after it.
