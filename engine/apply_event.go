@@ -17,7 +17,7 @@ func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reacti
 	for i := range r.touched {
 		t := &r.touched[i]
 		op := &g.plan.Ops[t.op]
-		timed = timed || g.timed[t.op]
+		timed = timed || g.timed[t.op] && !isWait(op.Kind)
 		switch {
 		case op.Kind == rules.OpScore:
 			s.ensure(k)
@@ -30,10 +30,10 @@ func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reacti
 			continue
 		case t.roles&roleEnd != 0:
 			s.ensure(k)
-			k.t.endWait(k.i, t.num, in.row.Ts, op.Window)
+			timed = k.t.endWait(k.i, t.num, in.row.Ts, op.Window) || timed
 		}
 		if t.roles&roleMain != 0 {
-			s.applyMain(b, w, k, in, int(t.op), late)
+			timed = s.applyMain(b, w, k, in, t, late) || timed
 		}
 	}
 	if timed && k.i != noEntry && k.num != scopePast {
@@ -41,13 +41,14 @@ func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reacti
 	}
 }
 
-func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, opID int, late bool) {
-	op, num, row := &s.program.plan.Ops[opID], s.program.nums[opID], in.row
+// applyMain applies an event that matches an operator's own test, and says whether it opened a wait.
+func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, t *touch, late bool) (opened bool) {
+	op, num, row := &s.program.plan.Ops[t.op], t.num, in.row
 	if op.Kind == rules.OpOn {
 		if !late {
-			w.pulses = append(w.pulses, pulse{op: opID})
+			w.pulses = append(w.pulses, pulse{op: int(t.op)})
 		}
-		return
+		return false
 	}
 	expired := expiredAt(row.At, op.Window)
 	switch op.Kind {
@@ -91,14 +92,15 @@ func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, opID int, 
 		s.ensure(k)
 		prev, had := k.t.newestTime(k.i, num, row.Ts)
 		if !late && (!had || row.Ts >= prev) {
-			w.pulses = append(w.pulses, pulse{op: opID, had: had, prev: prev, ts: row.Ts})
+			w.pulses = append(w.pulses, pulse{op: int(t.op), had: had, prev: prev, ts: row.Ts})
 		}
 	case rules.OpAbsent, rules.OpDwell:
 		if !late {
 			s.ensure(k)
-			k.t.startWait(k.i, num, row.Ts, row.At, op.Window, s.keepOf(b, w, op, in))
+			opened = k.t.startWait(k.i, num, row.Ts, row.At, op.Window, s.keepOf(b, w, op, in))
 		}
 	}
+	return opened
 }
 
 // keepOf is what a wait keeps of the event that opens it: its visitor and the fields that firings will need.

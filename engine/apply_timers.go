@@ -13,6 +13,7 @@ func (s *shard) runKeyTimers(b *Batch, t *table, i uint32, due nudge.Millis) {
 	w := s.enter()
 	k := s.keyOf(t, i)
 	s.collectDue(w, &k, due)
+	t.focusOn(i)
 	if len(w.rules) > 0 || len(w.pulses) > 0 {
 		pulses := w.pulses
 		w.pulses = nil

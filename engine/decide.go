@@ -65,6 +65,7 @@ func (s *shard) take(b *Batch, in *input, t *turn) {
 	}
 	if r != nil || in.past != nil {
 		k := s.key(in)
+		k.t.focusOn(k.i)
 		s.dropTrue(w, &k, in.when.at)
 		if in.past != nil {
 			s.mergePast(&k, in.past, in.when.at)
@@ -108,6 +109,7 @@ func (s *shard) key(in *input) keyRef {
 func (s *shard) ensure(k *keyRef) {
 	if k.i == noEntry {
 		k.i = k.t.add(k.hash, k.num, k.text)
+		k.t.focusOn(k.i)
 	}
 	k.t.touch(k.i)
 }

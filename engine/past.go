@@ -30,6 +30,7 @@ func (s *shard) remember(b *Batch, visitor string, in input) {
 	if r := in.met.at(in.scope); r != nil {
 		t := &s.tables[tablePasts]
 		k := keyRef{t: t, i: t.find(in.hash, scopePast, visitor), scope: in.scope, num: scopePast, hash: in.hash, text: visitor}
+		t.focusOn(k.i)
 		for i := range r.touched {
 			s.passDeadline(&k, int(r.touched[i].op), in.when.at)
 		}

@@ -37,6 +37,8 @@ type table struct {
 
 	dirtyBytes int // of their records when they were first changed
 
+	focus focus
+
 	gone    []uint32 // entries of removed keys, to be given to new ones
 	removed [][]byte // rows of keys that were removed since the last checkpoint began
 
@@ -130,6 +132,7 @@ func (t *table) addEntry(hash nudge.KeyHash, size int) uint32 {
 // remove forgets a key that has no timer, and lets the next checkpoint delete its row.
 func (t *table) remove(i uint32) {
 	t.touch(i) // first of all for a checkpoint that still has to serialise it
+	t.focus.entry = 0
 	e := t.entry(i)
 	t.removed = append(t.removed, t.rowKey(i))
 	t.index.remove(t, e.hash, i)
@@ -162,6 +165,9 @@ func (t *table) identity(i uint32) (scope uint16, key []byte) {
 func (t *table) slot(i uint32, num uint32) []byte {
 	if i == noEntry {
 		return nil
+	}
+	if i+1 == t.focus.entry {
+		return t.focus.slot(num)
 	}
 	rec := t.record(i)
 	at, n := directory(rec)
@@ -239,6 +245,9 @@ func (t *table) grow(i uint32, num uint32, size int) []byte {
 	e := t.entry(i)
 	t.slabs.free(e.ref, len(old))
 	e.ref, e.used = ref, uint32(length)
+	if t.focus.entry == i+1 {
+		t.focusOn(i)
+	}
 	return slot
 }
 
