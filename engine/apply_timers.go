@@ -141,6 +141,16 @@ func (l timeList) after(ts nudge.Millis) int {
 	return ring(l.slot).after(ts)
 }
 
+// reach says whether n entries at least are newer than ts.
+func (l timeList) reach(n int, ts nudge.Millis) bool {
+	if l.kind == rules.OpDistinct {
+		d := distinctSet(l.slot)
+		return d.len() >= n && d.newest(n) > ts
+	}
+	r := ring(l.slot)
+	return r.len() >= n && r.newest(n) > ts
+}
+
 func (l timeList) newest(n int) nudge.Millis {
 	switch l.kind {
 	case rules.OpDistinct:

@@ -22,6 +22,7 @@ type keyRef struct {
 type scratch struct {
 	rules    []int32 // the rules concerned, in settling order
 	readings []rules.Reading
+	whole    []rules.Use // of readWhole
 	pulses   []pulse
 	kept     []byte
 	row      rules.Row // of a firing born of time
@@ -156,20 +157,41 @@ func (s *shard) read(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis) [
 		case rules.OpOn, rules.OpFirst, rules.OpAbsent, rules.OpDwell, rules.OpSequence:
 			out[i].Pulse = w.pulsed(u)
 		case rules.OpCount, rules.OpDistinct:
-			n := 0
-			if slot := k.t.slot(k.i, s.program.nums[u.Op]); slot != nil {
-				expired := expiredAt(at, u.Window)
-				if planted == bugWindow && op.Kind == rules.OpCount {
-					expired--
-				}
-				n = timesOf(op.Kind, slot).after(expired)
-			}
-			out[i].N, out[i].More, out[i].None = float64(n), n >= op.Keep, false
+			countIn(&out[i], op, u, k.t.slot(k.i, s.program.nums[u.Op]), at)
 		default:
 			out[i] = s.readUse(k, u, at)
 		}
 	}
 	return out
+}
+
+// countIn reads a use of OpCount or OpDistinct.
+func countIn(out *rules.Reading, op *rules.Op, u *rules.Use, slot []byte, at nudge.Millis) {
+	expired := expiredAt(at, u.Window)
+	if planted == bugWindow && op.Kind == rules.OpCount {
+		expired--
+	}
+	if n := u.AtLeast; n > 0 {
+		if slot == nil || !timesOf(op.Kind, slot).reach(n, expired) {
+			n--
+		}
+		out.N = float64(n)
+		return
+	}
+	n := 0
+	if slot != nil {
+		n = timesOf(op.Kind, slot).after(expired)
+	}
+	out.N, out.More, out.None = float64(n), n >= op.Keep, false
+}
+
+// readWhole is read for those who want to see what there is, not only what decides.
+func (s *shard) readWhole(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis) []rules.Reading {
+	w.readings, w.whole = nil, append(w.whole[:0], uses...) // read writes of each reading only what its kind has
+	for i := range w.whole {
+		w.whole[i].AtLeast = 0
+	}
+	return s.read(w, k, w.whole, at)
 }
 
 func (s *shard) readUse(k *keyRef, u *rules.Use, at nudge.Millis) rules.Reading {
