@@ -36,7 +36,7 @@ func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reacti
 			timed = s.applyMain(b, w, k, in, t, late) || timed
 		}
 	}
-	if timed && k.i != noEntry && k.num != scopePast {
+	if timed && k.i != noEntry && !k.isPast {
 		k.t.arm(k.i, s.nextDue(k.t, k.i, in.when.at))
 	}
 }

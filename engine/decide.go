@@ -13,9 +13,11 @@ type keyRef struct {
 	t     *table
 	i     uint32
 	scope int
-	num   uint16 // under which the key is stored: the scope's, or scopePast
+	num   uint16 // under which the key is stored: the scope's, or the visitor's for its past
 	hash  nudge.KeyHash
 	text  string
+
+	isPast bool
 }
 
 // scratch is what deciding one input needs. It is reused.

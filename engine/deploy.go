@@ -24,7 +24,7 @@ func (e *Engine) Deploy(p *rules.Plan) {
 		for l := range s.tables {
 			t := &s.tables[l]
 			t.live = e.program.live
-			if l == tablePasts || !change.earlier[l] { // nothing is timed in a past
+			if !change.earlier[l] {
 				continue
 			}
 			for i := range t.count {

@@ -24,6 +24,7 @@ func (s *shard) fire(b *Batch, k *keyRef, in *input, ri int32, c *cause, f *sett
 	case sc.Kind >= nudge.KindUser:
 	case fd.user == "":
 		up.hash = k.hash
+		up.entry = noEntry
 		s.remember(b, fd.key, up)
 	default:
 		up.hash = nudge.HashKey("user", fd.user)

@@ -78,11 +78,6 @@ func (e *Engine) restoreKeys(st Store) error {
 		}
 		num := binary.LittleEndian.Uint16(rec[4:])
 		text := string(rec[keyHeader : keyHeader+binary.LittleEndian.Uint32(rec[8:])])
-		if num == scopePast {
-			hash := nudge.HashKey("visitor", text)
-			e.shards[hash.Shard(len(e.shards))].tables[tablePasts].load(hash, rec)
-			return nil
-		}
 		hash := nudge.HashKey(pers[num], text)
 		s := e.shards[hash.Shard(len(e.shards))]
 		level := 2

@@ -12,7 +12,7 @@ type shard struct {
 	engine  *Engine
 	program *program
 
-	tables        [levels + 1]table // and that of pasts
+	tables        [levels]table
 	visitors      map[string]*visitorIdentity
 	users         map[string]*userIdentity
 	dirtyVisitors []string
@@ -131,7 +131,7 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 	}
 	when := instant{at: row.At, off: b.records[i].off}
 	if a.visitor != "" && a.user == "" { // before the visitor takes it: what its rules fire by it comes later in the past, too
-		s.remember(b, a.visitor, input{when: when, hash: a.primary, row: row, met: met, rec: i})
+		visitor = s.remember(b, a.visitor, input{when: when, hash: a.primary, entry: visitor, row: row, met: met, rec: i})
 	}
 	if a.visitor != "" && met.at(rules.ScopeVisitor) != nil {
 		in := input{when: when, scope: rules.ScopeVisitor, hash: a.primary, key: a.visitor, entry: visitor, row: row, met: met, rec: i}

@@ -214,7 +214,6 @@ func (t *table) grow(i uint32, num uint32, size int) []byte {
 	old := t.record(i)
 	at, n := directory(old)
 	t.slots = append(t.slots[:0], slotCopy{num: num, size: size})
-	length := at + dirEntry + size
 	for j := range n {
 		from, to := slotBounds(old, at, n, j)
 		switch m := binary.LittleEndian.Uint32(old[at+j*dirEntry:]); {
@@ -222,24 +221,45 @@ func (t *table) grow(i uint32, num uint32, size int) []byte {
 			t.slots[0].old = old[from:to]
 		case int(m) < len(t.live) && t.live[m] || t.live == nil:
 			t.slots = append(t.slots, slotCopy{m, to - from, old[from:to]})
-			length += dirEntry + to - from
 		}
 	}
 	for j := 0; j+1 < len(t.slots) && t.slots[j].num > t.slots[j+1].num; j++ {
 		t.slots[j], t.slots[j+1] = t.slots[j+1], t.slots[j]
 	}
+	t.rewrite(i)
+	return t.slot(i, num)
+}
+
+// strip takes slots out of a key.
+func (t *table) strip(i uint32, goes func(num uint32) bool) {
+	rec := t.record(i)
+	at, n := directory(rec)
+	t.slots = t.slots[:0]
+	for j := range n {
+		from, to := slotBounds(rec, at, n, j)
+		if num := binary.LittleEndian.Uint32(rec[at+j*dirEntry:]); !goes(num) {
+			t.slots = append(t.slots, slotCopy{num, to - from, rec[from:to]})
+		}
+	}
+	t.rewrite(i)
+}
+
+// rewrite gives the key the slots that t.slots lists, ascending by number.
+func (t *table) rewrite(i uint32) {
+	old := t.record(i)
+	at, _ := directory(old)
+	length := at
+	for j := range t.slots {
+		length += dirEntry + t.slots[j].size
+	}
 	ref := t.slabs.alloc(length)
 	rec := t.slabs.bytes(ref, length)
 	copy(rec, old[:at])
 	binary.LittleEndian.PutUint16(rec[6:], uint16(len(t.slots)))
-	var slot []byte
 	write := at + len(t.slots)*dirEntry
 	for j, c := range t.slots {
 		putDir(rec, at, j, c.num, write)
 		clear(rec[write+copy(rec[write:write+c.size], c.old) : write+c.size])
-		if c.num == num {
-			slot = rec[write : write+c.size]
-		}
 		write += c.size
 	}
 	e := t.entry(i)
@@ -248,7 +268,6 @@ func (t *table) grow(i uint32, num uint32, size int) []byte {
 	if t.focus.entry == i+1 {
 		t.focusOn(i)
 	}
-	return slot
 }
 
 // slotCopy is a slot of a record that is rewritten.
