@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/binary"
+	"math"
 	"slices"
 
 	"nudge"
@@ -14,6 +16,9 @@ func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reacti
 	g := s.program
 	late := in.row.At-in.row.Ts > s.engine.settings.Lateness
 	timed := false
+	if k.i == noEntry || k.t.slotCount(k.i) < len(r.touched) {
+		s.reserve(w, k, in, r)
+	}
 	for i := range r.touched {
 		t := &r.touched[i]
 		op := &g.plan.Ops[t.op]
@@ -39,6 +44,50 @@ func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reacti
 	if timed && k.i != noEntry && !k.isPast {
 		k.t.arm(k.i, s.nextDue(k.t, k.i, in.when.at))
 	}
+}
+
+// reserve makes the slots that an event will begin, all in one go: a new key gets most of its slots by its first event.
+func (s *shard) reserve(w *scratch, k *keyRef, in *input, r *reaction) {
+	w.added = w.added[:0]
+	for i := range r.touched {
+		t := &r.touched[i]
+		if k.i != noEntry && k.t.slot(k.i, t.num) != nil {
+			continue
+		}
+		if slot := firstSlot(&s.program.plan.Ops[t.op], t.roles, in.row); slot.size > 0 {
+			slot.num = t.num
+			w.added = append(w.added, slot)
+		}
+	}
+	if len(w.added) < 2 {
+		return
+	}
+	slices.SortFunc(w.added, func(a, b slotCopy) int { return cmp.Compare(a.num, b.num) })
+	s.ensure(k)
+	k.t.addSlots(k.i, w.added)
+}
+
+// firstSlot is the slot that an event begins for an operator, of size 0 where it is not sure to begin one.
+func firstSlot(op *rules.Op, roles role, row *rules.Row) (slot slotCopy) {
+	switch op.Kind {
+	case rules.OpCount:
+		if row.Ts > expiredAt(row.At, op.Window) {
+			slot.size = ringHeader + 8*min(ringFirst, op.Keep)
+		}
+	case rules.OpDistinct:
+		if row.Ts > expiredAt(row.At, op.Window) && op.Value(row).Present() {
+			slot.size = distinctHeader + distinctEntry*min(distinctFirst, op.Keep)
+		}
+	case rules.OpTotal:
+		slot.size = 8
+	case rules.OpFirst, rules.OpSince:
+		slot.size, slot.old = 8, noTimeSlot[:]
+	case rules.OpAbsent, rules.OpDwell:
+		if roles&roleEnd != 0 {
+			slot.size = waitIdleLen
+		}
+	}
+	return slot
 }
 
 // applyMain applies an event that matches an operator's own test, and says whether it opened a wait.
@@ -160,6 +209,11 @@ func (t *table) mergeTotal(i, num uint32, src []byte) {
 
 func readTotal(slot []byte) uint64 { return binary.LittleEndian.Uint64(slot) }
 
+// noTime stands in the slot of OpFirst and OpSince between its making and the event that it is made for.
+const noTime = nudge.Millis(math.MinInt64)
+
+var noTimeSlot = [8]byte{7: 0x80}
+
 // newestTime notes an event in the slot of OpFirst and OpSince, i64 the newest time, and returns the newest one before it.
 func (t *table) newestTime(i, num uint32, ts nudge.Millis) (prev nudge.Millis, had bool) {
 	slot := t.slot(i, num)
@@ -168,6 +222,10 @@ func (t *table) newestTime(i, num uint32, ts nudge.Millis) (prev nudge.Millis, h
 		return 0, false
 	}
 	prev = nudge.Millis(binary.LittleEndian.Uint64(slot))
+	if prev == noTime {
+		binary.LittleEndian.PutUint64(slot, uint64(ts))
+		return 0, false
+	}
 	binary.LittleEndian.PutUint64(slot, uint64(max(prev, ts)))
 	return prev, true
 }

@@ -26,6 +26,7 @@ type scratch struct {
 	readings []rules.Reading
 	whole    []rules.Use // of readWhole
 	pulses   []pulse
+	added    []slotCopy
 	kept     []byte
 	row      rules.Row // of a firing born of time
 }

@@ -230,6 +230,30 @@ func (t *table) grow(i uint32, num uint32, size int) []byte {
 	return t.slot(i, num)
 }
 
+// addSlots gives slots to a key that has none of them, ascending by number; what they hold at first is old, then zeros. It spares rewriting
+// the record for each.
+func (t *table) addSlots(i uint32, added []slotCopy) {
+	rec := t.record(i)
+	at, n := directory(rec)
+	t.slots = t.slots[:0]
+	for j := range n {
+		num := binary.LittleEndian.Uint32(rec[at+j*dirEntry:])
+		for len(added) > 0 && added[0].num < num {
+			t.slots, added = append(t.slots, added[0]), added[1:]
+		}
+		from, to := slotBounds(rec, at, n, j)
+		t.slots = append(t.slots, slotCopy{num, to - from, rec[from:to]})
+	}
+	t.slots = append(t.slots, added...)
+	t.rewrite(i)
+}
+
+// slotCount is how many slots the key has.
+func (t *table) slotCount(i uint32) int {
+	_, n := directory(t.record(i))
+	return n
+}
+
 // strip takes slots out of a key.
 func (t *table) strip(i uint32, goes func(num uint32) bool) {
 	rec := t.record(i)
