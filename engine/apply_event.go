@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"encoding/binary"
 	"math"
 	"slices"
@@ -62,7 +61,6 @@ func (s *shard) reserve(w *scratch, k *keyRef, in *input, r *reaction) {
 	if len(w.added) < 2 {
 		return
 	}
-	slices.SortFunc(w.added, func(a, b slotCopy) int { return cmp.Compare(a.num, b.num) })
 	s.ensure(k)
 	k.t.addSlots(k.i, w.added)
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unsafe"
@@ -22,7 +23,7 @@ type otherReaction struct {
 
 // reaction is how the keys of one scope take such events.
 type reaction struct {
-	touched []touch // the operators concerned
+	touched []touch // the operators concerned, ascending by number
 	rules   []int32 // places of the rules whose when uses one of them, in settling order
 }
 
@@ -93,12 +94,12 @@ func (g *program) meet(tests []int32) *met {
 	}
 	for scope := range m.fixed {
 		if r := m.fixed[scope]; r != nil {
-			r.addRules(g)
+			r.finish(g)
 		}
 	}
 	slices.SortFunc(m.others, func(a, b otherReaction) int { return a.scope - b.scope })
 	for i := range m.others {
-		m.others[i].reaction.addRules(g)
+		m.others[i].reaction.finish(g)
 	}
 	if m.fixed == nothingMet.fixed && m.others == nil {
 		return nothingMet
@@ -130,7 +131,9 @@ func (r *reaction) touch(g *program, l listener) {
 	r.touched[i].roles |= l.role
 }
 
-func (r *reaction) addRules(g *program) {
+// finish puts the operators in order and adds the rules.
+func (r *reaction) finish(g *program) {
+	slices.SortFunc(r.touched, func(a, b touch) int { return cmp.Compare(a.num, b.num) })
 	for _, t := range r.touched {
 		for _, number := range g.opRules[t.op] {
 			r.rules = append(r.rules, g.at[number])
