@@ -72,6 +72,7 @@ type Node struct {
 	dueChanged  chan struct{} // wakes the sequencer
 	stopping    chan struct{} // closed when Run begins to stop
 	stopped     chan struct{} // closed when nothing will be answered any more
+	doneChans   sync.Pool     // of requests that were answered
 	stats       NodeStats
 	plan        atomic.Pointer[rules.Plan]
 	warming     atomic.Pointer[[]string]   // ids of the rules that are
@@ -141,6 +142,7 @@ func NewNode(o NodeOptions) (*Node, error) {
 		options: o, engine: e, queue: make(chan *request, maxQueue), batches: make(chan *sealed, 1), spare: make(chan *sealed, 3),
 		dueChanged: make(chan struct{}, 1), stopping: make(chan struct{}), stopped: make(chan struct{}),
 	}
+	n.doneChans.New = func() any { return make(chan result, 1) }
 	n.feed.init(o.Store)
 	n.writer.node, n.warmup.node = n, n
 	e.warms = true
@@ -236,8 +238,6 @@ func (n *Node) Deploy(ctx context.Context, sources []rules.Source) (rules.Diagno
 	return diags, err
 }
 
-var donePool = sync.Pool{New: func() any { return make(chan result, 1) }}
-
 func (n *Node) submit(ctx context.Context, r *request) ([]nudge.Firing, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -258,7 +258,7 @@ func (n *Node) submit(ctx context.Context, r *request) ([]nudge.Firing, error) {
 		n.stats.Busy.Add(1)
 		return nil, nudge.ErrBusy
 	}
-	r.done = donePool.Get().(chan result)
+	r.done = n.doneChans.Get().(chan result)
 	select {
 	case <-n.stopping:
 		n.queuedBytes.Add(-int64(len(r.records)))
@@ -271,7 +271,7 @@ func (n *Node) submit(ctx context.Context, r *request) ([]nudge.Firing, error) {
 	}
 	select {
 	case res := <-r.done:
-		donePool.Put(r.done)
+		n.doneChans.Put(r.done)
 		return res.firings, res.err
 	case <-n.stopped:
 	}
