@@ -24,7 +24,8 @@ func (e *Engine) restore(st Store) error {
 		return fmt.Errorf("checkpoint: the meta row is not JSON: %w", err)
 	}
 	if m.Format != checkpointFormat {
-		return fmt.Errorf("checkpoint: format %d, this build reads %d", m.Format, checkpointFormat)
+		return fmt.Errorf("checkpoint: format %d, this build reads %d; where the log still begins at offset 1, move the store's folder away and start again: "+
+			"the state is made anew from the log", m.Format, checkpointFormat)
 	}
 	e.next, e.clock, e.ordinal = m.Next, m.Clock, m.Ordinal
 	if err := e.restoreDeploy(st); err != nil {
