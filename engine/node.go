@@ -46,6 +46,9 @@ type NodeOptions struct {
 	// it just runs. A server lets the work give way (internal/beside).
 	Beside func(work func())
 
+	// LogKeep is how long the log is kept, 0 if that is not known: rules that look further back are warned of.
+	LogKeep nudge.Millis
+
 	CheckpointRecords int           // begin a checkpoint after so many records; default 2,000,000
 	CheckpointEvery   time.Duration // or after so long; default 60 s
 }
@@ -76,6 +79,7 @@ type Node struct {
 	dueChanged  chan struct{} // wakes the sequencer
 	stopping    chan struct{} // closed when Run begins to stop
 	stopped     chan struct{} // closed when nothing will be answered any more
+	doneChans   sync.Pool     // of requests that were answered
 	stats       NodeStats
 	plan        atomic.Pointer[rules.Plan]
 	warming     atomic.Pointer[[]string]   // ids of the rules that are
@@ -148,6 +152,7 @@ func NewNode(o NodeOptions) (*Node, error) {
 		options: o, engine: e, queue: make(chan *request, maxQueue), batches: make(chan *sealed, 1), spare: make(chan *sealed, 3),
 		dueChanged: make(chan struct{}, 1), stopping: make(chan struct{}), stopped: make(chan struct{}),
 	}
+	n.doneChans.New = func() any { return make(chan result, 1) }
 	n.feed.init(o.Store)
 	n.writer.node, n.warmup.node = n, n
 	e.warms = true
@@ -228,7 +233,7 @@ func (n *Node) Submit(ctx context.Context, records []byte, count int, decide boo
 // otherwise it returns when they run: live, or warming (Rules says which).
 func (n *Node) Deploy(ctx context.Context, sources []rules.Source) (rules.Diagnostics, error) {
 	plan, diags := rules.Compile(sources, rules.Options{
-		Names: n.options.Engine.Names, Location: n.options.Engine.Location, Previous: n.compiled.Load(),
+		Names: n.options.Engine.Names, Location: n.options.Engine.Location, LogRetention: n.options.LogKeep, Previous: n.compiled.Load(),
 	})
 	if plan == nil {
 		return diags, nil
@@ -247,8 +252,6 @@ func (n *Node) Deploy(ctx context.Context, sources []rules.Source) (rules.Diagno
 	_, err := n.submit(ctx, &request{records: rec, count: 1, decide: true, alone: true, plan: plan})
 	return diags, err
 }
-
-var donePool = sync.Pool{New: func() any { return make(chan result, 1) }}
 
 func (n *Node) submit(ctx context.Context, r *request) ([]nudge.Firing, error) {
 	if err := ctx.Err(); err != nil {
@@ -270,7 +273,7 @@ func (n *Node) submit(ctx context.Context, r *request) ([]nudge.Firing, error) {
 		n.stats.Busy.Add(1)
 		return nil, nudge.ErrBusy
 	}
-	r.done = donePool.Get().(chan result)
+	r.done = n.doneChans.Get().(chan result)
 	select {
 	case <-n.stopping:
 		n.queuedBytes.Add(-int64(len(r.records)))
@@ -283,7 +286,7 @@ func (n *Node) submit(ctx context.Context, r *request) ([]nudge.Firing, error) {
 	}
 	select {
 	case res := <-r.done:
-		donePool.Put(r.done)
+		n.doneChans.Put(r.done)
 		return res.firings, res.err
 	case <-n.stopped:
 	}
