@@ -50,6 +50,16 @@ func (f files) open(name string, kind opKind, open func() (vfs.File, error)) (vf
 	return &file{inner, f.d, f.d.medium.live[name]}, nil
 }
 
+func (f files) Open(name string, o ...vfs.OpenOption) (vfs.File, error) {
+	inner, err := f.FS.Open(name, o...)
+	if err != nil {
+		return nil, err
+	}
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	return &file{inner, f.d, f.d.medium.live[name]}, nil
+}
+
 func (f files) OpenDir(name string) (vfs.File, error) {
 	inner, err := f.FS.OpenDir(name)
 	if err != nil {
@@ -111,6 +121,20 @@ func (f *file) path() string {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
 	return f.node.path
+}
+
+func (f *file) Read(p []byte) (int, error) {
+	if err := f.d.askRead(f.path()); err != nil {
+		return 0, err
+	}
+	return f.File.Read(p)
+}
+
+func (f *file) ReadAt(p []byte, at int64) (int, error) {
+	if err := f.d.askRead(f.path()); err != nil {
+		return 0, err
+	}
+	return f.File.ReadAt(p, at)
 }
 
 func (f *file) Write(p []byte) (int, error) {
