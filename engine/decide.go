@@ -222,7 +222,7 @@ func (s *shard) read(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis) [
 			n := 0
 			if slot := k.t.slot(k.i, s.program.nums[u.Op]); slot != nil {
 				expired := expiredAt(at, u.Window)
-				if planted == bugWindow && op.Kind == rules.OpCount {
+				if planted(bugWindow) && op.Kind == rules.OpCount {
 					expired--
 				}
 				n = timesOf(op.Kind, slot).after(expired)
