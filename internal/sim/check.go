@@ -176,6 +176,16 @@ func (l *life) fired(feed []nudge.Firing) (all []nudge.Firing) {
 			break
 		}
 	}
+	for i := range all {
+		var want uint32
+		if i > 0 && all[i].Cursor.Offset == all[i-1].Cursor.Offset {
+			want = all[i-1].Cursor.N + 1
+		}
+		if all[i].Cursor.N != want {
+			l.problem("I4: among the firings of its offset %v should be number %d", all[i].Cursor, want)
+			break
+		}
+	}
 	return all
 }
 

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -79,5 +80,8 @@ func (w *world) tryOpen(m *medium) (next nudge.Offset, err error) {
 		return 0, fmt.Errorf("recover: %w", err)
 	}
 	next = dir.Log.Next()
-	return next, dir.Log.Read(0, func(nudge.Entry) error { return nil })
+	err = dir.Log.Read(0, func(nudge.Entry) error { return nil })
+	ended, end := context.WithCancel(context.Background())
+	end()
+	return next, errors.Join(err, node.Run(ended))
 }

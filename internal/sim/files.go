@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -65,7 +66,7 @@ func (f files) OpenDir(name string) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &folder{inner, f.d, name}, nil
+	return &folder{inner, f.d, path.Clean(name)}, nil
 }
 
 // change asks for an operation, and where that succeeds tells the medium.
@@ -98,7 +99,7 @@ func (f files) MkdirAll(name string, perm os.FileMode) error {
 	if _, err := f.FS.Stat(name); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return f.change(opFolder, name, func() error { return f.FS.MkdirAll(name, perm) }, func(m *medium) { m.live[name] = &inode{path: name, folder: true} })
+	return f.change(opFolder, name, func() error { return f.FS.MkdirAll(name, perm) }, func(m *medium) { m.makeFolder(name) })
 }
 
 var errUnused = errors.New("this operation is not simulated: nothing has used it")

@@ -100,8 +100,12 @@ func (w *world) live(n int) {
 	}
 	w.report.Starts++
 	err := l.open()
-	if err == nil && !l.disk.over() {
+	switch {
+	case err == nil && l.disk.over():
+		l.run() // to its end: a checkpoint may be under way
+	case err == nil:
 		l.checkRecovered()
+		l.run()
 		l.work(last)
 	}
 	l.close(err)
@@ -180,14 +184,18 @@ func (l *life) deliver(firings []nudge.Firing) {
 	})
 }
 
-// work runs the node among clients and consumers until the process ends by itself, by a signal or by a crash.
-func (l *life) work(last bool) {
+// run lets the node run until it is stopped.
+func (l *life) run() {
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
 	go func() {
 		l.runErr = l.node.Run(ctx)
 		close(l.ended)
 	}()
+}
+
+// work lets the process live among clients and consumers until it ends by itself, by a signal or by a crash.
+func (l *life) work(last bool) {
 	if len(l.node.Plan().Rules) == 0 && !l.deploy() {
 		return // somebody who sends before rules run finds none that read it back: that is another test
 	}
@@ -218,13 +226,14 @@ func (l *life) work(last bool) {
 
 // settle waits until all that is in the log is applied, at a moment at which nobody does anything.
 func (l *life) settle() {
-	for {
+	for range 10_000 {
 		synctest.Wait()
 		if l.node.Stats().LogNext.Load() == uint64(l.dir.Log.Next()) {
 			return
 		}
 		time.Sleep(time.Millisecond)
 	}
+	l.problem("the log does not come to rest")
 }
 
 // manage lets the process live for a while, deploys rules, and sets the clock.

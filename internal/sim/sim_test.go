@@ -75,12 +75,16 @@ func simulate(t *testing.T, seed uint64) (r Report) {
 	return r
 }
 
+// memoryLimit is where the collector comes to help all the same.
+const memoryLimit = 1 << 30
+
 // deterministic lets goroutines run one at a time, without interruption by the collector.
 func deterministic(t *testing.T) {
-	procs, percent := runtime.GOMAXPROCS(1), debug.SetGCPercent(-1)
+	procs, percent, limit := runtime.GOMAXPROCS(1), debug.SetGCPercent(-1), debug.SetMemoryLimit(memoryLimit)
 	t.Cleanup(func() {
 		runtime.GOMAXPROCS(procs)
 		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
 	})
 }
 
