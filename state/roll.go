@@ -28,7 +28,7 @@ func (l *Log) roll(at end) (end, error) {
 		return at, errors.Join(err, next.file.Close())
 	}
 	if !planted(bugSegmentNames) {
-		l.encoder.names.reset(nil)
+		l.encoder.reset(nil, nil)
 	}
 	return begun, old.file.Close()
 }
