@@ -26,6 +26,7 @@ type Log struct {
 	encoder encoder // the writer's
 	active  segment // the writer's; replaced under mu, so that readers may look
 	spare   spare   // the writer's
+	junk    int64   // the writer's: up to this byte of the active segment stand the remains of an entry that found no room; 0: none
 
 	manifestMu sync.Mutex // held while the manifest is replaced; taken before mu
 	dropped    []uint64   // segments that Trim took from the manifest and whose files are still there; guarded by manifestMu
@@ -54,10 +55,14 @@ type segment struct {
 	header segmentHeader
 }
 
-// Append writes e behind the last entry. It is durable, and Read sees it, after the next Sync. e's buffer is not changed and not kept.
+// Append writes e behind the last entry. It is durable, and Read sees it, after the next Sync. e's buffer is not changed and not kept. Where
+// the disk is full it returns nudge.ErrFull: the log is as before, and an entry, this one or another, may be appended once there is room.
 func (l *Log) Append(e nudge.Entry) error {
 	at, err := l.appendable(e)
 	if err != nil {
+		return err
+	}
+	if err := l.clearJunk(at); err != nil {
 		return err
 	}
 	bytes, h, err := l.encoder.encode(e, at.crc, l.active.header.salt)
@@ -66,18 +71,48 @@ func (l *Log) Append(e nudge.Entry) error {
 	}
 	if at.pos+int64(len(bytes)) > l.opts.SegmentBytes && at.pos > segmentHeaderBytes {
 		if at, err = l.roll(at); err != nil {
-			return l.fail(fmt.Errorf("begin a log segment at offset %d: %w", e.First, err))
+			return l.notAppended(fmt.Errorf("begin a log segment at offset %d: %w", e.First, err))
 		}
 		if bytes, h, err = l.encoder.encode(e, at.crc, l.active.header.salt); err != nil {
 			return fmt.Errorf("append offset %d: %w", e.First, err)
 		}
 	}
 	if _, err := l.active.file.WriteAt(bytes, at.pos); err != nil {
-		return l.fail(fmt.Errorf("write log segment %s at byte %d: %w", l.active.path, at.pos, err))
+		l.junk = at.pos + int64(len(bytes))
+		return l.notAppended(fmt.Errorf("write log segment %s at byte %d: %w", l.active.path, at.pos, full(err)))
 	}
 	l.mu.Lock()
 	l.appended = end{pos: at.pos + h.size(), next: e.First + nudge.Offset(e.Count), at: e.At, crc: h.crc}
 	l.mu.Unlock()
+	return nil
+}
+
+// notAppended passes on why an entry is not in the log. All but a full disk is final.
+func (l *Log) notAppended(err error) error {
+	if !errors.Is(err, nudge.ErrFull) {
+		return l.fail(err)
+	}
+	l.encoder.names.undo()
+	return err
+}
+
+// clearJunk puts zeros, durably, where an entry found no room for all of itself: what comes there next must find the place as a torn write
+// leaves it, or a crash could not be told from damage.
+func (l *Log) clearJunk(at end) error {
+	if l.junk == 0 {
+		return nil
+	}
+	if _, err := l.active.file.WriteAt(make([]byte, l.junk-at.pos), at.pos); err != nil {
+		err = fmt.Errorf("clear log segment %s at byte %d: %w", l.active.path, at.pos, full(err))
+		if errors.Is(err, nudge.ErrFull) {
+			return err
+		}
+		return l.fail(err)
+	}
+	if err := l.active.file.SyncData(); err != nil {
+		return l.fail(fmt.Errorf("sync log segment %s: %w", l.active.path, err))
+	}
+	l.junk = 0
 	return nil
 }
 

@@ -2,16 +2,23 @@ package state
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"nudge"
 )
 
 // roll seals the active segment and begins the next one. Everything appended is synced. The order matters: the next segment is durable under
-// its name before the manifest says that it must exist, and gets its first entry after.
+// its name before the manifest says that it must exist, and gets its first entry after. After a nudge.ErrFull the log is as before.
 func (l *Log) roll(at end) (end, error) {
 	l.spare.start(l)
 	file, err := l.spare.take()
+	if errors.Is(err, nudge.ErrFull) { // there may be room by now
+		l.spare.start(l)
+		file, err = l.spare.take()
+	}
 	if err != nil {
 		return at, err
 	}
@@ -21,7 +28,7 @@ func (l *Log) roll(at end) (end, error) {
 		return at, err
 	}
 	if err := l.seal(old, at); err != nil {
-		return at, errors.Join(err, next.file.Close())
+		return at, l.dropSegment(next, err)
 	}
 	l.encoder.names.reset(nil)
 	begun := end{pos: segmentHeaderBytes, next: at.next, at: at.at, crc: next.header.crc}
@@ -35,11 +42,11 @@ func (l *Log) roll(at end) (end, error) {
 func (l *Log) beginSegment(file vfs.File, h segmentHeader) (segment, error) {
 	path := l.fs.PathJoin(l.dir, segmentName(h.number))
 	_, err := file.WriteAt(h.bytes(), 0)
-	if err == nil {
+	if err = full(err); err == nil {
 		err = file.Sync()
 	}
 	if err == nil {
-		err = l.fs.Rename(l.fs.PathJoin(l.dir, spareName), path)
+		err = full(l.fs.Rename(l.fs.PathJoin(l.dir, spareName), path))
 	}
 	if err == nil {
 		err = syncDir(l.fs, l.dir)
@@ -48,6 +55,21 @@ func (l *Log) beginSegment(file vfs.File, h segmentHeader) (segment, error) {
 		return segment{}, errors.Join(err, file.Close())
 	}
 	return segment{file: file, path: path, header: h}, nil
+}
+
+// dropSegment undoes beginSegment where the manifest found no room: the segment before may grow on, and this one would not follow it any more.
+func (l *Log) dropSegment(s segment, err error) error {
+	if closed := s.file.Close(); closed != nil || !errors.Is(err, nudge.ErrFull) {
+		return errors.Join(err, closed)
+	}
+	removed := l.fs.Remove(s.path)
+	if removed == nil {
+		removed = syncDir(l.fs, l.dir)
+	}
+	if removed != nil {
+		return fmt.Errorf("remove log segment %s: %w", s.path, removed) // not ErrFull any more: final
+	}
+	return err
 }
 
 // seal puts the active segment, which ends at the given place, on the manifest's list.
@@ -131,17 +153,20 @@ func makeSpare(fs vfs.FS, dir string, size int64, fill bool) madeSpare {
 	}
 	file, err := fs.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
-		return madeSpare{err: err}
+		return madeSpare{err: full(err)}
 	}
 	if err := fillSpare(file, size, fill); err != nil {
-		return madeSpare{err: errors.Join(err, file.Close())}
+		// What room it took is given back. Its sync may have been what failed: the file is never used again.
+		return madeSpare{err: full(errors.Join(err, file.Close(), fs.Remove(path)))}
 	}
 	return madeSpare{file: file}
 }
 
 func fillSpare(file vfs.File, size int64, fill bool) error {
 	// Not every file system can reserve; where it cannot, writing finds out whether there is room.
-	_ = file.Preallocate(0, size)
+	if err := file.Preallocate(0, size); isFull(err) {
+		return err
+	}
 	zeros := make([]byte, min(size, zeroBytes))
 	from := int64(0)
 	if !fill {
