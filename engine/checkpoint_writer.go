@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,6 +22,7 @@ type writer struct {
 	current *checkpoint // being serialised
 	commit  chan error  // being committed; nil if none is
 	wanted  bool        // begin one as soon as can be
+	over    bool        // none is begun any more: the process ends, and the disk is full
 }
 
 // serialising says whether there is work that does not wait for anybody.
@@ -40,7 +42,7 @@ func (w *writer) work() error {
 		if w.node.engine.step(stepKeys) {
 			w.hand()
 		}
-	case w.due() && !w.node.engine.takingOver():
+	case !w.over && w.due() && !w.node.engine.takingOver():
 		w.begin()
 	}
 	return nil
@@ -73,6 +75,12 @@ func (w *writer) hand() {
 }
 
 func (w *writer) committed(err error) error {
+	if errors.Is(err, nudge.ErrFull) { // the store waits for room until the process is to end
+		w.node.options.Logger.Warn("the disk is full: the last checkpoint is not written, the next start reads the log",
+			"from", w.node.stats.CheckpointNext.Load())
+		w.commit, w.current, w.over = nil, nil, true
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("write the checkpoint at offset %d: %w", w.current.meta.Next, err)
 	}
@@ -82,7 +90,7 @@ func (w *writer) committed(err error) error {
 	w.node.stats.CheckpointNext.Store(uint64(next))
 	w.commit, w.current = nil, nil
 	o := &w.node.options
-	if err := o.Log.Trim(w.node.warmup.keepFrom(next), w.node.engine.clock); err != nil {
+	if err := o.Log.Trim(w.node.warmup.keepFrom(next), w.node.engine.clock); err != nil && !errors.Is(err, nudge.ErrFull) {
 		return fmt.Errorf("trim the log: %w", err)
 	}
 	return nil
@@ -99,7 +107,7 @@ func (w *writer) finish() error {
 		case w.current != nil:
 			w.node.engine.step(1 << 30)
 			w.hand()
-		case w.node.engine.next > nudge.Offset(w.node.stats.CheckpointNext.Load()):
+		case !w.over && w.node.engine.next > nudge.Offset(w.node.stats.CheckpointNext.Load()):
 			w.begin()
 		default:
 			return nil
