@@ -102,7 +102,8 @@ func TestLogFullDisk(t *testing.T) {
 	for seed := range uint64(10) {
 		fullLog(t, seed, met)
 	}
-	for _, op := range []string{"write .seg", "open spare", "reserve spare", "write spare", "rename spare", "create manifest", "write manifest", "rename manifest", "refused", "trimmed"} {
+	for _, op := range []string{"write .seg", "open spare", "reserve spare", "write spare", "rename spare", "create manifest", "write manifest", "rename manifest",
+		"create rewrite", "write rewrite", "rename rewrite", "refused", "trimmed"} {
 		if !met[op] {
 			t.Errorf("never full: %s", op)
 		}
@@ -120,16 +121,20 @@ func fullLog(t *testing.T, seed uint64, met map[string]bool) {
 	refused := 0
 	for now.acked < 25 {
 		runs := 1 + rng.IntN(4) // of operations that find no room
-		from := rng.IntN(12)
+		from := rng.IntN(5)
+		only := []string{"", "", "rewrite", "manifest", "spare"}[rng.IntN(5)]
 		disk.set(func(op string) bool {
-			if from--; from >= 0 || runs <= 0 {
+			if !strings.Contains(op, only) || runs <= 0 {
+				return false
+			}
+			if from--; from >= 0 {
 				return false
 			}
 			runs--
 			met[opKind(op)] = true
 			return true
 		})
-		for runs > 0 {
+		for tries := 0; runs > 0 && tries < 20; tries++ {
 			e := tl.build.noisy(rng, tl.Log.Next(), tl.Log.LastAt()+10, 1+rng.IntN(3), 1+rng.IntN(9_000))
 			if rng.IntN(2) == 0 {
 				e = tl.build.entry(t, tl.Log.Next(), tl.Log.LastAt()+10, 1+rng.IntN(4))
@@ -148,6 +153,12 @@ func fullLog(t *testing.T, seed uint64, met map[string]bool) {
 				t.Fatal(err)
 			}
 			now.acked++
+			if rng.IntN(4) == 0 {
+				through := []nudge.Offset{0, tl.Log.Next() - 1}[rng.IntN(2)]
+				if _, err := tl.Log.Rewrite(t.Context(), RewriteOptions{Through: through, Hurry: true}); err != nil && !errors.Is(err, nudge.ErrFull) {
+					t.Fatal(err)
+				}
+			}
 			if err := tl.Log.Trim(tl.Log.Next()-1, 0); err != nil && !errors.Is(err, nudge.ErrFull) {
 				t.Fatal(err)
 			}
@@ -159,6 +170,9 @@ func fullLog(t *testing.T, seed uint64, met map[string]bool) {
 	}
 	if err := tl.Log.Trim(tl.Log.Next()-1, 0); err != nil {
 		t.Fatal(err)
+	}
+	if got, err := tl.read(t, 0); err != nil || !equalFacts(got, tl.want[len(tl.want)-len(got):]) || got[0].First != tl.Log.First() {
+		t.Fatalf("seed %d: the log holds other entries than were taken (%v)", seed, err)
 	}
 	if held, files := len(tl.Log.manifest.sealed)+1, filesOf(t, mem); segments(files) != held {
 		t.Fatalf("seed %d: %d segments are there, the log holds %d", seed, segments(files), held)
@@ -188,7 +202,7 @@ func segments(fm files) (n int) {
 // opKind is an operation and the kind of file that it is about.
 func opKind(op string) string {
 	verb, _, _ := strings.Cut(op, " ")
-	for _, kind := range []string{"spare", "manifest", ".seg"} {
+	for _, kind := range []string{"spare", "manifest", "rewrite", ".seg"} {
 		if strings.Contains(op, kind) {
 			return verb + " " + kind
 		}

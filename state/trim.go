@@ -16,47 +16,53 @@ func (l *Log) Trim(keepFrom nudge.Offset, now nudge.Millis) error {
 	l.mu.Lock()
 	before := l.manifest
 	n := l.trimmableLocked(keepFrom, now)
-	drop := l.manifest.sealed[:n]
-	m := manifest{active: l.manifest.active, sealed: l.manifest.sealed[n:]}
-	l.manifest = m // from here on no Read begins in them
-	err := l.err
-	l.mu.Unlock()
-	if err != nil {
+	if err := l.err; err != nil {
+		l.mu.Unlock()
 		return err
 	}
+	drop := l.manifest.sealed[:n]
+	m := l.manifest.clone()
+	m.dropOldest(n)
+	l.manifest = m // from here on no Read begins in them
+	l.dropped = append(l.dropped, drop...)
+	l.mu.Unlock()
 	if n > 0 {
 		// First the manifest, then the files: a crash in between leaves files that opening removes, never a hole.
 		if err := m.write(l.fs, l.dir); err != nil {
-			return l.notTrimmed(before, fmt.Errorf("trim the log: %w", err))
+			return l.notTrimmed(before, n, fmt.Errorf("trim the log: %w", err))
 		}
 		l.logger.Info("trimmed the log", "segments", n, "last", uint64(drop[n-1].last))
 	}
-	for _, s := range drop {
-		l.dropped = append(l.dropped, s.number)
-	}
-	return l.removeDropped()
+	return errors.Join(l.removeDropped(), l.removeStale())
 }
 
-// notTrimmed passes on why the manifest on disk is still the one before. All but a full disk is final.
-func (l *Log) notTrimmed(before manifest, err error) error {
+// notTrimmed passes on why the manifest on disk is still the one before, from which n segments were dropped. All but a full disk is final.
+func (l *Log) notTrimmed(before manifest, n int, err error) error {
 	if !errors.Is(err, nudge.ErrFull) {
 		return l.fail(err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.manifest = before
+	l.dropped = l.dropped[:len(l.dropped)-n]
 	return err
 }
 
-// removeDropped removes the files of dropped segments, oldest first, up to the first that is still needed.
+// removeDropped removes the files of dropped segments, oldest first, up to the first that a Read may still open.
 func (l *Log) removeDropped() error {
-	for len(l.dropped) > 0 && !l.pinned(l.dropped[0]) {
-		if err := l.fs.Remove(l.fs.PathJoin(l.dir, segmentName(l.dropped[0]))); err != nil {
+	for {
+		l.mu.Lock()
+		if len(l.dropped) == 0 || l.pinnedLocked(l.dropped[0].number) {
+			l.mu.Unlock()
+			return nil
+		}
+		id := l.dropped[0].segmentID
+		l.dropped = l.dropped[1:]
+		l.mu.Unlock()
+		if err := l.fs.Remove(l.pathOf(id)); err != nil {
 			return fmt.Errorf("trim the log: %w", err)
 		}
-		l.dropped = l.dropped[1:]
 	}
-	return nil
 }
 
 // trimmableLocked counts the oldest segments that may go.
@@ -72,10 +78,8 @@ func (l *Log) trimmableLocked(keepFrom nudge.Offset, now nudge.Millis) int {
 	return len(l.manifest.sealed)
 }
 
-// pinned reports whether a Read may still open the segment.
-func (l *Log) pinned(number uint64) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// pinnedLocked reports whether a Read may still open the segment.
+func (l *Log) pinnedLocked(number uint64) bool {
 	for first := range l.pins {
 		if first <= number {
 			return true
