@@ -57,6 +57,15 @@ func (w *writer) due() bool {
 		w.node.engine.dirtyBytes() >= maxDirtyBytes || w.node.feed.bytes() >= maxTailBytes
 }
 
+// recovered is told that the log was read from a checkpoint of the given log time: the time since then counts, or a process that is killed again and
+// again before its first checkpoint is due would read more and more.
+func (w *writer) recovered(from nudge.Millis) {
+	now := w.node.options.Wall()
+	if w.began = time.UnixMilli(int64(from)); w.records == 0 || w.began.After(now) {
+		w.began = now
+	}
+}
+
 func (w *writer) begin() {
 	w.records, w.began, w.wanted = 0, w.node.options.Wall(), false
 	w.current = w.node.engine.freeze()

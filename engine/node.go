@@ -176,7 +176,7 @@ func (n *Node) Recover() error {
 	if err := n.recall(); err != nil {
 		return err
 	}
-	s := &sealed{}
+	s, from := &sealed{}, e.clock
 	err := o.Log.Read(e.next, func(entry nudge.Entry) error {
 		if entry.First != e.next {
 			return fmt.Errorf("the log goes on at offset %d where %d is due: records are missing", entry.First, e.next)
@@ -190,6 +190,7 @@ func (n *Node) Recover() error {
 	if err != nil {
 		return err
 	}
+	n.writer.recovered(from)
 	n.stats.LogNext.Store(uint64(e.next))
 	n.plan.Store(e.Plan())
 	n.compiled.Store(e.Plan())

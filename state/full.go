@@ -63,7 +63,7 @@ func (r *room) until(f func() error) error {
 	if !isFull(err) {
 		return err
 	}
-	if r.waiting.Add(1) == 1 {
+	if r.waiting.Add(1) == 1 && !r.hurries() {
 		r.logger.Warn("the disk is full: the store waits for room", "error", err)
 	}
 	defer func() {
@@ -74,12 +74,11 @@ func (r *room) until(f func() error) error {
 	again := time.NewTicker(roomEvery)
 	defer again.Stop()
 	for isFull(err) {
-		select {
-		case <-r.released:
+		<-again.C // hurrying too: Pebble would try again at once
+		if r.hurries() {
 			return full(err)
-		case <-again.C:
-			err = f()
 		}
+		err = f()
 	}
 	return err
 }

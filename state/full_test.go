@@ -210,6 +210,31 @@ func opKind(op string) string {
 	return op
 }
 
+// Once the next segment finds no room no entry is taken, however small, until it is made.
+func TestLogFullDiskTakesAllOrNothing(t *testing.T) {
+	disk := &smallDisk{FS: vfs.NewMem()}
+	tl := openTest(t, disk, Options{SegmentBytes: 4 << 10, spareInline: true})
+	rng := rand.New(rand.NewPCG(1, 1))
+	disk.set(func(op string) bool { return strings.Contains(op, spareName) })
+	large := func() nudge.Entry { return tl.build.noisy(rng, tl.Log.Next(), tl.Log.LastAt(), 1, 3000) }
+	small := func() nudge.Entry { return tl.build.noisy(rng, tl.Log.Next(), tl.Log.LastAt(), 1, 10) }
+	for i, e := range []func() nudge.Entry{large, large, small, small} {
+		err := tl.Log.Append(e())
+		if full := errors.Is(err, nudge.ErrFull); full != (i > 0) || err != nil && !full {
+			t.Fatalf("entry %d: %v", i, err)
+		}
+	}
+	disk.set(nil)
+	for range 3 {
+		if err := errors.Join(tl.Log.Append(large()), tl.Log.Sync()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := tl.read(t, 0); err != nil || len(got) != 4 {
+		t.Fatalf("the log holds %d entries, want 4 (%v)", len(got), err)
+	}
+}
+
 // A sync that fails is final (I9), also where its reason is a full disk: what it dropped is not known.
 func TestLogFullDiskAtSync(t *testing.T) {
 	var on errorfs.Toggle

@@ -28,6 +28,7 @@ type Log struct {
 	active  segment // the writer's; changed under mu, so that readers may look
 	spare   spare   // the writer's
 	junk    int64   // the writer's: up to this byte of the active segment stand the remains of an entry that found no room; 0: none
+	short   bool    // the writer's: the next segment found no room; until it is made nothing is appended
 
 	writeMu    sync.Mutex  // held by whoever appends, syncs or seals; taken before manifestMu
 	rewriteMu  sync.Mutex  // held while a segment is rewritten; taken before writeMu
@@ -73,6 +74,9 @@ func (l *Log) Append(e nudge.Entry) error {
 	}
 	if err := l.clearJunk(at); err != nil {
 		return err
+	}
+	if err := l.makeRoom(); err != nil {
+		return fmt.Errorf("append offset %d: %w", e.First, err)
 	}
 	bytes, h, err := l.encoder.encode(e, at.crc, l.active.header.salt)
 	if err != nil {

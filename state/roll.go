@@ -14,11 +14,12 @@ import (
 func (l *Log) roll(at end) (end, error) {
 	l.spare.start(l)
 	file, err := l.spare.take()
-	if errors.Is(err, nudge.ErrFull) { // there may be room by now
+	if errors.Is(err, nudge.ErrFull) { // when it was made ahead; there may be room by now
 		l.spare.start(l)
 		file, err = l.spare.take()
 	}
 	if err != nil {
+		l.short = errors.Is(err, nudge.ErrFull)
 		return at, err
 	}
 	old := l.active
@@ -33,6 +34,25 @@ func (l *Log) roll(at end) (end, error) {
 	}
 	l.encoder.names.reset(nil)
 	return begun, old.file.Close()
+}
+
+// makeRoom makes the next segment's file where that found no room before. A small entry may still fit into the active segment, but taking some
+// and refusing others would be of no use to anybody, and end with the next large one.
+func (l *Log) makeRoom() error {
+	if !l.short {
+		return nil
+	}
+	l.spare.start(l)
+	file, err := l.spare.take()
+	if err != nil && !errors.Is(err, nudge.ErrFull) {
+		return l.fail(err)
+	}
+	if err != nil {
+		return err
+	}
+	l.short = false
+	l.spare.put(file)
+	return nil
 }
 
 // sealThrough seals the active segment if it holds a record up to off. The spare is made before anybody who appends has to wait.
@@ -179,6 +199,13 @@ func (s *spare) take() (vfs.File, error) {
 	m := <-s.made
 	s.made = nil
 	return m.file, m.err
+}
+
+// put gives back what take has handed over.
+func (s *spare) put(file vfs.File) {
+	s.made, s.ready = make(chan madeSpare, 1), make(chan struct{})
+	s.made <- madeSpare{file: file}
+	close(s.ready)
 }
 
 // close waits for the goroutine.

@@ -173,10 +173,7 @@ func (s *Store) Commit(write func(w Writer) error) error {
 // flush applies b and waits until it is in a table on disk. A batch lies in one memory table, or is one itself, and a table enters the manifest
 // as a whole: that is what makes the commit atomic.
 func (s *Store) flush(b *pebble.Batch) error {
-	if err := s.db.Apply(b, pebble.NoSync); err != nil {
-		return err
-	}
-	flushed, err := s.db.AsyncFlush()
+	flushed, err := s.beginFlush(b)
 	if err != nil {
 		return err
 	}
@@ -185,6 +182,30 @@ func (s *Store) flush(b *pebble.Batch) error {
 		return errors.Join(s.Err(), b.Close())
 	case <-s.failed:
 		return s.Err()
+	}
+}
+
+// beginFlush applies b and has it flushed. Pebble makes both wait for earlier flushes, which never end where the store has failed: then they are
+// left behind, with the locks that they hold.
+func (s *Store) beginFlush(b *pebble.Batch) (<-chan struct{}, error) {
+	type begun struct {
+		flushed <-chan struct{}
+		err     error
+	}
+	done := make(chan begun, 1)
+	go func() {
+		var f begun
+		if f.err = s.db.Apply(b, pebble.NoSync); f.err == nil {
+			f.flushed, f.err = s.db.AsyncFlush()
+		}
+		done <- f
+	}()
+	select {
+	case f := <-done:
+		return f.flushed, f.err
+	case <-s.failed:
+		s.stuck.Store(true)
+		return nil, s.Err()
 	}
 }
 
