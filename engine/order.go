@@ -47,11 +47,11 @@ type input struct {
 	hash  nudge.KeyHash
 	key   string
 	row   *rules.Row
-	tests []int32 // the tests that the row matches
-	entry uint32  // the key's entry if it was looked up before, else noEntry
-	rec   int32   // index of the record in the batch; of a fired event of a timer's chain -1
-	from  *fired  // nil: the record itself
-	past  []byte  // of a user at an identifying event: what the visitor did before, a record of table.go; else nil
+	met   *met   // what the row means to each scope
+	entry uint32 // the key's entry if it was looked up before, else noEntry
+	rec   int32  // index of the record in the batch; of a fired event of a timer's chain -1
+	from  *fired // nil: the record itself
+	past  []byte // of a user at an identifying event: what the visitor did before, a record of table.go; else nil
 }
 
 // compareInputs orders what comes up to a level: by instant, the record itself before what was fired by it, and that by kind, key
@@ -104,7 +104,7 @@ type fired struct {
 	rule                   string
 	visitor, user, company string // of its first cause
 	row                    *rules.Row
-	tests                  []int32
+	met                    *met
 	when                   instant
 }
 

@@ -46,7 +46,7 @@ func (s *shard) settle(b *Batch, w *scratch, k *keyRef, in *input, t *turn) {
 	}
 	for _, fd := range own {
 		t.taken(fd)
-		next := input{when: in.when, scope: k.scope, hash: k.hash, key: k.text, entry: k.i, row: fd.row, tests: fd.tests, rec: in.rec, from: fd}
+		next := input{when: in.when, scope: k.scope, hash: k.hash, key: k.text, entry: k.i, row: fd.row, met: fd.met, rec: in.rec, from: fd}
 		s.take(b, &next, t)
 	}
 }
@@ -154,8 +154,8 @@ func (s *shard) unless(w *scratch, k *keyRef, ri int32, at nudge.Millis, t *turn
 		}
 		for _, fd := range t.pending {
 			v := s.enter()
-			if s.collect(v, k.scope, fd.tests) {
-				s.applyEvent(nil, v, &seen, &input{when: fd.when, scope: k.scope, row: fd.row, tests: fd.tests, rec: -1, from: fd})
+			if r := fd.met.at(k.scope); r != nil {
+				s.applyEvent(nil, v, &seen, &input{when: fd.when, scope: k.scope, row: fd.row, met: fd.met, rec: -1, from: fd}, r)
 			}
 			s.leave()
 		}

@@ -32,7 +32,7 @@ func (l *Log) roll(at end) (end, error) {
 	if err != nil {
 		return at, l.dropSegment(next, err)
 	}
-	l.encoder.names.reset(nil)
+	l.encoder.reset(nil, nil)
 	return begun, old.file.Close()
 }
 
