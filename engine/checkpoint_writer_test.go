@@ -2,6 +2,7 @@ package engine
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -21,6 +22,7 @@ func TestCheckpointsThoughKilled(t *testing.T) {
 			l.send(event("page_view", "v", ""))
 			time.Sleep(20 * time.Second)
 			l.send(event("page_view", "v", ""))
+			synctest.Wait()
 			fs = fs.CrashClone(vfs.CrashCloneCfg{})
 			l.end()
 		}

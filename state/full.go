@@ -31,24 +31,24 @@ func full(err error) error {
 // roomEvery is how often an operation that found no room is tried again.
 const roomEvery = 250 * time.Millisecond
 
-// room is where Pebble's writes wait while the disk is full. Pebble itself would try a whole flush again without a pause, and calls it fatal
+// shortage is where Pebble's writes wait while the disk is full. Pebble itself would try a whole flush again without a pause, and calls it fatal
 // where its manifest finds no room.
-type room struct {
+type shortage struct {
 	logger   *slog.Logger
 	released chan struct{} // closed: nothing waits any more
 	once     sync.Once
 	waiting  atomic.Int64 // operations
 }
 
-func newRoom(logger *slog.Logger) *room {
-	return &room{logger: logger, released: make(chan struct{})}
+func newShortage(logger *slog.Logger) *shortage {
+	return &shortage{logger: logger, released: make(chan struct{})}
 }
 
 // hurry makes operations that find no room fail, those that wait too.
-func (r *room) hurry() { r.once.Do(func() { close(r.released) }) }
+func (r *shortage) hurry() { r.once.Do(func() { close(r.released) }) }
 
 // hurries says whether nothing waits any more.
-func (r *room) hurries() bool {
+func (r *shortage) hurries() bool {
 	select {
 	case <-r.released:
 		return true
@@ -58,7 +58,7 @@ func (r *room) hurries() bool {
 }
 
 // until tries f until it finds room, or nothing waits any more.
-func (r *room) until(f func() error) error {
+func (r *shortage) until(f func() error) error {
 	err := f()
 	if !isFull(err) {
 		return err
@@ -103,39 +103,39 @@ func probe(fs vfs.FS, dir string) error {
 // roomFS is the file system of the store: what makes a file or lets one grow waits for room.
 type roomFS struct {
 	vfs.FS
-	room *room
+	shortage *shortage
 }
 
 // Unwrap lets Pebble find the file system below.
 func (fs roomFS) Unwrap() vfs.FS { return fs.FS }
 
 func (fs roomFS) Create(name string, category vfs.DiskWriteCategory) (file vfs.File, err error) {
-	err = fs.room.until(func() error {
+	err = fs.shortage.until(func() error {
 		file, err = fs.FS.Create(name, category)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return roomFile{file, fs.room}, nil
+	return roomFile{file, fs.shortage}, nil
 }
 
 func (fs roomFS) Rename(from, to string) error {
-	return fs.room.until(func() error { return fs.FS.Rename(from, to) })
+	return fs.shortage.until(func() error { return fs.FS.Rename(from, to) })
 }
 
 func (fs roomFS) Link(from, to string) error {
-	return fs.room.until(func() error { return fs.FS.Link(from, to) })
+	return fs.shortage.until(func() error { return fs.FS.Link(from, to) })
 }
 
 type roomFile struct {
 	vfs.File
-	room *room
+	shortage *shortage
 }
 
 // Write writes all of p, the part that found room at first and the rest behind it.
 func (f roomFile) Write(p []byte) (written int, err error) {
-	err = f.room.until(func() error {
+	err = f.shortage.until(func() error {
 		n, err := f.File.Write(p[written:])
 		written += n
 		return err

@@ -108,7 +108,7 @@ func (l *Log) notAppended(err error) error {
 	if !errors.Is(err, nudge.ErrFull) {
 		return l.fail(err)
 	}
-	l.encoder.names.undo()
+	l.encoder.undo()
 	return err
 }
 

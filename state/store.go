@@ -28,7 +28,7 @@ type Store struct {
 
 	commitMu sync.Mutex
 
-	room     *room
+	shortage *shortage
 	wholeLog func() bool // whether all of the store could be made anew from the log
 	failOnce sync.Once
 	failed   chan struct{} // closed after the first failure
@@ -45,14 +45,14 @@ type Writer = interface {
 
 // openStore opens the store in dir. wholeLog says whether the log reaches back to the first record.
 func openStore(dir string, o Options, wholeLog func() bool) (*Store, error) {
-	s := &Store{failed: make(chan struct{}), room: newRoom(o.Logger), dir: dir, wholeLog: wholeLog}
+	s := &Store{failed: make(chan struct{}), shortage: newShortage(o.Logger), dir: dir, wholeLog: wholeLog}
 	if err := probe(o.FS, dir); err != nil {
 		return nil, err
 	}
 	cache := pebble.NewCache(o.CacheBytes)
 	defer cache.Unref()
 	opts := &pebble.Options{
-		FS:                 roomFS{markerFS{o.FS}, s.room},
+		FS:                 roomFS{markerFS{o.FS}, s.shortage},
 		Cache:              cache,
 		DisableWAL:         true,
 		FormatMajorVersion: storeVersion,
@@ -101,7 +101,7 @@ func (s *Store) openPebble(dir string, opts *pebble.Options) (*pebble.DB, error)
 // fail is called by Pebble, which would try again for ever. A failed write or sync is final (I9). One that found no room is not: it is tried again,
 // unless the store hurries.
 func (s *Store) fail(err error) {
-	if isFull(err) && !s.room.hurries() {
+	if isFull(err) && !s.shortage.hurries() {
 		return
 	}
 	s.failOnce.Do(func() {
@@ -137,7 +137,7 @@ func (s *Store) Failed() <-chan struct{} { return s.failed }
 
 // Hurry makes a Commit fail with nudge.ErrFull where the disk is full, instead of waiting for room, also one that waits already: the process is
 // to end.
-func (s *Store) Hurry() { s.room.hurry() }
+func (s *Store) Hurry() { s.shortage.hurry() }
 
 // Err is the first failure that is final, nil if there was none.
 func (s *Store) Err() error {
