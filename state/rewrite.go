@@ -57,6 +57,9 @@ func (l *Log) Rewrite(ctx context.Context, o RewriteOptions) (report RewriteRepo
 	}
 	pace := pace{log: l, began: time.Now(), hurry: o.Hurry}
 	for _, number := range l.segmentsBetween(o.From, o.Through) {
+		if err := ctx.Err(); err != nil {
+			return report, err
+		}
 		if err := l.rewriteSegment(ctx, number, &o, &pace, &report); err != nil {
 			return report, fmt.Errorf("rewrite log segment %d: %w", number, err)
 		}
