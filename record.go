@@ -19,6 +19,8 @@ const (
 	RecordErase   RecordKind = 4
 	RecordReceipt RecordKind = 5
 	RecordLive    RecordKind = 6
+
+	RecordPosition RecordKind = 8 // 7 is reserved
 )
 
 // RecordVersion is the version byte of the layout below.
@@ -41,6 +43,7 @@ const RecordVersion = 1
 //
 // A deploy record has two fields: NameRule, the rules folder as one text, and NameSettings, the settings that answers depend on,
 // as JSON. A live record has one: NameSettings, which deployment's rules go live and from where on the log was read back for them, as JSON.
+// A position record has two: NameKey, who has got somewhere, and NameSettings, where, as it writes it (position.go).
 const (
 	recordHeader = 32
 	flagTs       = 1

@@ -214,3 +214,20 @@ func TestNamesOfAllProcesses(t *testing.T) {
 		t.Error("the empty text has an id: a sender could set the mail domain")
 	}
 }
+
+func TestPositionKeepsWhatItWasGiven(t *testing.T) {
+	var b RecordBuilder
+	b.Position("who", `{"where":1}`)
+	b.Position("", "")
+	rec, rest, err := NextRecord(b.Buf)
+	if err != nil || rec.Kind() != RecordPosition {
+		t.Fatal(rec, err)
+	}
+	if name, place := rec.Position(); name != "who" || place != `{"where":1}` {
+		t.Errorf("%q at %q", name, place)
+	}
+	rec, rest, err = NextRecord(rest)
+	if name, place := rec.Position(); err != nil || len(rest) != 0 || name != "" || place != "" {
+		t.Errorf("%q at %q, %v", name, place, err)
+	}
+}

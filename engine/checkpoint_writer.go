@@ -77,7 +77,7 @@ func (w *writer) committed(err error) error {
 		return fmt.Errorf("write the checkpoint at offset %d: %w", w.current.meta.Next, err)
 	}
 	next := w.current.meta.Next
-	w.node.feed.committed(next)
+	w.node.feed.committed(next, w.current.logFirst)
 	w.node.stats.Checkpoints.Add(1)
 	w.node.stats.CheckpointNext.Store(uint64(next))
 	w.commit, w.current = nil, nil

@@ -39,6 +39,8 @@ type Engine struct {
 	ordinal  uint64       // event records so far
 	next     nudge.Offset // offset after the last record
 	clock    nudge.Millis // log time of the last record
+
+	positions map[string]string // newest place of everybody who logs positions; as many as were ever configured
 	deployed nudge.Offset // of the record that made the running rules the running ones
 	warms    bool         // a log is there to be read back for operators that lack a past
 	serial   bool         // one core is enough
@@ -66,7 +68,7 @@ func New(o Options) (*Engine, error) {
 	if o.Shards == 0 {
 		o.Shards = runtime.GOMAXPROCS(0)
 	}
-	e := &Engine{options: o, dict: newDictionary()}
+	e := &Engine{options: o, dict: newDictionary(), positions: make(map[string]string)}
 	for i := range o.Shards {
 		e.shards = append(e.shards, newShard(nudge.ShardID(i), e, o.Shards))
 	}

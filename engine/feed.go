@@ -21,6 +21,7 @@ type feed struct {
 	tail     []nudge.Firing // not committed yet, in order
 	receipts []receipt      // of the tail
 	stored   nudge.Offset   // everything before is in the store
+	begins   nudge.Offset   // what records before it caused may have gone with them
 	last     nudge.Cursor
 	size     int // about the bytes of the tail
 }
@@ -32,13 +33,20 @@ type receipt struct {
 
 func (f *feed) init(st Store) { f.store = st }
 
-// load finds the newest stored firing.
-func (f *feed) load(stored nudge.Offset) error {
-	f.stored = stored
+// load finds the oldest and the newest stored firing; the log begins at logFirst.
+func (f *feed) load(stored, logFirst nudge.Offset) error {
+	f.stored, f.begins = stored, logFirst
+	err := f.store.Scan([]byte{tableFirings}, []byte{tableFirings + 1}, func(key, _ []byte) error {
+		f.begins = min(logFirst, cursorOf(key).Offset) // their rows go with the next checkpoint
+		return errEnough
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
 	if stored > 1 { // firings may have gone with the log's oldest records: cursors of theirs are still known
 		f.last = nudge.Cursor{Offset: stored - 1, N: math.MaxUint32}
 	}
-	err := f.store.ScanReverse([]byte{tableFirings}, []byte{tableFirings + 1}, func(key, _ []byte) error {
+	err = f.store.ScanReverse([]byte{tableFirings}, []byte{tableFirings + 1}, func(key, _ []byte) error {
 		f.last = cursorOf(key)
 		return errEnough
 	})
@@ -81,10 +89,10 @@ func (f *feed) freeze(c *checkpoint) {
 }
 
 // committed drops from memory what the store has now.
-func (f *feed) committed(next nudge.Offset) {
+func (f *feed) committed(next, logFirst nudge.Offset) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.stored = next
+	f.stored, f.begins = next, logFirst
 	i, _ := slices.BinarySearchFunc(f.tail, next, func(x nudge.Firing, o nudge.Offset) int {
 		if x.Cursor.Offset < o {
 			return -1
@@ -145,6 +153,13 @@ func (n *Node) Last() nudge.Cursor {
 	n.feed.mu.Lock()
 	defer n.feed.mu.Unlock()
 	return n.feed.last
+}
+
+// Begins is the offset from which on the feed is whole: firings that earlier records caused may have gone with the log's oldest part.
+func (n *Node) Begins() nudge.Offset {
+	n.feed.mu.Lock()
+	defer n.feed.mu.Unlock()
+	return n.feed.begins
 }
 
 // recall tells the deliverers what was fired, and which popups were seen, before the checkpoint's end.

@@ -261,3 +261,40 @@ func TestRecall(t *testing.T) {
 		})
 	}
 }
+
+// Where the log's oldest part goes its firings go, and the feed says from where on it is whole, before and after a restart.
+func TestFeedSaysWhereItBegins(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		o := lifeOptions{fs: vfs.NewMem(), segmentBytes: 4 << 10, logMax: 16 << 10, checkpoint: 20}
+		l := feedLife(t, o)
+		if got := l.node.Begins(); got > 1 {
+			t.Errorf("a new feed begins at %d", got)
+		}
+		var all []nudge.Firing
+		wantWhole := func() {
+			t.Helper()
+			begins := l.node.Begins()
+			same(l, fmt.Sprint("from offset ", begins, " on"), l.walk(nudge.Cursor{Offset: begins - 1, N: ^uint32(0)}, 100), behind(all, begins-1))
+		}
+		for n := 0; l.node.Begins() < 200; n++ {
+			all = append(all, l.send(page(n))...)
+			if n%20 == 0 {
+				time.Sleep(time.Second) // a checkpoint that is due is written
+				wantWhole()
+			}
+			if n == 10_000 {
+				t.Fatal("the log is never trimmed")
+			}
+		}
+		if walked := l.walk(nudge.Cursor{}, 100); len(walked) == len(all) {
+			t.Error("nothing has gone")
+		}
+		l.end()
+		l = begin(t, o)
+		wantWhole()
+		if got := l.node.Begins(); got < 200 {
+			t.Errorf("after a restart it begins at %d", got)
+		}
+		l.end()
+	})
+}
