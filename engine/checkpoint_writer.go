@@ -58,8 +58,8 @@ func (w *writer) due() bool {
 func (w *writer) begin() {
 	w.records, w.began, w.wanted = 0, w.node.options.Wall(), false
 	w.current = w.node.engine.freeze()
-	w.node.feed.freeze(w.current)
 	w.current.logFirst = w.node.options.Log.First()
+	w.node.feed.freeze(w.current)
 }
 
 // hand gives the serialised checkpoint to a goroutine that commits it.
@@ -77,7 +77,7 @@ func (w *writer) committed(err error) error {
 		return fmt.Errorf("write the checkpoint at offset %d: %w", w.current.meta.Next, err)
 	}
 	next := w.current.meta.Next
-	w.node.feed.committed(next, w.current.logFirst)
+	w.node.feed.committed(next)
 	w.node.stats.Checkpoints.Add(1)
 	w.node.stats.CheckpointNext.Store(uint64(next))
 	w.commit, w.current = nil, nil

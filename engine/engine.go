@@ -41,12 +41,12 @@ type Engine struct {
 	clock    nudge.Millis // log time of the last record
 
 	positions map[string]string // newest place of everybody who logs positions; as many as were ever configured
-	deployed nudge.Offset // of the record that made the running rules the running ones
-	warms    bool         // a log is there to be read back for operators that lack a past
-	serial   bool         // one core is enough
-	firings  []nudge.Firing
-	merged   []settled
-	unsorted bool // leaves forwards in the order of arrival: only for the test that shows why they are sorted
+	deployed  nudge.Offset      // of the record that made the running rules the running ones
+	warms     bool              // a log is there to be read back for operators that lack a past
+	serial    bool              // one core is enough
+	firings   []nudge.Firing
+	merged    []settled
+	unsorted  bool // leaves forwards in the order of arrival: only for the test that shows why they are sorted
 }
 
 // New returns an engine without rules.

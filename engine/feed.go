@@ -22,6 +22,7 @@ type feed struct {
 	receipts []receipt      // of the tail
 	stored   nudge.Offset   // everything before is in the store
 	begins   nudge.Offset   // what records before it caused may have gone with them
+	ends     nudge.Offset   // what records before it caused is here
 	last     nudge.Cursor
 	size     int // about the bytes of the tail
 }
@@ -35,7 +36,7 @@ func (f *feed) init(st Store) { f.store = st }
 
 // load finds the oldest and the newest stored firing; the log begins at logFirst.
 func (f *feed) load(stored, logFirst nudge.Offset) error {
-	f.stored, f.begins = stored, logFirst
+	f.stored, f.begins, f.ends = stored, logFirst, stored
 	err := f.store.Scan([]byte{tableFirings}, []byte{tableFirings + 1}, func(key, _ []byte) error {
 		f.begins = min(logFirst, cursorOf(key).Offset) // their rows go with the next checkpoint
 		return errEnough
@@ -60,11 +61,12 @@ func (f *feed) load(stored, logFirst nudge.Offset) error {
 var errEnough = errors.New("enough")
 
 func (f *feed) add(firings []nudge.Firing, next nudge.Offset) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ends = next
 	if len(firings) == 0 {
 		return
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.tail = append(f.tail, firings...)
 	for i := range firings {
 		f.size += firingBytes(&firings[i])
@@ -82,17 +84,18 @@ func (f *feed) seen(off nudge.Offset, id string) {
 func (f *feed) freeze(c *checkpoint) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c.firings = f.tail // only ever appended to
+	c.firings = f.tail    // only ever appended to
+	f.begins = c.logFirst // before the commit: afterwards it would be too late to say so
 	for _, r := range f.receipts {
 		c.put(binary.BigEndian.AppendUint64([]byte{tableReceipts}, uint64(r.off)), []byte(r.id))
 	}
 }
 
 // committed drops from memory what the store has now.
-func (f *feed) committed(next, logFirst nudge.Offset) {
+func (f *feed) committed(next nudge.Offset) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.stored, f.begins = next, logFirst
+	f.stored = next
 	i, _ := slices.BinarySearchFunc(f.tail, next, func(x nudge.Firing, o nudge.Offset) int {
 		if x.Cursor.Offset < o {
 			return -1
@@ -155,11 +158,12 @@ func (n *Node) Last() nudge.Cursor {
 	return n.feed.last
 }
 
-// Begins is the offset from which on the feed is whole: firings that earlier records caused may have gone with the log's oldest part.
-func (n *Node) Begins() nudge.Offset {
+// Span says which records' firings the feed has: all from those of offset begins on up to, but without, those of ends. What earlier records caused
+// may have gone with the log's oldest part.
+func (n *Node) Span() (begins, ends nudge.Offset) {
 	n.feed.mu.Lock()
 	defer n.feed.mu.Unlock()
-	return n.feed.begins
+	return n.feed.begins, n.feed.ends
 }
 
 // recall tells the deliverers what was fired, and which popups were seen, before the checkpoint's end.
