@@ -40,8 +40,10 @@ func (s *Source) attach(ctx context.Context, c *connection) (jetstream.Consumer,
 		s.place.Seq, s.place.Time = floor, 0
 	}
 	// What the session before was sent and did not acknowledge would come only after the consumer's time for it, and behind newer messages.
-	// A broker that cannot do this, being older than 2.14, delivers in that order: fill sees to it.
-	if _, err := c.js.ResetConsumerToSequence(ctx, name, s.o.Stream.Consumer, s.place.Seq+1); err != nil {
+	// An older broker cannot do this and delivers in that order: fill sees to it.
+	short, cancel := context.WithTimeout(ctx, resetTimeout)
+	defer cancel()
+	if _, err := c.js.ResetConsumerToSequence(short, name, s.o.Stream.Consumer, s.place.Seq+1); err != nil {
 		s.o.Logger.Info("the consumer was not put back to the place", "stream", name, "consumer", s.o.Stream.Consumer, "err", err)
 	}
 	s.o.Logger.Info("reading events", "stream", name, "consumer", s.o.Stream.Consumer, "after", s.place.Seq)

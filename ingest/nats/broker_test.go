@@ -72,7 +72,9 @@ func (b *broker) start() {
 	if !b.server.ReadyForConnections(patience) {
 		b.Fatal("the broker does not start")
 	}
-	b.port = b.server.Addr().(*net.TCPAddr).Port
+	if b.port == server.RANDOM_PORT {
+		b.port = b.server.Addr().(*net.TCPAddr).Port
+	}
 	b.dial(o)
 }
 

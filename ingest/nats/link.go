@@ -43,7 +43,7 @@ type link struct {
 	known   []string      // other servers of the same cluster
 	quiet   throttle
 	async   throttle // the client's own goroutines report there
-	told    string // the last trouble that was logged: another one is logged at once
+	told    string   // the last trouble that was logged: another one is logged at once
 }
 
 func newLink(s Server, name string, l *slog.Logger, m *endMetrics) link {

@@ -74,6 +74,7 @@ func (b *broker) wantFired(m *machine, n int) {
 
 // TestSinkPublishes looks at the messages themselves.
 func TestSinkPublishes(t *testing.T) {
+	t.Parallel()
 	b := startBroker(t, nil)
 	b.fired(nil)
 	m := startMachine(t, plan{sink: b.url(), rules: map[string]string{
@@ -107,6 +108,7 @@ func TestSinkPublishes(t *testing.T) {
 
 // A sink that is new publishes what fires from then on; one that was there before goes on where it was.
 func TestSinkBeginsBehindWhatHasFired(t *testing.T) {
+	t.Parallel()
 	b := startBroker(t, nil)
 	b.fired(nil)
 	m := startMachine(t, plan{})
@@ -205,6 +207,7 @@ func TestSinkThroughFaults(t *testing.T) {
 
 // Where no stream captures the firings they go to whoever listens. Once one did, they wait for it.
 func TestSinkWithoutAStream(t *testing.T) {
+	t.Parallel()
 	b := startBroker(t, nil)
 	heard := make(chan *nats.Msg, 100)
 	listener, err := b.admin.nc.ChanSubscribe("nudge.fired.*", heard)
@@ -296,6 +299,7 @@ func (f *shortFeed) Span() (begins, ends nudge.Offset) { return f.begins, f.ends
 
 // A sink that lags behind what the feed keeps says so, once; one that has only had nothing to do does not.
 func TestSinkBehindTheFeed(t *testing.T) {
+	t.Parallel()
 	values := prometheus.NewRegistry()
 	m, err := NewMetrics(values)
 	if err != nil {

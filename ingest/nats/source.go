@@ -21,6 +21,7 @@ const (
 	pullExpiry   = 10 * time.Second // a request that nothing came for is made anew
 
 	maxAckPending = 4 * pullMessages // of the consumer that a source makes
+	resetTimeout  = time.Second      // a broker that cannot put a consumer back does not say so
 	ackWait       = time.Minute      // after which the broker sends again what was not acknowledged
 
 	batchRecords = 4096 // a request to the engine is closed when it has so many records

@@ -18,14 +18,15 @@ import (
 // TestSourceThroughFaults publishes events while broker, connection, consumer and engine fail in every way, in random order. Each event must be
 // in the log once.
 func TestSourceThroughFaults(t *testing.T) {
+	t.Parallel()
 	for i, retention := range []jetstream.RetentionPolicy{jetstream.LimitsPolicy, jetstream.WorkQueuePolicy, jetstream.InterestPolicy} {
 		t.Run(retention.String(), func(t *testing.T) {
 			t.Parallel()
 			h := newHistory(t, uint64(i), retention)
 			for range 2 {
-				faults := []func(){h.cut, h.loseAcks, h.restartBroker, h.crashBefore, h.crashBehind, h.skip, h.nothing}
+				faults := []func(){h.cut, h.loseAcks, h.restartBroker, h.crashBefore, h.crashBehind, h.nothing}
 				if retention != jetstream.InterestPolicy { // which then drops what nobody wants
-					faults = append(faults, h.deleteConsumer)
+					faults = append(faults, h.skip, h.deleteConsumer)
 				}
 				h.rng.Shuffle(len(faults), func(i, j int) { faults[i], faults[j] = faults[j], faults[i] })
 				for _, fault := range faults {
@@ -65,11 +66,17 @@ func newHistory(t testing.TB, seed uint64, retention jetstream.RetentionPolicy) 
 	h.b.stream(jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"events.>"}, Retention: retention})
 	h.wire = newWire(h.b)
 	h.startMachine(nil)
-	until(t, "the source has its consumer", func() bool {
+	h.consumer()
+	return h
+}
+
+// consumer waits until the source has its consumer.
+func (h *history) consumer() {
+	h.Helper()
+	until(h, "the source has its consumer", func() bool {
 		_, err := h.b.admin.js.Consumer(context.Background(), "EVENTS", DefaultConsumer)
 		return err == nil
 	})
-	return h
 }
 
 // hooked is the engine as the source sees it.
@@ -177,6 +184,7 @@ func (h *history) crashAt(before bool) {
 
 // skip puts the consumer to the stream's end, as somebody might by mistake.
 func (h *history) skip() {
+	h.consumer()
 	stream, err := h.b.admin.js.Stream(context.Background(), "EVENTS")
 	if err == nil {
 		_, err = h.b.admin.js.ResetConsumerToSequence(context.Background(), "EVENTS", DefaultConsumer, stream.CachedInfo().State.LastSeq+1)
@@ -187,6 +195,7 @@ func (h *history) skip() {
 }
 
 func (h *history) deleteConsumer() {
+	h.consumer()
 	if err := h.b.admin.js.DeleteConsumer(context.Background(), "EVENTS", DefaultConsumer); err != nil {
 		h.Fatal(err)
 	}
@@ -195,6 +204,7 @@ func (h *history) deleteConsumer() {
 // A stream that is deleted and made again, or that comes back with a new broker, gives out its numbers again. Nothing is lost and nothing doubled,
 // also where the machine was down meanwhile, and where the new stream has outgrown the old one.
 func TestStreamMadeAnew(t *testing.T) {
+	t.Parallel()
 	for _, down := range []bool{false, true} {
 		for _, more := range []int{5, 40} {
 			t.Run(fmt.Sprint("down=", down, " more=", more), func(t *testing.T) {
@@ -231,6 +241,7 @@ func TestStreamMadeAnew(t *testing.T) {
 
 // A stream that has lost its end, but is the same one, gives out numbers again too.
 func TestStreamThatLostItsEnd(t *testing.T) {
+	t.Parallel()
 	for _, down := range []bool{false, true} {
 		for _, more := range []int{0, 5, 40} {
 			t.Run(fmt.Sprint("down=", down, " more=", more), func(t *testing.T) {
@@ -265,6 +276,7 @@ func TestStreamThatLostItsEnd(t *testing.T) {
 
 // What a stream does not have any more is counted, and nothing else.
 func TestMessagesThatAreMissing(t *testing.T) {
+	t.Parallel()
 	b := startBroker(t, nil)
 	b.events()
 	url := b.url() + "/EVENTS"
@@ -333,6 +345,7 @@ func (s *busy) Submit(ctx context.Context, records []byte, count int, decide boo
 
 // A busy engine is asked again until it takes the events.
 func TestSourceWaitsForABusyEngine(t *testing.T) {
+	t.Parallel()
 	b := startBroker(t, nil)
 	b.events()
 	b.numbered(0, 10)
@@ -344,6 +357,7 @@ func TestSourceWaitsForABusyEngine(t *testing.T) {
 
 // What a place means in a stream as it is now.
 func TestPlaceInAStream(t *testing.T) {
+	t.Parallel()
 	b := startBroker(t, nil)
 	b.events()
 	for n := range 10 {

@@ -7,24 +7,21 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/vmihailenco/msgpack/v5"
 
 	"nudge"
 )
 
 // TestSourceTakesEveryForm publishes events in every form, and some that are wrong.
 func TestSourceTakesEveryForm(t *testing.T) {
+	t.Parallel()
 	b := startBroker(t, nil)
 	b.events()
 	b.stream(jetstream.StreamConfig{Name: "DEAD", Subjects: []string{RejectedSubject}})
-	packed, err := msgpack.Marshal([]map[string]any{{"type": "packed", "visitor": "v1"}, {"type": "packed", "visitor": "v1"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	packed := "\x92" + strings.Repeat("\x82\xa4type\xa6packed\xa7visitor\xa2v1", 2)
 	b.publish("events.web", `{"type":"one","visitor":"v1"}`)
 	b.publish("events.web", `[{"type":"array","visitor":"v1","id":"own","ts":1000},{"type":"array","visitor":"v1"}]`)
 	b.publish("events.web", "{\"type\":\"lines\",\"visitor\":\"v1\"}\n{\"type\":\"lines\",\"visitor\":\"v1\"}\n")
-	b.publish("events.app", string(packed), "Content-Type", "application/msgpack; charset=binary")
+	b.publish("events.app", packed, "Content-Type", "application/msgpack; charset=binary")
 	b.publish("events.web", `{"type":"named","visitor":"v1"}`, jetstream.MsgIDHeader, "publisher-7")
 	b.publish("events.web", `{"type":"cut`, "Content-Type", "application/json")
 	b.publish("events.web", `[{"type":"half","visitor":"v1"},{"type":"half"},{"visitor":"v1"}]`)
@@ -75,6 +72,7 @@ func TestSourceTakesEveryForm(t *testing.T) {
 
 // What is too large for a request is too large here; where nothing captures dead letters the message is still in its stream.
 func TestSourcePassesOverWhatIsTooLarge(t *testing.T) {
+	t.Parallel()
 	b := startBroker(t, func(o *serverOptions) { o.MaxPayload = 3 << 20 })
 	b.events()
 	b.publish("events.web", strings.Repeat(" ", 2<<20)+numberedEvent(0))
@@ -87,6 +85,7 @@ func TestSourcePassesOverWhatIsTooLarge(t *testing.T) {
 
 // A stream that captures what Nudge publishes does not make it read that as events, or its own dead letters for ever.
 func TestSourcePassesOverOurOwn(t *testing.T) {
+	t.Parallel()
 	b := startBroker(t, nil)
 	b.stream(jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"events.>", "nudge.>"}})
 	m := startMachine(t, plan{source: b.url() + "/EVENTS", sink: b.url()})
@@ -104,6 +103,7 @@ func TestSourcePassesOverOurOwn(t *testing.T) {
 
 // A consumer that was used before this data folder says where to begin; one that was made for something else is refused.
 func TestSourceAndAConsumerThatIsThere(t *testing.T) {
+	t.Parallel()
 	b := startBroker(t, nil)
 	b.events()
 	b.numbered(0, 1)
