@@ -41,7 +41,7 @@ const (
 )
 
 // checkpointFormat is the version of all rows; a store of another one is refused.
-const checkpointFormat = 1
+const checkpointFormat = 2
 
 // stepKeys is how many keys of each shard are serialised between two batches.
 const stepKeys = 512
@@ -165,7 +165,7 @@ func (c *checkpoint) write(w Writer, keys [][]row) error {
 	}
 	w.DeleteRange([]byte{tableDedup}, binary.BigEndian.AppendUint64([]byte{tableDedup}, c.dedups))
 	w.DeleteRange([]byte{tableFirings}, firingKey(nudge.Cursor{Offset: c.logFirst}))
-	w.DeleteRange([]byte{tableReceipts}, binary.BigEndian.AppendUint64([]byte{tableReceipts}, uint64(c.logFirst)))
+	w.DeleteRange([]byte{tableReceipts}, receiptKey(c.logFirst))
 	return nil
 }
 

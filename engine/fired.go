@@ -15,15 +15,16 @@ func (s *shard) fire(b *Batch, k *keyRef, in *input, ri int32, c *cause, f *sett
 		visitor: f.firing.Visitor, user: c.user, company: c.company, when: in.when,
 	}
 	fd.row = g.firedRow(k.scope, fd, c.row, in.when.at)
-	fd.tests = g.plan.Match(fd.row, nil)
-	if len(fd.tests) == 0 {
+	s.matched = g.plan.Match(fd.row, s.matched[:0])
+	if fd.met = s.met(s.matched); !fd.met.concerned() {
 		return nil
 	}
-	up := input{when: in.when, row: fd.row, tests: fd.tests, rec: in.rec, from: fd}
+	up := input{when: in.when, row: fd.row, met: fd.met, rec: in.rec, from: fd}
 	switch {
 	case sc.Kind >= nudge.KindUser:
 	case fd.user == "":
 		up.hash = k.hash
+		up.entry = noEntry
 		s.remember(b, fd.key, up)
 	default:
 		up.hash = nudge.HashKey("user", fd.user)
@@ -33,13 +34,14 @@ func (s *shard) fire(b *Batch, k *keyRef, in *input, ri int32, c *cause, f *sett
 		up.hash = nudge.HashKey("company", fd.company)
 		s.send(rules.ScopeCompany, fd.company, up)
 	}
-	if g.concerns(k.scope, fd.tests) {
+	if fd.met.at(k.scope) != nil {
 		return fd
 	}
 	return nil
 }
 
-// firedRow is the fired event: the rule, the key, the user and company of its cause, and the fields that an other key's per reads.
+// firedRow is the fired event: the rule, the key, the user and company of its cause, and the fields that an other key's per reads, the
+// visitor too where it is one of them.
 func (g *program) firedRow(scope int, fd *fired, cause *rules.Row, at nudge.Millis) *rules.Row {
 	row := &rules.Row{Type: nudge.NameFired, Ts: at, At: at, Vals: make([]nudge.Value, len(g.plan.Fields))}
 	for _, slot := range g.plan.Scopes[scope].Reads {
@@ -54,15 +56,16 @@ func (g *program) firedRow(scope int, fd *fired, cause *rules.Row, at nudge.Mill
 	if g.slotOf.at >= 0 {
 		row.Vals[g.slotOf.at] = nudge.NumberValue(float64(at))
 	}
-	visitor, user, company := "", fd.user, fd.company
+	user, company := fd.user, fd.company
 	switch fd.kind {
 	case nudge.KindVisitor:
-		visitor = fd.key
+		setText(row, g.slotOf.visitor, fd.key)
 	case nudge.KindUser:
 		user = fd.key
 	case nudge.KindCompany:
 		company = fd.key
 	}
-	g.fillIdentity(row, visitor, user, company)
+	setText(row, g.slotOf.user, user)
+	setText(row, g.slotOf.company, company)
 	return row
 }

@@ -24,7 +24,8 @@ func (e *Engine) restore(st Store) error {
 		return fmt.Errorf("checkpoint: the meta row is not JSON: %w", err)
 	}
 	if m.Format != checkpointFormat {
-		return fmt.Errorf("checkpoint: format %d, this build reads %d", m.Format, checkpointFormat)
+		return fmt.Errorf("checkpoint: format %d, this build reads %d; where the log still begins at offset 1, move the store's folder away and start again: "+
+			"the state is made anew from the log", m.Format, checkpointFormat)
 	}
 	e.next, e.clock, e.ordinal = m.Next, m.Clock, m.Ordinal
 	if err := e.restoreDeploy(st); err != nil {
@@ -47,16 +48,18 @@ func (e *Engine) restoreDeploy(st Store) error {
 	if err := json.Unmarshal(value, &d); err != nil {
 		return fmt.Errorf("checkpoint: the row of the running rules is not JSON: %w", err)
 	}
-	plan, err := d.Settings.compile(d.Rules, e.options.Names)
+	plan, err := d.Settings.compile(d.Rules, e.options.Names, nil)
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	live := map[string]bool{}
-	for text := range d.Ops {
-		live[text] = true
+	e.dict = &dictionary{
+		ops: d.Ops, scopes: d.Scopes, nextOp: d.NextOp, sizes: d.Sizes, cold: d.Cold, held: d.Held, sources: plan.Sources,
 	}
-	e.dict = &dictionary{ops: d.Ops, scopes: d.Scopes, live: live, nextOp: d.NextOp, sizes: d.Sizes, cold: d.Cold, held: d.Held, sources: sourcesOf(plan)}
+	if e.dict.cold == nil {
+		e.dict.cold = map[string]coldness{}
+	}
 	e.deployed = d.Deployed
+	e.program = nil // its numbers are of another dictionary
 	e.use(d.Settings)
 	e.Deploy(plan)
 	return nil
@@ -76,11 +79,6 @@ func (e *Engine) restoreKeys(st Store) error {
 		}
 		num := binary.LittleEndian.Uint16(rec[4:])
 		text := string(rec[keyHeader : keyHeader+binary.LittleEndian.Uint32(rec[8:])])
-		if num == scopePast {
-			hash := nudge.HashKey("visitor", text)
-			e.shards[hash.Shard(len(e.shards))].tables[tablePasts].load(hash, rec)
-			return nil
-		}
 		hash := nudge.HashKey(pers[num], text)
 		s := e.shards[hash.Shard(len(e.shards))]
 		level := 2

@@ -141,6 +141,7 @@ func (s *stream) restart(t testing.TB, e *Engine, st *memStore, shards int) *Eng
 	if err != nil {
 		t.Fatal(err)
 	}
+	n.warms = e.warms
 	if err := n.restore(st); err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +184,7 @@ func (e *Engine) dump() string {
 				if t.removedAt(i) {
 					continue
 				}
-				all = append(all, fmt.Sprintf("%x due %d", t.record(i), t.entry(i).due))
+				all = append(all, fmt.Sprintf("%x due %d", t.record(i), s.nextDue(t, i, e.clock)))
 			}
 		}
 		for key, v := range s.visitors {

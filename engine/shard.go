@@ -12,7 +12,7 @@ type shard struct {
 	engine  *Engine
 	program *program
 
-	tables        [levels + 1]table // and that of pasts
+	tables        [levels]table
 	visitors      map[string]*visitorIdentity
 	users         map[string]*userIdentity
 	dirtyVisitors []string
@@ -22,12 +22,18 @@ type shard struct {
 	out     [levels][][]input // what this shard sends to each shard of a level
 	in      []input
 	found   [lookAhead]uint32 // entries of a block's visitors
+	sets    metSets
+	matched []int32 // scratch: the tests of one row
+	ahead   ahead
 	firings []settled
 	stats   shardStats
 
 	settling counter
-	tried    table      // a copy of one key, to try out fired events on
-	scratch  []*scratch // by depth: a fired event is taken while its cause is being settled
+	texts    texts
+	actions  []nudge.Action // see roomForActions
+	paths    []byte         // of the batch's firings
+	tried    table          // a copy of one key, to try out fired events on
+	scratch  []*scratch     // by depth: a fired event is taken while its cause is being settled
 	depth    int
 }
 
@@ -40,7 +46,7 @@ type shardStats struct {
 func newShard(id nudge.ShardID, e *Engine, shards int) *shard {
 	s := &shard{
 		id: id, engine: e, visitors: map[string]*visitorIdentity{}, users: map[string]*userIdentity{},
-		dedup: newDedup(), settling: counter{n: map[string]uint32{}},
+		dedup: newDedup(), settling: counter{n: map[countedKey]uint32{}},
 	}
 	for l := range levels {
 		s.out[l] = make([][]input, shards)
@@ -50,6 +56,7 @@ func newShard(id nudge.ShardID, e *Engine, shards int) *shard {
 
 // runVisitors is level 0: this shard's records, and the timers of its visitors.
 func (s *shard) runVisitors(b *Batch, list []int32) {
+	s.paths = s.paths[:0]
 	for l := range s.out {
 		for i := range s.out[l] {
 			s.out[l][i] = s.out[l][i][:0]
@@ -59,6 +66,7 @@ func (s *shard) runVisitors(b *Batch, list []int32) {
 		block := list[:min(len(list), lookAhead)]
 		list = list[len(block):]
 		s.findVisitors(b, block)
+		s.match(b, block)
 		for j, i := range block {
 			if b.abouts[i].duplicate {
 				continue
@@ -85,6 +93,20 @@ func (s *shard) findVisitors(b *Batch, block []int32) {
 	}
 }
 
+// match finds what the records of a block mean to each scope.
+func (s *shard) match(b *Batch, block []int32) {
+	for _, i := range block {
+		if a := &b.abouts[i]; a.duplicate {
+			b.met[i] = nothingMet
+		} else {
+			s.program.fillIdentity(&b.rows[i], a.visitor, a.user, a.company)
+			s.matched = s.program.plan.Match(&b.rows[i], s.matched[:0])
+			b.met[i] = s.met(s.matched)
+		}
+	}
+	s.lookAt(b, block)
+}
+
 // runLevel is level 1 or 2: what came up to this shard's keys, and their timers.
 func (s *shard) runLevel(level int, b *Batch) {
 	s.in = s.engine.gather(level, s.id, s.in[:0])
@@ -96,64 +118,51 @@ func (s *shard) runLevel(level int, b *Batch) {
 	s.runTimers(level, b, b.until)
 }
 
-// takeRecord matches a record once for all levels, gives it to its visitor and sends it up to the keys whose rules it concerns.
+// takeRecord gives a record to its visitor and sends it up to the keys whose rules it concerns.
 func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 	g, a, row := s.program, &b.abouts[i], &b.rows[i]
-	g.fillIdentity(row, a.visitor, a.user, a.company)
-	tests := g.plan.Match(row, b.tests[i][:0])
-	b.tests[i] = tests
+	met := b.met[i]
 	var past []byte
 	if a.identifies {
 		past = s.takePast(a.primary, a.visitor)
 	}
-	if len(tests) == 0 && past == nil {
+	if !met.concerned() && past == nil {
 		return
 	}
 	when := instant{at: row.At, off: b.records[i].off}
 	if a.visitor != "" && a.user == "" { // before the visitor takes it: what its rules fire by it comes later in the past, too
-		s.remember(b, a.visitor, input{when: when, hash: a.primary, row: row, tests: tests, rec: i})
+		visitor = s.remember(b, a.visitor, input{when: when, hash: a.primary, entry: visitor, row: row, met: met, rec: i})
 	}
-	if a.visitor != "" && g.concerns(rules.ScopeVisitor, tests) {
-		in := input{when: when, scope: rules.ScopeVisitor, hash: a.primary, key: a.visitor, entry: visitor, row: row, tests: tests, rec: i}
+	if a.visitor != "" && met.at(rules.ScopeVisitor) != nil {
+		in := input{when: when, scope: rules.ScopeVisitor, hash: a.primary, key: a.visitor, entry: visitor, row: row, met: met, rec: i}
 		s.take(b, &in, nil)
 	}
 	if a.user != "" {
-		s.send(rules.ScopeUser, a.user, input{when: when, hash: a.userHash, row: row, tests: tests, rec: i, past: past})
+		s.send(rules.ScopeUser, a.user, input{when: when, hash: a.userHash, row: row, met: met, rec: i, past: past})
 	}
-	if concerned := g.concerns(rules.ScopeCompany, tests); concerned && a.company == "" {
+	if concerned := met.at(rules.ScopeCompany) != nil; concerned && a.company == "" {
 		s.stats.noCompany++
 	} else if concerned {
-		s.send(rules.ScopeCompany, a.company, input{when: when, hash: nudge.HashKey("company", a.company), row: row, tests: tests, rec: i})
+		s.send(rules.ScopeCompany, a.company, input{when: when, hash: nudge.HashKey("company", a.company), row: row, met: met, rec: i})
 	}
-	for sc := rules.ScopeCompany + 1; sc < len(g.plan.Scopes); sc++ {
-		if !g.concerns(sc, tests) {
-			continue
-		}
-		if key := g.plan.Scopes[sc].Key(row); key != "" {
-			s.send(sc, key, input{when: when, hash: nudge.HashKey(g.plan.Scopes[sc].Per, key), row: row, tests: tests, rec: i})
+	for j := range met.others {
+		scope := met.others[j].scope
+		sc := &g.plan.Scopes[scope]
+		if key := sc.Key(row); key != "" {
+			s.send(scope, key, input{when: when, hash: nudge.HashKey(sc.Per, key), row: row, met: met, rec: i})
 		}
 	}
 }
 
 // send passes an input up to the shard of its key, if any of the key's rules listens. A past goes up in any case.
 func (s *shard) send(scope int, key string, in input) {
-	if in.past == nil && !s.program.concerns(scope, in.tests) {
+	if in.past == nil && in.met.at(scope) == nil {
 		return
 	}
 	in.scope, in.key, in.entry = scope, key, noEntry
 	level := levelOf(s.program.plan.Scopes[scope].Kind)
 	to := in.hash.Shard(len(s.engine.shards))
 	s.out[level][to] = append(s.out[level][to], in)
-}
-
-func (g *program) concerns(scope int, tests []int32) bool {
-	listening := g.listening[scope]
-	for _, t := range tests {
-		if listening[t] {
-			return true
-		}
-	}
-	return false
 }
 
 func (g *program) fillIdentity(row *rules.Row, visitor, user, company string) {

@@ -39,7 +39,7 @@ func newWarmer(e *Engine, from nudge.Offset) *warmer {
 	reader.serial, reader.program, reader.next = true, e.program.reading(), from
 	reader.use(e.settings)
 	for _, s := range reader.shards {
-		s.program = reader.program
+		s.use(reader.program)
 		for l := range s.tables {
 			s.tables[l].live = reader.program.live
 		}
@@ -161,9 +161,9 @@ func (e *Engine) goLive(w *warmer) {
 	if w.live.From > 1 {
 		unite = e.program.uniter()
 	}
-	e.program, e.dict.cold, e.dict.held = e.program.released(), nil, nil
+	e.program.release()
 	for i, s := range e.shards {
-		s.program = e.program
+		s.use(e.program)
 		for l := range s.tables {
 			s.tables[l].takeFrom(&w.engine.shards[i].tables[l], unite)
 		}
