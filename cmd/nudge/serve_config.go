@@ -12,6 +12,7 @@ import (
 // serveConfig is everything that `nudge serve` can be told.
 type serveConfig struct {
 	engineFlags
+	nats       natsConfig
 	data       string
 	rules      string
 	rulesGiven bool // otherwise --demo brings its own
@@ -47,6 +48,7 @@ func (c *serveConfig) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&c.writeKeys, flagWriteKey, nil, "public key with which sites send events and ask for popups (repeat)")
 	fs.StringArrayVar(&c.feedKeys, flagFeedKey, nil, "key with which sales tools read alerts (repeat)")
 	fs.Var(&c.logMax, "log-max", "size at which the oldest part of the log goes, even before 35 days")
+	c.nats.register(fs)
 	fs.BoolVar(&c.demo, "demo", false, "serve the example site under /demo/, with the example rules unless --rules is given")
 }
 
@@ -68,6 +70,7 @@ func (c *serveConfig) Validate() error {
 	for _, k := range c.feedKeys {
 		all = appendKeyProblem(all, flagFeedKey, k)
 	}
+	all = append(all, c.nats.problems()...)
 	return errors.Join(append(all, c.listenProblem())...)
 }
 

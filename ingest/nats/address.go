@@ -89,6 +89,9 @@ func parseURL(text, example string) (*url.URL, error) {
 	if u.Scheme != "nats" && u.Scheme != "tls" || u.Hostname() == "" {
 		return nil, fmt.Errorf("%q is not the URL of a broker; write it as %s (tls:// for an encrypted connection)", u.Redacted(), example)
 	}
+	if strings.Contains(u.Host, ",") {
+		return nil, fmt.Errorf("%q names several brokers; name one, as in %s: it tells of the others of its cluster", u.Redacted(), example)
+	}
 	return u, nil
 }
 

@@ -45,7 +45,6 @@ type broker struct {
 	change func(*serverOptions)
 	server *server.Server
 	admin  *connection // a client of the test's own
-	lost   chan struct{}
 }
 
 func startBroker(t testing.TB, change func(*serverOptions)) *broker {

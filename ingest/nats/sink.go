@@ -100,7 +100,7 @@ func (s *Sink) Begin(ctx context.Context) error {
 	if !s.isNew {
 		return nil
 	}
-	return s.save(ctx)
+	return endedBy(ctx, s.save(ctx))
 }
 
 // Run publishes until ctx ends, whatever becomes of the broker meanwhile. It ends with its place logged, as far as the engine still takes that.

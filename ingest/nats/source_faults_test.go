@@ -111,7 +111,7 @@ func (h *history) startMachine(fs *vfs.MemFS) {
 }
 
 func (h *history) publish() {
-	n := 50 + h.rng.IntN(100)
+	n := 20 + h.rng.IntN(40)
 	h.b.numbered(h.sent, h.sent+n)
 	h.sent += n
 }
