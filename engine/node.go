@@ -42,6 +42,9 @@ type NodeOptions struct {
 	// Recall is how far back OnFirings is told, while recovering, what the checkpoint's firings were: popups that may still be wanted.
 	Recall nudge.Millis
 
+	// LogKeep is how long the log is kept, 0 if that is not known: rules that look further back are warned of.
+	LogKeep nudge.Millis
+
 	CheckpointRecords int           // begin a checkpoint after so many records; default 2,000,000
 	CheckpointEvery   time.Duration // or after so long; default 60 s
 }
@@ -218,7 +221,7 @@ func (n *Node) Submit(ctx context.Context, records []byte, count int, decide boo
 // otherwise it returns when they run: live, or warming (Rules says which).
 func (n *Node) Deploy(ctx context.Context, sources []rules.Source) (rules.Diagnostics, error) {
 	plan, diags := rules.Compile(sources, rules.Options{
-		Names: n.options.Engine.Names, Location: n.options.Engine.Location, Previous: n.compiled.Load(),
+		Names: n.options.Engine.Names, Location: n.options.Engine.Location, LogRetention: n.options.LogKeep, Previous: n.compiled.Load(),
 	})
 	if plan == nil {
 		return diags, nil

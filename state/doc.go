@@ -8,6 +8,8 @@
 //
 //   - entry: the records of one micro-batch under one header; the unit that is written, synced and checked.
 //   - segment: one file of entries. It defines the name ids that it uses and stands alone. All but the last are sealed: never appended to again.
+//   - shape: what records have in common: type and names and kinds of their fields. A packed record names it and holds but its values.
+//   - block: many entries of a rewritten segment, compressed together. It stands alone.
 //   - rewriting: a sealed segment is written anew, under another name: smaller, and with voids where records were dropped. Offsets stay.
 //   - manifest: the list of the sealed segments with their offsets and final checksums. Replaced as a whole, never changed in place.
 //   - spare: the next segment, made ahead.

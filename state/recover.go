@@ -13,7 +13,7 @@ import (
 // was kept durable.
 func openLog(dir string, o Options) (*Log, error) {
 	l := &Log{fs: o.FS, dir: dir, opts: o, logger: o.Logger, pins: map[uint64]int{}}
-	l.encoder.names.init(o.Names)
+	l.encoder.init(o.Names)
 	if err := l.open(); err != nil {
 		return nil, fmt.Errorf("open log: %w", errors.Join(err, l.close()))
 	}
@@ -214,24 +214,25 @@ func (l *Log) activeHeader(f vfs.File, path string, number uint64) (segmentHeade
 	return h, h.check(path, number, first, prev)
 }
 
-// walkAll walks to the first place where no sound entry stands, and learns the names that the segment defines. It returns what is wrong
+// walkAll walks to the first place where no sound entry stands, and learns the names and shapes that the segment defines. It returns what is wrong
 // there beyond there being no entry.
 func (l *Log) walkAll(w *walker) (problem atPlace, err error) {
 	var d decoder
-	d.names.init(l.opts.Names)
+	d.init(l.opts.Names)
 	for {
+		floor := w.at
 		h, stored, f, what, err := w.step()
 		if err != nil {
 			return atPlace{}, fmt.Errorf("read %s: %w", l.active.path, err)
 		}
 		if f != sound {
-			l.encoder.names.reset(d.names.ids)
+			l.encoder.reset(d.segment.names.ids, d.segment.shapes.all)
 			return atPlace{f, what}, nil
 		}
 		if h.flags&flagDefines == 0 {
 			continue
 		}
-		if _, err := d.decode(h, stored); err != nil {
+		if err := d.open(h, stored, floor); err != nil {
 			return atPlace{}, &Damage{File: l.active.path, Pos: w.last, Offset: h.first, What: err.Error()}
 		}
 	}

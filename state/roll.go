@@ -27,7 +27,7 @@ func (l *Log) roll(at end) (end, error) {
 	if err != nil {
 		return at, errors.Join(err, next.file.Close())
 	}
-	l.encoder.names.reset(nil)
+	l.encoder.reset(nil, nil)
 	return begun, old.file.Close()
 }
 

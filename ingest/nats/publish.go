@@ -87,8 +87,8 @@ func (p *publisher) next(launch func(*nudge.Firing) flight) error {
 	}
 	if begins, _ := p.o.Feed.Span(); p.read.Offset+1 < begins { // after it: what went meanwhile is not passed over in silence
 		p.o.Metrics.gaps.Inc()
-		p.o.Logger.Error("firings may be missing on the broker: the feed dropped its oldest before they were published. Give --log-max more room, "+
-			"or see to the broker sooner", "after", p.read, "before", nudge.Cursor{Offset: begins})
+		p.o.Logger.Error("firings may be missing on the broker: the feed dropped its oldest before they were published. Keep more of the log (--log-keep, "+
+			"--log-max), or see to the broker sooner", "after", p.read, "before", nudge.Cursor{Offset: begins})
 	}
 	for i := range page {
 		p.read = page[i].Cursor
