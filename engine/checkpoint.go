@@ -100,6 +100,9 @@ func (e *Engine) freeze() *checkpoint {
 	}
 	parts := make([]checkpoint, len(e.shards))
 	e.onEveryShard(smallBatch, func(s *shard) {
+		if planted(bugShardBehind) && s.id == 1 {
+			return
+		}
 		s.freezeIdentities(&parts[s.id])
 		s.freezeDedup(&parts[s.id])
 		for l := range s.tables {
@@ -147,6 +150,9 @@ func (e *Engine) step(keys int) bool {
 func (c *checkpoint) write(w Writer, keys [][]row) error {
 	for _, r := range c.rows {
 		w.Put(r.key, r.value)
+	}
+	if planted(bugRowsStay) {
+		c.gone = nil
 	}
 	for _, key := range c.gone { // before the keys: one of them may have come back
 		w.Delete(key)
