@@ -98,8 +98,8 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 	}
 	defer hub.Close()
 	server, err := ingest.NewServer(ingest.ServerOptions{
-		Listen: c.listen, Sink: node, Names: names, Reserved: emitted(node), WriteKeys: c.writeKeys, Routes: routes(hub, registry), NotFound: site(c), Logger: logger,
-		Registerer: registry,
+		Listen: c.listen, Sink: node, Names: names, Reserved: emitted(node), WriteKeys: c.writeKeys, Routes: routes(hub, registry), NotFound: site(c),
+		Ready: node.Ready, Logger: logger, Registerer: registry,
 	})
 	if err != nil {
 		return err
@@ -115,7 +115,8 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 		return err
 	}
 	return c.serve(ctx, &services{
-		node: node, log: keeper, hub: hub, server: server, brokers: &brokers, rules: rulesFrom, logger: logger, stdout: stdout, stderr: stderr,
+		node: node, log: keeper, store: dir.Store, hub: hub, server: server, brokers: &brokers, rules: rulesFrom, logger: logger,
+		stdout: stdout, stderr: stderr,
 	})
 }
 
@@ -123,6 +124,7 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 type services struct {
 	node    *engine.Node
 	log     *logKeeper
+	store   *state.Store
 	hub     *deliver.Hub
 	server  *ingest.Server
 	brokers *natsEnds
@@ -142,6 +144,7 @@ func (c *serveConfig) serve(ctx context.Context, s *services) error {
 	serverCtx, stopServer := context.WithCancel(context.WithoutCancel(ctx))
 	sinkCtx, stopSink := context.WithCancel(context.WithoutCancel(ctx))
 	serverDone, watchDone, logDone, sourcesDone, sinkDone := closed(), closed(), closed(), closed(), closed()
+	storeDone := start(func() error { return watchStore(ctx, s.store) }, fail)
 
 	w := &ruleWatcher{source: s.rules, deploy: s.node.Deploy, logger: s.logger, stderr: s.stderr}
 	err := w.first(ctx, s.node.Plan(), s.node.SettingsChanged())
@@ -158,7 +161,9 @@ func (c *serveConfig) serve(ctx context.Context, s *services) error {
 		<-ctx.Done()
 	}
 
-	err = errors.Join(err, <-watchDone, <-logDone, <-sourcesDone)
+	fail(err)
+	s.store.Hurry()
+	err = errors.Join(err, <-watchDone, <-logDone, <-storeDone, <-sourcesDone)
 	s.hub.Close()
 	stopServer()
 	err = errors.Join(err, <-serverDone)
@@ -166,6 +171,16 @@ func (c *serveConfig) serve(ctx context.Context, s *services) error {
 	err = errors.Join(err, <-sinkDone)
 	stopNode()
 	return errors.Join(err, <-nodeDone)
+}
+
+// watchStore waits until the store fails for good: whoever reads or commits next would hear of it too, but maybe much later, or never.
+func watchStore(ctx context.Context, store *state.Store) error {
+	select {
+	case <-store.Failed():
+		return store.Err()
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // start runs a part. Where it fails the others are told to stop.

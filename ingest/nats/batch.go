@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"mime"
 	"strconv"
-	"time"
 	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
@@ -88,19 +87,17 @@ func contentType(h nats.Header) string {
 	return t
 }
 
-// How long a busy engine is left alone before it is asked again.
-const (
-	firstBusyPause = 2 * time.Millisecond
-	lastBusyPause  = 200 * time.Millisecond
-)
-
 // flush makes the batch durable together with its place, and acknowledges it.
 func (s *Source) flush(ctx context.Context, c *connection) error {
 	b := &s.batch
 	if b.place != s.place {
 		s.publishLetters(ctx, c)
 		b.records.Position(s.o.Stream.Position(), b.place.String())
-		if err := s.submit(ctx); err != nil {
+		err := submit(ctx, s.o.Sink, b.records.Buf, b.count+1, func(err error) {
+			s.metrics.busy.Inc()
+			s.quiet.waits.warn(s.o.Logger, "events wait for the engine", "stream", s.o.Stream.Name, "err", err)
+		})
+		if err != nil {
 			return err
 		}
 		s.place = b.place
@@ -116,16 +113,4 @@ func (s *Source) flush(ctx context.Context, c *connection) error {
 	}
 	b.reset(b.place)
 	return nil
-}
-
-// submit hands the batch over, as often as it takes.
-func (s *Source) submit(ctx context.Context) error {
-	for pause := firstBusyPause; ; pause = min(2*pause, lastBusyPause) {
-		_, err := s.o.Sink.Submit(ctx, s.batch.records.Buf, s.batch.count+1, false)
-		if !errors.Is(err, nudge.ErrBusy) {
-			return err
-		}
-		s.metrics.busy.Inc()
-		wait(ctx, pause)
-	}
 }

@@ -131,16 +131,13 @@ func (s *Sink) save(ctx context.Context) error {
 	}
 	var b nudge.RecordBuilder
 	b.Position(SinkPosition, string(text))
-	for pause := firstBusyPause; ; pause = min(2*pause, lastBusyPause) {
-		_, err := s.o.Sink.Submit(ctx, b.Buf, 1, false)
-		if !errors.Is(err, nudge.ErrBusy) {
-			if err == nil {
-				s.saved, s.isNew = s.place, false
-			}
-			return err
-		}
-		wait(ctx, pause)
+	err = submit(ctx, s.o.Sink, b.Buf, 1, func(err error) {
+		s.quiet.warn(s.o.Logger, "the publisher of firings waits for the engine", "err", err)
+	})
+	if err == nil {
+		s.saved, s.isNew = s.place, false
 	}
+	return err
 }
 
 // mind logs the place when it is time to.

@@ -47,7 +47,7 @@ type Source struct {
 	codec   *ingest.Codec
 	place   place // everything up to here is durable, in the stream as it is
 	batch   batch
-	quiet   struct{ rejected, missing, letters throttle }
+	quiet   struct{ rejected, missing, letters, waits throttle }
 }
 
 // place is how far a stream has been read. It is logged as JSON (docs/NATS.md).

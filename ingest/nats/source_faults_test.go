@@ -330,7 +330,7 @@ func (b *broker) delete(seq uint64) {
 	}
 }
 
-// busy is an engine that is at its bound at first.
+// busy is an engine that is at its bound at first, or has no room on its disk.
 type busy struct {
 	ingest.Sink
 	refuse int
@@ -338,7 +338,7 @@ type busy struct {
 
 func (s *busy) Submit(ctx context.Context, records []byte, count int, decide bool) ([]nudge.Firing, error) {
 	if s.refuse--; s.refuse >= 0 {
-		return nil, nudge.ErrBusy
+		return nil, []error{nudge.ErrBusy, nudge.ErrFull}[s.refuse%2]
 	}
 	return s.Sink.Submit(ctx, records, count, decide)
 }
@@ -353,6 +353,9 @@ func TestSourceWaitsForABusyEngine(t *testing.T) {
 	m.wantRead(b, 10)
 	m.wantEachOnce(10)
 	m.wantValue("busy_total", 6)
+	if !m.logs.has("events wait for the engine") {
+		t.Error("it is not said")
+	}
 }
 
 // What a place means in a stream as it is now.
