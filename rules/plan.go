@@ -2,6 +2,7 @@ package rules
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"nudge"
@@ -61,6 +62,17 @@ func (p *Plan) SameLine(q *Plan) bool { return p.line == q.line }
 
 // Emits says whether some rule emits events of a type: from outside it is refused.
 func (p *Plan) Emits(typ nudge.NameID) bool { return p.emits[typ] > 0 }
+
+// EventTypes are the types of events that the rules name in their tests, and those that they emit, sorted.
+func (p *Plan) EventTypes() []string {
+	var types []string
+	p.index.byType.each(func(typ nudge.NameID, _ *bucket) { types = append(types, p.names.Text(typ)) })
+	for typ := range p.emits {
+		types = append(types, p.names.Text(typ))
+	}
+	slices.Sort(types)
+	return slices.Compact(types)
+}
 
 // The scopes that are always there.
 const (
