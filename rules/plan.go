@@ -246,6 +246,8 @@ type Rule struct {
 	Title    string
 	Owner    string
 	Tags     []string
+
+	UnlessParts *Parts // of Unless, likewise
 }
 
 // Cap bounds the delivered firings of a key: at most N within Window, counted together for all rules of one scope that name the pool.

@@ -115,6 +115,9 @@ func (p *planner) rule(f *ruleFile) Rule {
 	}
 	if p.opts.Parts {
 		out.Parts = p.parts(r, r.when, r.whenNode, out.When, waking(r.when), scope)
+		if r.unless != nil {
+			out.UnlessParts = p.parts(r, r.unless, r.unlessNode, *out.Unless, false, scope)
+		}
 	}
 	p.noteFields(r, out.When)
 	p.enter(f.place)
