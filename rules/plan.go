@@ -21,7 +21,7 @@ type Source struct {
 type Options struct {
 	Names    *nudge.Names   // required: the names of fields and event types are interned here
 	Location *time.Location // the engine's time zone for days(); nil is UTC
-	MaxKept  int            // most entries kept for a value that is not compared with a constant; 0 is DefaultMaxKept
+	MaxKept  int            // up to how many entries a value is exact that is not compared with a constant; 0 is DefaultMaxKept
 	Parts    bool           // also take each rule's condition apart: Rule.Parts
 
 	// LogRetention is how long the engine keeps its log, 0 if that is not known: a window beyond it is warned of.

@@ -252,6 +252,9 @@ func (p *planner) op(scope int, a *ask) int {
 		keep := a.keep
 		if keep == 0 {
 			keep = p.maxKept
+			if a.isCount() {
+				keep++ // where as many as that are in the window, so many it is; with one more there may be more
+			}
 		}
 		n.window, n.keep = max(n.window, a.window), max(n.keep, keep)
 	}
