@@ -212,9 +212,13 @@ func (t *table) serialiseKey(i uint32) {
 // rowKey is the key's place in the store.
 func (t *table) rowKey(i uint32) []byte {
 	scope, text := t.identity(i)
+	return rowKey(t.entry(i).hash, scope, text)
+}
+
+func rowKey(hash nudge.KeyHash, scope uint16, text []byte) []byte {
 	key := make([]byte, 0, 6+len(text))
 	key = append(key, tableKeys)
-	key = binary.BigEndian.AppendUint16(key, uint16(t.entry(i).hash.Group()))
+	key = binary.BigEndian.AppendUint16(key, uint16(hash.Group()))
 	key = binary.BigEndian.AppendUint16(key, scope)
 	return append(key, text...)
 }

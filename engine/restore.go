@@ -14,20 +14,9 @@ import (
 // restore loads the store's checkpoint into a new engine, for whatever number of shards this one has. Without a checkpoint it
 // leaves the engine empty, to begin at offset 1.
 func (e *Engine) restore(st Store) error {
-	value, ok, err := st.Get([]byte{tableMeta})
-	if err != nil || !ok {
-		e.next = 1
+	if found, err := e.restoreMeta(st); err != nil || !found {
 		return err
 	}
-	var m meta
-	if err := json.Unmarshal(value, &m); err != nil {
-		return fmt.Errorf("checkpoint: the meta row is not JSON: %w", err)
-	}
-	if m.Format != checkpointFormat {
-		return fmt.Errorf("checkpoint: format %d, this build reads %d; where the log still begins at offset 1, move the store's folder away and start again: "+
-			"the state is made anew from the log", m.Format, checkpointFormat)
-	}
-	e.next, e.clock, e.ordinal = m.Next, m.Clock, m.Ordinal
 	if err := e.restoreDeploy(st); err != nil {
 		return err
 	}
@@ -37,6 +26,25 @@ func (e *Engine) restore(st Store) error {
 		}
 	}
 	return nil
+}
+
+// restoreMeta reads what the checkpoint covers. found is false where there is none.
+func (e *Engine) restoreMeta(st Store) (found bool, err error) {
+	value, ok, err := st.Get([]byte{tableMeta})
+	if err != nil || !ok {
+		e.next = 1
+		return false, err
+	}
+	var m meta
+	if err := json.Unmarshal(value, &m); err != nil {
+		return false, fmt.Errorf("checkpoint: the meta row is not JSON: %w", err)
+	}
+	if m.Format != checkpointFormat {
+		return false, fmt.Errorf("checkpoint: format %d, this build reads %d; where the log still begins at offset 1, move the store's folder away and start again: "+
+			"the state is made anew from the log", m.Format, checkpointFormat)
+	}
+	e.next, e.clock, e.ordinal = m.Next, m.Clock, m.Ordinal
+	return true, nil
 }
 
 func (e *Engine) restoreDeploy(st Store) error {

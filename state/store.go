@@ -48,6 +48,7 @@ func openStore(dir string, o Options) (*Store, error) {
 		DisableWAL:         true,
 		FormatMajorVersion: storeVersion,
 		MemTableSize:       storeMemTableBytes,
+		ReadOnly:           o.readOnly,
 		Logger:             pebbleLogger{o.Logger},
 		EventListener:      &pebble.EventListener{BackgroundError: s.fail},
 	}
