@@ -11,7 +11,8 @@ import (
 	"nudge/rules"
 )
 
-// Store is what checkpoints are kept in. A commit is atomic, and durable when it returns.
+// Store is what checkpoints are kept in. A commit is atomic, and durable when it returns. Where the disk is full it waits for room, and returns
+// nudge.ErrFull only once the process is to end.
 type Store interface {
 	Commit(write func(w Writer) error) error
 	Get(key []byte) (value []byte, ok bool, err error)
@@ -97,6 +98,9 @@ func (e *Engine) freeze() *checkpoint {
 	}
 	parts := make([]checkpoint, len(e.shards))
 	e.onEveryShard(smallBatch, func(s *shard) {
+		if planted(bugShardBehind) && s.id == 1 {
+			return
+		}
 		s.freezeIdentities(&parts[s.id])
 		s.freezeDedup(&parts[s.id])
 		for l := range s.tables {
@@ -144,6 +148,9 @@ func (e *Engine) step(keys int) bool {
 func (c *checkpoint) write(w Writer, keys [][]row) error {
 	for _, r := range c.rows {
 		w.Put(r.key, r.value)
+	}
+	if planted(bugRowsStay) {
+		c.gone = nil
 	}
 	for _, key := range c.gone { // before the keys: one of them may have come back
 		w.Delete(key)

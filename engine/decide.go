@@ -171,7 +171,7 @@ func (s *shard) read(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis) [
 // countIn reads a use of OpCount or OpDistinct.
 func countIn(out *rules.Reading, op *rules.Op, u *rules.Use, slot []byte, at nudge.Millis) {
 	expired := expiredAt(at, u.Window)
-	if planted == bugWindow && op.Kind == rules.OpCount {
+	if planted(bugWindow) && op.Kind == rules.OpCount {
 		expired--
 	}
 	if n := u.AtLeast; n > 0 {

@@ -65,6 +65,9 @@ func (g *program) firedRow(scope int, fd *fired, cause *rules.Row, at nudge.Mill
 	case nudge.KindCompany:
 		company = fd.key
 	}
+	if planted(bugFiredVisitor) && fd.kind != nudge.KindVisitor {
+		setText(row, g.slotOf.visitor, "")
+	}
 	setText(row, g.slotOf.user, user)
 	setText(row, g.slotOf.company, company)
 	return row

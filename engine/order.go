@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -69,11 +70,14 @@ func compareInputs(a, b input) int {
 		}
 		return 1
 	}
+	if planted(bugAddress) {
+		return strings.Compare(fmt.Sprintf("%p", a.row), fmt.Sprintf("%p", b.row))
+	}
 	if c := cmp.Compare(a.from.kind, b.from.kind); c != 0 {
 		return c
 	}
 	if c := strings.Compare(a.from.key, b.from.key); c != 0 {
-		if planted == bugOrder {
+		if planted(bugOrder) {
 			return -c
 		}
 		return c
@@ -87,7 +91,7 @@ func (e *Engine) gather(level int, to nudge.ShardID, dst []input) []input {
 	for _, s := range e.shards {
 		dst = append(dst, s.out[level][to]...)
 	}
-	if !e.unsorted {
+	if !e.unsorted && !planted(bugUnsorted) {
 		slices.SortStableFunc(dst, compareInputs)
 	}
 	return dst

@@ -112,14 +112,14 @@ func (c *Checkpoint) Pers() []string { return slices.Sorted(maps.Keys(c.plan.dic
 
 // KeyState is what a checkpoint holds of one key.
 type KeyState struct {
-	Per     string         `json:"per"`
-	Key     string         `json:"key"`
-	Stored  bool           `json:"stored"` // whether operators hold anything for it
-	Due     Instant        `json:"due,omitempty"` // when its next timer is
-	User    []Binding      `json:"user,omitempty"`    // of a visitor: who it was, oldest first
-	Company []Binding      `json:"company,omitempty"` // of a visitor or user
-	Visitor []Binding      `json:"visitor,omitempty"` // of a user: where it was seen last
-	Slots   []SlotState    `json:"slots,omitempty"`
+	Per     string      `json:"per"`
+	Key     string      `json:"key"`
+	Stored  bool        `json:"stored"`            // whether operators hold anything for it
+	Due     Instant     `json:"due,omitempty"`     // when its next timer is
+	User    []Binding   `json:"user,omitempty"`    // of a visitor: who it was, oldest first
+	Company []Binding   `json:"company,omitempty"` // of a visitor or user
+	Visitor []Binding   `json:"visitor,omitempty"` // of a user: where it was seen last
+	Slots   []SlotState `json:"slots,omitempty"`
 }
 
 // Binding is a value of a key's identity and the record that set it.
@@ -130,8 +130,8 @@ type Binding struct {
 
 // SlotState is what one operator, cooldown or pool of a limit holds.
 type SlotState struct {
-	What  string `json:"what"` // as count, cooldown, limit
-	Of    string `json:"of"`   // an operator's text, the rule of a cooldown, the name of a pool
+	What  string `json:"what"`           // as count, cooldown, limit
+	Of    string `json:"of"`             // an operator's text, the rule of a cooldown, the name of a pool
 	Past  bool   `json:"past,omitempty"` // it is the user's, and waits for the visitor to become one
 	Bytes int    `json:"bytes"`
 	Holds any    `json:"holds"`

@@ -60,6 +60,9 @@ func (e *Engine) restoreDeploy(st Store) error {
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
+	if planted(bugLiveEarly) {
+		d.Cold, d.Held = nil, nil
+	}
 	e.dict = &dictionary{
 		ops: d.Ops, scopes: d.Scopes, nextOp: d.NextOp, sizes: d.Sizes, cold: d.Cold, held: d.Held, sources: plan.Sources,
 	}
@@ -95,7 +98,9 @@ func (e *Engine) restoreKeys(st Store) error {
 		}
 		t := &s.tables[level]
 		i := t.load(hash, rec)
-		t.arm(i, s.nextDue(t, i, e.clock))
+		if !planted(bugTimersLost) {
+			t.arm(i, s.nextDue(t, i, e.clock))
+		}
 		return nil
 	})
 }

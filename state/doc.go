@@ -24,6 +24,7 @@
 //   - A new segment is on disk under its name before the manifest calls the one before it sealed, and takes entries only after.
 //     So a segment that the manifest expects and the folder lacks is damage, never a crash.
 //   - A rewritten segment is durable under its name, and was read back, before the manifest names it; the old file goes after.
+//   - Opening syncs the log's folder before it reads it: a process that was killed may have renamed a file and not come to that.
 //   - Opening checks the last segment entry by entry. Only the very last entry may be dropped, only where its bytes look as a torn write
 //     looks (see torn), and only if nothing valid follows. What is kept is written and synced once more, because a page that a failed sync left
 //     clean would otherwise be trusted without being on disk; what is dropped is overwritten with zeros before anything is appended.

@@ -33,14 +33,15 @@ func OpenReadOnly(dir string, o Options) (*Dir, error) {
 	if d.Log, err = openLogReadOnly(o.FS.PathJoin(dir, "log"), o); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
-	if d.Store, err = openStoreReadOnly(o.FS.PathJoin(dir, "store"), o); err != nil {
+	wholeLog := func() bool { return d.Log.First() == 1 }
+	if d.Store, err = openStoreReadOnly(o.FS.PathJoin(dir, "store"), o, wholeLog); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the store of %s: %w", dir, err), d.Close())
 	}
 	return d, nil
 }
 
 // openStoreReadOnly returns nil where there is no store.
-func openStoreReadOnly(dir string, o Options) (*Store, error) {
+func openStoreReadOnly(dir string, o Options, wholeLog func() bool) (*Store, error) {
 	found, err := pebble.Peek(dir, o.FS)
 	if errors.Is(err, errNotExist) || err == nil && !found.Exists {
 		return nil, nil
@@ -49,7 +50,7 @@ func openStoreReadOnly(dir string, o Options) (*Store, error) {
 		return nil, err
 	}
 	o.readOnly = true
-	s, err := openStore(dir, o)
+	s, err := openStore(dir, o, wholeLog)
 	if err == nil {
 		s.fail(ErrReadOnly)
 	}

@@ -9,7 +9,7 @@ import (
 	"nudge"
 )
 
-// openLog opens the log in dir, which exists. The steps: list and tidy, compare with the manifest, check the active segment, make what
+// openLog opens the log in dir, which exists. The steps: make durable what the folder shows, list and tidy, compare with the manifest, check the active segment, make what
 // was kept durable.
 func openLog(dir string, o Options) (*Log, error) {
 	l := &Log{fs: o.FS, dir: dir, opts: o, logger: o.Logger, pins: map[uint64]int{}}
@@ -21,6 +21,13 @@ func openLog(dir string, o Options) (*Log, error) {
 }
 
 func (l *Log) open() error {
+	// A process that was killed may have renamed a manifest or a segment and not synced the folder: before anything rests on what it shows, that
+	// must be on the disk.
+	if !planted(bugLooseFolder) {
+		if err := syncDir(l.fs, l.dir); err != nil {
+			return err
+		}
+	}
 	m, err := readManifest(l.fs, l.dir)
 	if err != nil {
 		return err
@@ -268,7 +275,7 @@ func notDroppable(tail []byte, w *walker, following bool, p atPlace) string {
 	if following {
 		return p.what + ", though a later segment exists"
 	}
-	if yes, why := torn(tail, w.pos, w.salt); !yes {
+	if yes, why := torn(tail, w.pos, w.salt); !yes && !planted(bugDropsAny) {
 		return p.what + ", " + why
 	}
 	return ""
@@ -278,7 +285,7 @@ func notDroppable(tail []byte, w *walker, following bool, p atPlace) string {
 // system may hold its pages as clean although they never reached the disk, and a sync alone would not write them. What is dropped becomes
 // zeros, so that it can never stand behind a later, shorter entry.
 func settle(f vfs.File, w *walker, tail int) error {
-	if w.last > 0 {
+	if w.last > 0 && !planted(bugNoRewrite) {
 		b := make([]byte, w.pos-w.last)
 		if err := readPadded(f, b, w.last); err != nil {
 			return err
@@ -287,7 +294,7 @@ func settle(f vfs.File, w *walker, tail int) error {
 			return err
 		}
 	}
-	if tail > 0 {
+	if tail > 0 && !planted(bugTailStays) {
 		if _, err := f.WriteAt(make([]byte, tail), w.pos); err != nil {
 			return err
 		}
