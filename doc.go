@@ -4,6 +4,7 @@
 //
 //   - event: one fact about one visitor at one instant, as a site sends it.
 //   - record: an event (or a tick, deployment, erasure, receipt) in the flat binary form that is logged and applied.
+//   - void: the record that stands where one was that is gone. It keeps the offset and the log time.
 //   - log: the one durable, ordered file of records of a node; the whole state is a function of it.
 //   - offset: a record's position in the log. Consecutive, never given out twice.
 //   - shard: a goroutine over a slice of the key space. Answers never depend on how many there are.

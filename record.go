@@ -11,7 +11,8 @@ import (
 // RecordKind says what a record is. The numbers are stored: they never change.
 type RecordKind uint8
 
-// The kinds of records. Erase and Receipt are reserved: nothing writes them yet.
+// The kinds of records. A void stands where a record was that is gone: it keeps the
+// offset, and the log time, and says nothing.
 const (
 	RecordEvent   RecordKind = 1
 	RecordTick    RecordKind = 2
@@ -19,6 +20,7 @@ const (
 	RecordErase   RecordKind = 4
 	RecordReceipt RecordKind = 5
 	RecordLive    RecordKind = 6
+	RecordVoid    RecordKind = 7
 )
 
 // RecordVersion is the version byte of the layout below.
@@ -280,6 +282,14 @@ func (b *RecordBuilder) End(hash KeyHash) {
 	binary.LittleEndian.PutUint32(r, uint32(len(r)))
 	binary.LittleEndian.PutUint64(r[8:], uint64(hash))
 	binary.LittleEndian.PutUint16(r[22:], uint16(b.count))
+}
+
+// AppendVoid appends a void.
+func AppendVoid(dst []byte) []byte {
+	b := RecordBuilder{Buf: dst}
+	b.Begin(RecordVoid, NameNone)
+	b.End(0)
+	return b.Buf
 }
 
 // Abort drops the record being built.

@@ -39,7 +39,7 @@ const (
 )
 
 // checkpointFormat is the version of all rows; a store of another one is refused.
-const checkpointFormat = 1
+const checkpointFormat = 2
 
 // stepKeys is how many keys of each shard are serialised between two batches.
 const stepKeys = 512
@@ -71,7 +71,7 @@ type deployRow struct {
 type checkpoint struct {
 	meta   meta
 	rows   []row    // everything but keys and firings
-	gone   [][]byte // rows of removed keys
+	gone   [][]byte // rows of removed keys and erased identities
 	dedups uint64   // ids of ordinals before this one are out of the window
 
 	firings  []nudge.Firing
@@ -142,11 +142,11 @@ func (e *Engine) step(keys int) bool {
 
 // write puts the whole checkpoint into one commit. It may run beside Apply.
 func (c *checkpoint) write(w Writer, keys [][]row) error {
+	for _, key := range c.gone { // first: what was erased or removed may have come back
+		w.Delete(key)
+	}
 	for _, r := range c.rows {
 		w.Put(r.key, r.value)
-	}
-	for _, key := range c.gone { // before the keys: one of them may have come back
-		w.Delete(key)
 	}
 	for _, rows := range keys {
 		for _, r := range rows {
@@ -220,15 +220,22 @@ func (t *table) rowKey(i uint32) []byte {
 }
 
 func (s *shard) freezeIdentities(c *checkpoint) {
+	c.gone, s.erased = append(c.gone, s.erased...), nil
 	for _, key := range s.dirtyVisitors {
 		v := s.visitors[key]
+		if v == nil {
+			continue // erased
+		}
 		v.dirty = false
 		c.put(identityKey(tableVisitors, "visitor", key), v.company.append(v.user.append(nil)))
 	}
 	for _, key := range s.dirtyUsers {
 		u := s.users[key]
+		if u == nil {
+			continue
+		}
 		u.dirty = false
-		c.put(identityKey(tableUsers, "user", key), u.visitor.append(u.company.append(nil)))
+		c.put(identityKey(tableUsers, "user", key), u.append(nil))
 	}
 	s.dirtyVisitors, s.dirtyUsers = s.dirtyVisitors[:0], s.dirtyUsers[:0]
 }
@@ -236,6 +243,28 @@ func (s *shard) freezeIdentities(c *checkpoint) {
 func identityKey(table byte, scope, text string) []byte {
 	key := binary.BigEndian.AppendUint16([]byte{table}, uint16(nudge.HashKey(scope, text).Group()))
 	return append(key, text...)
+}
+
+// append writes the user's company, newest visitor, and u8 mail addresses, each as u16 length and text.
+func (u *userIdentity) append(dst []byte) []byte {
+	dst = u.visitor.append(u.company.append(dst))
+	dst = append(dst, byte(len(u.mails)))
+	for _, mail := range u.mails {
+		dst = binary.LittleEndian.AppendUint16(dst, uint16(len(mail)))
+		dst = append(dst, mail...)
+	}
+	return dst
+}
+
+func (u *userIdentity) read(src []byte) {
+	src = u.visitor.read(u.company.read(src))
+	n := int(src[0])
+	src = src[1:]
+	for range n {
+		size := int(binary.LittleEndian.Uint16(src))
+		u.mails = append(u.mails, string(src[2:2+size]))
+		src = src[2+size:]
+	}
 }
 
 // append writes u8 values, then for each u64 offset, u16 length, text.

@@ -93,7 +93,9 @@ func (e *Engine) Deploy(p *rules.Plan) {
 				continue // nothing there is timed
 			}
 			for i := range t.count {
-				t.arm(i, s.nextDue(t, i, e.clock))
+				if !t.removedAt(i) {
+					t.arm(i, s.nextDue(t, i, e.clock))
+				}
 			}
 		}
 	})

@@ -106,7 +106,7 @@ func (e *Engine) restoreIdentities(st Store) error {
 	}
 	return st.Scan([]byte{tableUsers}, []byte{tableUsers + 1}, func(key, value []byte) error {
 		u, text := &userIdentity{}, string(key[3:])
-		u.visitor.read(u.company.read(value))
+		u.read(value)
 		e.shards[nudge.HashKey("user", text).Shard(len(e.shards))].users[text] = u
 		return nil
 	})

@@ -17,6 +17,7 @@ type shard struct {
 	users         map[string]*userIdentity
 	dirtyVisitors []string
 	dirtyUsers    []string
+	erased        [][]byte // rows of identities that were erased since the last checkpoint began
 	dedup         dedup
 
 	out     [levels][][]input // what this shard sends to each shard of a level
@@ -109,28 +110,34 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 	if len(tests) == 0 && past == nil {
 		return
 	}
-	when := instant{at: row.At, off: b.records[i].off}
+	in := input{when: instant{at: row.At, off: b.records[i].off}, row: row, tests: tests, rec: i, source: a.primary}
+	visitors := in
+	visitors.hash = a.primary
 	if a.visitor != "" && a.user == "" { // before the visitor takes it: what its rules fire by it comes later in the past, too
-		s.remember(b, a.visitor, input{when: when, hash: a.primary, row: row, tests: tests, rec: i})
+		s.remember(b, a.visitor, visitors)
 	}
 	if a.visitor != "" && g.concerns(rules.ScopeVisitor, tests) {
-		in := input{when: when, scope: rules.ScopeVisitor, hash: a.primary, key: a.visitor, entry: visitor, row: row, tests: tests, rec: i}
-		s.take(b, &in, nil)
+		visitors.scope, visitors.key, visitors.entry = rules.ScopeVisitor, a.visitor, visitor
+		s.take(b, &visitors, nil)
 	}
 	if a.user != "" {
-		s.send(rules.ScopeUser, a.user, input{when: when, hash: a.userHash, row: row, tests: tests, rec: i, past: past})
+		users := in
+		users.hash, users.past = a.userHash, past
+		s.send(rules.ScopeUser, a.user, users)
 	}
 	if concerned := g.concerns(rules.ScopeCompany, tests); concerned && a.company == "" {
 		s.stats.noCompany++
 	} else if concerned {
-		s.send(rules.ScopeCompany, a.company, input{when: when, hash: nudge.HashKey("company", a.company), row: row, tests: tests, rec: i})
+		in.hash = nudge.HashKey("company", a.company)
+		s.send(rules.ScopeCompany, a.company, in)
 	}
 	for sc := rules.ScopeCompany + 1; sc < len(g.plan.Scopes); sc++ {
 		if !g.concerns(sc, tests) {
 			continue
 		}
 		if key := g.plan.Scopes[sc].Key(row); key != "" {
-			s.send(sc, key, input{when: when, hash: nudge.HashKey(g.plan.Scopes[sc].Per, key), row: row, tests: tests, rec: i})
+			in.hash = nudge.HashKey(g.plan.Scopes[sc].Per, key)
+			s.send(sc, key, in)
 		}
 	}
 }
