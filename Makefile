@@ -4,8 +4,10 @@
 TOOL := go tool -modfile=internal/tools/go.mod
 RACE := ./engine/... ./state/... ./deliver/... ./ingest/...
 FUZZTIME ?= 30s
+SEED ?= 1
+SEEDS ?= 1000
 
-.PHONY: run build test race check bench e2e fuzz fmt
+.PHONY: run build test race check bench e2e fuzz sim fmt
 
 # go build -o bin/nudge ./cmd/nudge && bin/nudge serve --demo --data data
 run: build
@@ -44,6 +46,10 @@ fuzz:
 		name=$${func#func }; dir=$$(dirname $$file); echo "fuzz $$dir $$name"; \
 		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$dir; \
 	done
+
+# GODEBUG=asyncpreemptoff=1 go test ./internal/sim -run '^TestSim$$' -count 1 -timeout 0 -v -seed 1 -seeds 1000   (some 30 a second)
+sim:
+	GODEBUG=asyncpreemptoff=1 go test ./internal/sim -run '^TestSim$$' -count 1 -timeout 0 -v -seed $(SEED) -seeds $(SEEDS)
 
 # gofumpt -w .
 fmt:

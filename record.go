@@ -11,8 +11,7 @@ import (
 // RecordKind says what a record is. The numbers are stored: they never change.
 type RecordKind uint8
 
-// The kinds of records. A void stands where a record was that is gone: it keeps the
-// offset, and the log time, and says nothing.
+// The kinds of records. A void stands where a record was that is gone: it keeps the offset, and the log time, and says nothing.
 const (
 	RecordEvent   RecordKind = 1
 	RecordTick    RecordKind = 2

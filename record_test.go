@@ -214,3 +214,19 @@ func TestNamesOfAllProcesses(t *testing.T) {
 		t.Error("the empty text has an id: a sender could set the mail domain")
 	}
 }
+
+func TestVoid(t *testing.T) {
+	buf := AppendVoid([]byte{})
+	rec, rest, err := NextRecord(buf)
+	if err != nil || len(rest) != 0 || rec.Kind() != RecordVoid || rec.Hash() != 0 || rec.Type() != NameNone || len(rec) != recordHeader {
+		t.Fatalf("%v, %v", rec, err)
+	}
+	if _, given := rec.Ts(); given || hasFields(rec) {
+		t.Fatal("a void says something")
+	}
+}
+
+func hasFields(rec Record) bool {
+	it := rec.Fields()
+	return it.Next()
+}

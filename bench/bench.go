@@ -24,6 +24,9 @@ type Options struct {
 	fewPending int           // 0: timerPending
 }
 
+// Workloads lists them for messages.
+const Workloads = "six, mission, rules-N (N rules, 10 to 20000)"
+
 // Limits and defaults of Options.
 const (
 	DefaultWorkload = "six"
@@ -66,8 +69,13 @@ func levelNames() string {
 // Validate returns every problem at once.
 func (o *Options) Validate() error {
 	var errs []error
-	if o.Workload != "" && o.Workload != DefaultWorkload {
-		errs = append(errs, fmt.Errorf("there is no workload %q; there is: %s", o.Workload, DefaultWorkload))
+	if _, many := manyOf(o.Workload); o.Workload != "" && o.Workload != DefaultWorkload {
+		switch {
+		case o.Workload != missionName && !many:
+			errs = append(errs, fmt.Errorf("there is no workload %q; there are: %s", o.Workload, Workloads))
+		case o.Level != "engine":
+			errs = append(errs, fmt.Errorf("the workload %q is for the level engine only", o.Workload))
+		}
 	}
 	if !slices.ContainsFunc(Levels(), func(l Level) bool { return l.Name == o.Level }) {
 		errs = append(errs, fmt.Errorf("there is no level %q; there are: %s", o.Level, levelNames()))

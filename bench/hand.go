@@ -62,14 +62,13 @@ type handFiring struct {
 	at   nudge.Millis
 }
 
-// Positions in ruleOrder.
+// Positions in sixRules.
 const (
 	handR1 = iota
 	handR2
 	handR3
 	handR5
 	handR6
-	handRules
 )
 
 // Thresholds of the rules.
@@ -81,7 +80,7 @@ const (
 	handWeek    = 7 * day
 )
 
-func newHand(s *stream) *hand {
+func newHand(s *stream) handProgram {
 	return &hand{buf: s.buf, index: map[string]int32{}, companies: map[string]*handCompany{}}
 }
 
@@ -217,3 +216,7 @@ func (h *hand) people(company, user string, at nudge.Millis) {
 func (h *hand) fire(rule int, key string, at nudge.Millis) {
 	h.firings = append(h.firings, handFiring{rule, key, at})
 }
+
+func (h *hand) fired() []handFiring { return h.firings }
+func (h *hand) forget()             { h.firings = nil }
+func (h *hand) keys() int           { return len(h.visitors) + len(h.companies) }

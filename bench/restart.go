@@ -21,7 +21,7 @@ func runRestart(ctx context.Context, o *Options, r *Report) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	s, err := newStream(o.Events)
+	s, err := newStream(six, o.Events)
 	if err != nil {
 		return err
 	}

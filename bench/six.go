@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
-	"strings"
 	"unsafe"
 
 	"nudge"
@@ -69,20 +68,18 @@ type visit struct {
 
 // site draws visits.
 type site struct {
-	random *rand.Rand
-	zipf   *rand.Zipf
+	random    *rand.Rand
+	zipf      *rand.Zipf
+	companies int
 }
 
-func newSite(seed uint64) *site {
+func newSite(seed uint64, visitors, companies int) *site {
 	r := rand.New(rand.NewPCG(seed, 0))
-	return &site{random: r, zipf: rand.NewZipf(r, sixZipf, 1, sixVisitors-1)}
+	return &site{random: r, zipf: rand.NewZipf(r, sixZipf, 1, uint64(visitors-1)), companies: companies}
 }
 
 func (s *site) next() visit {
-	v := visit{visitor: int(s.zipf.Uint64())}
-	h := mix(uint64(v.visitor))
-	v.user = h%100 < sixIdentified
-	v.company = int(h / 100 % sixCompanies)
+	v := visitOf(int(s.zipf.Uint64()), s.companies)
 	n := s.random.IntN(1000)
 	for n >= kindUpTo[v.kind] {
 		v.kind++
@@ -94,6 +91,12 @@ func (s *site) next() visit {
 		v.demo = s.random.IntN(2) == 0
 	}
 	return v
+}
+
+// visitOf is a page view of a visitor, who works for one of so many companies.
+func visitOf(visitor, companies int) visit {
+	h := mix(uint64(visitor))
+	return visit{visitor: visitor, user: h%100 < sixIdentified, company: int(h / 100 % uint64(companies))}
 }
 
 // mix scatters numbers; different ones stay different (splitmix64).
@@ -121,10 +124,11 @@ func formOf(demo bool) string {
 // stream is the workload as records, and the same events decoded for the hand-written program, whose texts are spans of the records' bytes: neither
 // side has pointers that the garbage collector would follow on the other's account, and all of it lies outside its heap.
 type stream struct {
+	load   *workload
 	names  *nudge.Names
 	plan   *rules.Plan
 	buf    []byte
-	events []event
+	events []event // those that make visitors live, then those that are measured
 	frees  []func() error
 }
 
@@ -165,39 +169,43 @@ type span struct {
 // maxRecord bounds the records that streamWriter writes.
 const maxRecord = 160
 
-// newStream writes n events of the workload.
-func newStream(n int) (s *stream, err error) {
-	s = &stream{names: nudge.NewNames()}
+// newStream writes n events of a workload, after those of the visitors that are to be live.
+func newStream(load *workload, n int) (s *stream, err error) {
+	s = &stream{load: load, names: nudge.NewNames()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if s.plan, err = compile(sixRules, s.names); err != nil {
+	if s.plan, err = compile(load.rules, s.names); err != nil {
 		return nil, err
 	}
 	w, err := newStreamWriter(s.names)
 	if err != nil {
 		return nil, err
 	}
-	if w.b.Buf, err = s.memory(n * maxRecord); err != nil {
+	all := load.live + n
+	if w.b.Buf, err = s.memory(all * maxRecord); err != nil {
 		return nil, err
 	}
 	w.b.Buf = w.b.Buf[:0]
-	room, err := s.memory(n * int(unsafe.Sizeof(event{})))
+	room, err := s.memory(all * int(unsafe.Sizeof(event{})))
 	if err != nil {
 		return nil, err
 	}
-	s.events = unsafe.Slice((*event)(unsafe.Pointer(unsafe.SliceData(room))), n)
-	site := newSite(sixSeed)
+	s.events = unsafe.Slice((*event)(unsafe.Pointer(unsafe.SliceData(room))), all)
+	for i := range load.live {
+		s.events[i] = w.write(visitOf(i, load.companies), sixBegin-nudge.Millis(load.live-i))
+	}
+	site := newSite(sixSeed, load.visitors, load.companies)
 	step := max(int64(sixSpan)/int64(n), 2)
-	for i := range s.events {
+	for i := range n {
 		at := sixBegin + nudge.Millis(int64(i)*step+site.random.Int64N(step))
-		s.events[i] = w.write(site.next(), at)
+		s.events[load.live+i] = w.write(site.next(), at)
 	}
 	s.buf = w.b.Buf
-	if len(s.buf) > n*maxRecord {
-		panic(fmt.Sprintf("BUG: %d events take %d bytes", n, len(s.buf)))
+	if len(s.buf) > all*maxRecord {
+		panic(fmt.Sprintf("BUG: %d events take %d bytes", all, len(s.buf)))
 	}
 	return s, nil
 }
@@ -268,13 +276,4 @@ func compile(sources []rules.Source, names *nudge.Names) (*rules.Plan, error) {
 		return nil, fmt.Errorf("the workload's rules do not compile: %w", diags.Err())
 	}
 	return plan, nil
-}
-
-// ruleOrder are the ids of the workload's rules in the order of reports.
-func ruleOrder() []string {
-	var ids []string
-	for _, s := range sixRules {
-		ids = append(ids, strings.TrimSuffix(s.File, ".expr"))
-	}
-	return ids
 }

@@ -50,7 +50,7 @@ func runWarm(ctx context.Context, o *Options, r *Report) (err error) {
 	if err := r.Machine.measureSync(dir); err != nil {
 		return err
 	}
-	s, err := newStream(o.Events)
+	s, err := newStream(six, o.Events)
 	if err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func (w *warmed) check(ctx context.Context, o *Options) error {
 
 // warmBodies returns a function that makes events of the log's visitors.
 func warmBodies(worker int) func() []byte {
-	visits, id := newSite(sixSeed+1+uint64(worker)), 0
+	visits, id := newSite(sixSeed+1+uint64(worker), sixVisitors, sixCompanies), 0
 	var body []byte
 	return func() []byte {
 		v := visits.next()

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -97,7 +98,7 @@ func (n *Node) deploy(s *sealed, rec nudge.Record) error {
 	settings, err := readSettings(rec.Field(nudge.NameSettings).Text)
 	plan := s.plan
 	if err == nil && plan == nil { // read back
-		plan, err = settings.compile(rec.Field(nudge.NameRule).Text, n.options.Engine.Names)
+		plan, err = settings.compile(rec.Field(nudge.NameRule).Text, n.options.Engine.Names, n.engine.Plan())
 	}
 	if err != nil {
 		return err
@@ -127,10 +128,7 @@ func (n *Node) hand(s *sealed, firings []nudge.Firing) {
 	n.stats.NoCompany.Store(stats.noCompany)
 	n.stats.Overflows.Store(stats.overflows)
 	n.feed.add(firings, s.entry.First+nudge.Offset(s.entry.Count))
-	if len(firings) > 0 && n.options.OnFirings != nil {
-		n.options.OnFirings(firings)
-	}
-	n.receipts(s)
+	n.tellUpTo(n.receipts(s, firings), math.MaxUint64)
 	for _, d := range s.waiting {
 		d.req.done <- result{firings: caused(firings, d.first, d.next)}
 	}
@@ -147,8 +145,8 @@ func caused(firings []nudge.Firing, first, next nudge.Offset) []nudge.Firing {
 	return out
 }
 
-// receipts passes on which popups were seen.
-func (n *Node) receipts(s *sealed) {
+// receipts passes on which popups were seen, each after what fired up to then, and returns the firings behind the last one.
+func (n *Node) receipts(s *sealed, firings []nudge.Firing) []nudge.Firing {
 	for i := range s.batch.records {
 		r, a := &s.batch.records[i], &s.batch.abouts[i]
 		if !a.event || a.duplicate {
@@ -159,12 +157,14 @@ func (n *Node) receipts(s *sealed) {
 			if id := r.rec.Field(nudge.NamePopup); id.Kind == nudge.Text {
 				text := strings.Clone(id.Text)
 				n.feed.seen(r.off, text)
+				firings = n.tellUpTo(firings, r.off)
 				if n.options.OnReceipt != nil {
 					n.options.OnReceipt(text)
 				}
 			}
 		}
 	}
+	return firings
 }
 
 // publishDue tells the sequencer the earliest timer.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"nudge"
 	"nudge/rules"
@@ -137,9 +138,10 @@ func (s *shard) keptSource(k *keyRef, in *input) nudge.KeyHash {
 	return in.source
 }
 
-// keptRow is the row of a firing born of time: what the wait kept, everything else missing.
-func (g *program) keptRow(kept []byte, at nudge.Millis) (row *rules.Row, visitor string) {
-	row = &rules.Row{Ts: at, At: at, Vals: make([]nudge.Value, len(g.plan.Fields))}
+// keptRow makes row that of a firing born of time: what the wait kept, everything else missing.
+func (g *program) keptRow(row *rules.Row, kept []byte, at nudge.Millis) (_ *rules.Row, visitor string) {
+	*row = rules.Row{Ts: at, At: at, Vals: slices.Grow(row.Vals[:0], len(g.plan.Fields))[:len(g.plan.Fields)]}
+	clear(row.Vals)
 	if kept == nil {
 		return row, ""
 	}

@@ -27,19 +27,19 @@ func (s *shard) runKeyTimers(b *Batch, t *table, i uint32, due nudge.Millis) {
 	}
 	t.arm(i, s.nextDue(t, i, due))
 	if len(w.rules) > 0 {
+		_, text := t.identity(i)
+		k.text = string(text)
 		in := input{when: instant{at: due, timer: true, off: b.offsetAt(due)}, scope: k.scope, hash: k.hash, key: k.text, rec: -1}
 		s.settle(b, w, &k, &in, nil)
 	}
 	s.leave()
 }
 
-// keyOf is the key of an entry, for a timer.
+// keyOf is the key of an entry, for a timer, still without its text.
 func (s *shard) keyOf(t *table, i uint32) keyRef {
-	num, text := t.identity(i)
-	for scope, n := range s.program.scopeNums {
-		if n == num {
-			return keyRef{t: t, i: i, scope: scope, num: num, hash: t.entry(i).hash, text: string(text)}
-		}
+	num, _ := t.identity(i)
+	if of := s.program.scopeOf; int(num) < len(of) && of[num] >= 0 {
+		return keyRef{t: t, i: i, scope: int(of[num]), num: num, hash: t.entry(i).hash}
 	}
 	return keyRef{t: t, i: i, scope: -1} // no rule watches such keys any more: nothing of it is timed
 }
@@ -51,13 +51,13 @@ func (s *shard) collectDue(w *scratch, k *keyRef, due nudge.Millis) {
 		if isWait(g.plan.Ops[op].Kind) {
 			if wait(slot).openUntil() == due {
 				w.pulses = append(w.pulses, pulse{op: int(op)})
-				w.concern(g.opRules[op])
+				s.concernRules(w, op)
 			}
 			return
 		}
 		for j := range g.wakes[op] {
 			if u := &g.wakes[op][j]; u.due(&g.plan.Ops[op], slot, due) {
-				w.concern([]int32{u.rule})
+				w.concern(g.at[u.rule])
 			}
 		}
 	})

@@ -162,7 +162,7 @@ func (c *checkpoint) write(w Writer, keys [][]row) error {
 	}
 	w.DeleteRange([]byte{tableDedup}, binary.BigEndian.AppendUint64([]byte{tableDedup}, c.dedups))
 	w.DeleteRange([]byte{tableFirings}, firingKey(nudge.Cursor{Offset: c.logFirst}))
-	w.DeleteRange([]byte{tableReceipts}, binary.BigEndian.AppendUint64([]byte{tableReceipts}, uint64(c.logFirst)))
+	w.DeleteRange([]byte{tableReceipts}, receiptKey(c.logFirst))
 	return nil
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"math"
 	"slices"
+	"sort"
 
 	"nudge"
 	"nudge/rules"
@@ -27,6 +28,7 @@ type scratch struct {
 	readings []rules.Reading
 	pulses   []pulse
 	kept     []byte
+	row      rules.Row // of a firing born of time
 }
 
 // touch is an operator that an input concerns.
@@ -93,7 +95,7 @@ func (s *shard) take(b *Batch, in *input, t *turn) {
 func (s *shard) collect(w *scratch, scope int, tests []int32) bool {
 	g := s.program
 	for _, test := range tests {
-		for _, l := range g.listeners[scope][test] {
+		for _, l := range g.listening(int(test), scope) {
 			if at := w.opAt[l.op]; at > 0 {
 				w.touched[at-1].roles |= l.role
 				continue
@@ -104,18 +106,45 @@ func (s *shard) collect(w *scratch, scope int, tests []int32) bool {
 	}
 	for _, t := range w.touched {
 		w.opAt[t.op] = 0
-		w.concern(g.opRules[t.op])
+		s.concernRules(w, t.op)
 	}
 	w.sortRules()
 	return len(w.touched) > 0
 }
 
-func (w *scratch) concern(ruleIDs []int32) {
-	for _, r := range ruleIDs {
-		if !w.ruleSeen[r] {
-			w.ruleSeen[r] = true
-			w.rules = append(w.rules, r)
-		}
+// listening are the operators of a scope that a test's matching events concern.
+func (g *program) listening(test, scope int) []listener {
+	all := g.heard[test]
+	from := 0
+	if len(all) > fewListeners {
+		from = sort.Search(len(all), func(i int) bool { return int(all[i].scope) >= scope })
+	}
+	for from < len(all) && int(all[from].scope) < scope {
+		from++
+	}
+	to := from
+	for to < len(all) && int(all[to].scope) == scope {
+		to++
+	}
+	return all[from:to]
+}
+
+// fewListeners is how many are looked through one by one, which is faster than a binary search there.
+const fewListeners = 16
+
+// concernRules adds the rules whose when uses an operator.
+func (s *shard) concernRules(w *scratch, op int32) {
+	g := s.program
+	for _, r := range g.opRules[op] {
+		w.concern(g.at[r])
+	}
+}
+
+// concern adds a rule by its place.
+func (w *scratch) concern(at int32) {
+	if !w.ruleSeen[at] {
+		w.ruleSeen[at] = true
+		w.rules = append(w.rules, at)
 	}
 }
 
@@ -150,20 +179,27 @@ func (s *shard) ensure(k *keyRef) {
 
 // dropTrue keeps, of the rules concerned, those whose condition is false before.
 func (s *shard) dropTrue(w *scratch, k *keyRef, at nudge.Millis) {
-	g := s.program
-	w.rules = slices.DeleteFunc(w.rules, func(ri int32) bool {
+	g, kept := s.program, w.rules[:0]
+	for _, ri := range w.rules {
 		r := &g.plan.Rules[ri]
 		s.observe(w, k, ri, at, false)
-		return r.Mode == rules.ModePaused || g.held[ri] || !g.rules[ri].pulses && s.holds(w, k, &r.When, at)
-	})
+		if r.Mode != rules.ModePaused && !g.held[ri] && (g.rules[ri].pulses || !s.holds(w, k, &r.When, at)) {
+			kept = append(kept, ri)
+		}
+	}
+	w.rules = kept
 }
 
 // keepRisen keeps those whose condition is true after.
 func (s *shard) keepRisen(w *scratch, k *keyRef, at nudge.Millis) {
-	w.rules = slices.DeleteFunc(w.rules, func(ri int32) bool {
+	kept := w.rules[:0]
+	for _, ri := range w.rules {
 		s.observe(w, k, ri, at, true)
-		return !s.holds(w, k, &s.program.plan.Rules[ri].When, at)
-	})
+		if s.holds(w, k, &s.program.plan.Rules[ri].When, at) {
+			kept = append(kept, ri)
+		}
+	}
+	w.rules = kept
 }
 
 // holds evaluates a condition for a key at an instant.
@@ -171,35 +207,41 @@ func (s *shard) holds(w *scratch, k *keyRef, c *rules.Cond, at nudge.Millis) boo
 	return c.Eval(s.read(w, k, c.Uses, at))
 }
 
-// read returns what the uses read at an instant; valid until the next call.
+// read returns what the uses read at an instant; valid until the next call. The commonest kinds are written in place: a reading is large.
 func (s *shard) read(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis) []rules.Reading {
-	w.readings = w.readings[:0]
-	for i := range uses {
-		w.readings = append(w.readings, s.readUse(w, k, &uses[i], at))
+	for len(w.readings) < len(uses) {
+		w.readings = append(w.readings, rules.Reading{})
 	}
-	return w.readings
+	out := w.readings[:len(uses)]
+	for i := range uses {
+		u := &uses[i]
+		switch op := &s.program.plan.Ops[u.Op]; op.Kind {
+		case rules.OpOn, rules.OpFirst, rules.OpAbsent, rules.OpDwell, rules.OpSequence:
+			out[i].Pulse = w.pulsed(u)
+		case rules.OpCount, rules.OpDistinct:
+			n := 0
+			if slot := k.t.slot(k.i, s.program.nums[u.Op]); slot != nil {
+				expired := expiredAt(at, u.Window)
+				if planted == bugWindow && op.Kind == rules.OpCount {
+					expired--
+				}
+				n = timesOf(op.Kind, slot).after(expired)
+			}
+			out[i].N, out[i].More, out[i].None = float64(n), n >= op.Keep, false
+		default:
+			out[i] = s.readUse(k, u, at)
+		}
+	}
+	return out
 }
 
-func (s *shard) readUse(w *scratch, k *keyRef, u *rules.Use, at nudge.Millis) rules.Reading {
+func (s *shard) readUse(k *keyRef, u *rules.Use, at nudge.Millis) rules.Reading {
 	op := &s.program.plan.Ops[u.Op]
-	if isPulse(op.Kind) {
-		return rules.Reading{Pulse: w.pulsed(u)}
-	}
 	slot := k.t.slot(k.i, s.program.nums[u.Op])
 	if slot == nil {
 		return nothing(op.Kind, u.Fold)
 	}
 	switch op.Kind {
-	case rules.OpCount:
-		expired := expiredAt(at, u.Window)
-		if planted == bugWindow {
-			expired--
-		}
-		n := ring(slot).after(expired)
-		return rules.Reading{N: float64(n), More: n >= op.Keep}
-	case rules.OpDistinct:
-		n := distinctSet(slot).after(expiredAt(at, u.Window))
-		return rules.Reading{N: float64(n), More: n >= op.Keep}
 	case rules.OpTotal:
 		return rules.Reading{N: float64(readTotal(slot))}
 	case rules.OpValues:

@@ -79,28 +79,6 @@ func New(o Options) (*Engine, error) {
 	return e, nil
 }
 
-// Deploy makes a plan the running one, between two batches. Operators that both plans have keep their state; timers are set
-// anew, because the same state can need other wake-ups.
-func (e *Engine) Deploy(p *rules.Plan) {
-	e.finishTakeOver()
-	e.program = newProgram(p, e.options.Names, e.dict, e.warms && e.ordinal > 0)
-	e.onEveryShard(smallBatch, func(s *shard) {
-		s.program = e.program
-		for l := range s.tables {
-			t := &s.tables[l]
-			t.live = e.program.live
-			if l == tablePasts {
-				continue // nothing there is timed
-			}
-			for i := range t.count {
-				if !t.removedAt(i) {
-					t.arm(i, s.nextDue(t, i, e.clock))
-				}
-			}
-		}
-	})
-}
-
 // Plan is the running plan.
 func (e *Engine) Plan() *rules.Plan { return e.program.plan }
 

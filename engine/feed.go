@@ -76,7 +76,7 @@ func (f *feed) freeze(c *checkpoint) {
 	defer f.mu.Unlock()
 	c.firings = f.tail // only ever appended to
 	for _, r := range f.receipts {
-		c.put(binary.BigEndian.AppendUint64([]byte{tableReceipts}, uint64(r.off)), []byte(r.id))
+		c.put(receiptKey(r.off), []byte(r.id))
 	}
 }
 
@@ -169,16 +169,34 @@ func (n *Node) recall() error {
 	if err != nil && !errors.Is(err, errEnough) {
 		return err
 	}
-	slices.Reverse(firings)
-	if o.OnFirings != nil && len(firings) > 0 {
-		o.OnFirings(firings)
+	if len(firings) == 0 {
+		return nil
 	}
-	return o.Store.Scan([]byte{tableReceipts}, []byte{tableReceipts + 1}, func(_, value []byte) error {
+	slices.Reverse(firings)
+	err = o.Store.Scan(receiptKey(firings[0].Cursor.Offset), []byte{tableReceipts + 1}, func(key, value []byte) error {
+		firings = n.tellUpTo(firings, nudge.Offset(binary.BigEndian.Uint64(key[1:])))
 		if o.OnReceipt != nil {
 			o.OnReceipt(string(value))
 		}
 		return nil
 	})
+	n.tellUpTo(firings, math.MaxUint64)
+	return err
+}
+
+// tellUpTo tells the deliverers of the firings up to an offset, and returns the others. What is seen at that offset they are told after: in the
+// order of the log, so that a popup that was seen never crowds out one that was not.
+func (n *Node) tellUpTo(firings []nudge.Firing, off nudge.Offset) []nudge.Firing {
+	i, _ := slices.BinarySearchFunc(firings, off, func(x nudge.Firing, o nudge.Offset) int {
+		if x.Cursor.Offset <= o {
+			return -1
+		}
+		return 1
+	})
+	if i > 0 && n.options.OnFirings != nil {
+		n.options.OnFirings(firings[:i])
+	}
+	return firings[i:]
 }
 
 func (f *feed) bytes() int {
@@ -199,6 +217,10 @@ func firingBytes(f *nudge.Firing) int {
 func firingKey(c nudge.Cursor) []byte {
 	key := binary.BigEndian.AppendUint64([]byte{tableFirings}, uint64(c.Offset))
 	return binary.BigEndian.AppendUint32(key, c.N)
+}
+
+func receiptKey(off nudge.Offset) []byte {
+	return binary.BigEndian.AppendUint64([]byte{tableReceipts}, uint64(off))
 }
 
 func cursorOf(key []byte) nudge.Cursor {

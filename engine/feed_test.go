@@ -261,3 +261,28 @@ func TestRecall(t *testing.T) {
 		})
 	}
 }
+
+// Deliverers are told of firings and of popups that were seen in the order of the log, live and after a restart: of a visitor's popups only so
+// many are kept, and one that was seen must not crowd out one that was not.
+func TestToldInOrder(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		fs := vfs.NewCrashableMem()
+		l := feedLife(t, lifeOptions{fs: fs, recall: 60 * 1000}) // offset 1 is the deployment
+		l.send(page(0))
+		l.send(event("popup_shown", "v0", `,"popup":"p-0"`))
+		l.send(page(1), event("popup_shown", "v1", `,"popup":"p-1"`), page(2), page(3), event("popup_shown", "v2", `,"popup":"p-2"`))
+		const want = "[2 p-0 4 p-1 6 7 p-2]"
+		if got := fmt.Sprint(l.order); got != want {
+			t.Errorf("told of %s, want %s", got, want)
+		}
+		crashed := fs.CrashClone(vfs.CrashCloneCfg{})
+		l.end()
+		for name, fs := range map[string]*vfs.MemFS{"from the checkpoint": fs, "from the log": crashed} {
+			l := feedLife(t, lifeOptions{fs: fs, recall: 60 * 1000})
+			if got := fmt.Sprint(l.order); got != want {
+				t.Errorf("told %s of %s, want %s", name, got, want)
+			}
+			l.end()
+		}
+	})
+}

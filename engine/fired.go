@@ -39,7 +39,8 @@ func (s *shard) fire(b *Batch, k *keyRef, in *input, ri int32, c *cause, f *sett
 	return nil
 }
 
-// firedRow is the fired event: the rule, the key, the user and company of its cause, and the fields that an other key's per reads.
+// firedRow is the fired event: the rule, the key, the user and company of its cause, and the fields that an other key's per reads, the
+// visitor too where it is one of them.
 func (g *program) firedRow(scope int, fd *fired, cause *rules.Row, at nudge.Millis) *rules.Row {
 	row := &rules.Row{Type: nudge.NameFired, Ts: at, At: at, Vals: make([]nudge.Value, len(g.plan.Fields))}
 	for _, slot := range g.plan.Scopes[scope].Reads {
@@ -54,15 +55,16 @@ func (g *program) firedRow(scope int, fd *fired, cause *rules.Row, at nudge.Mill
 	if g.slotOf.at >= 0 {
 		row.Vals[g.slotOf.at] = nudge.NumberValue(float64(at))
 	}
-	visitor, user, company := "", fd.user, fd.company
+	user, company := fd.user, fd.company
 	switch fd.kind {
 	case nudge.KindVisitor:
-		visitor = fd.key
+		setText(row, g.slotOf.visitor, fd.key)
 	case nudge.KindUser:
 		user = fd.key
 	case nudge.KindCompany:
 		company = fd.key
 	}
-	g.fillIdentity(row, visitor, user, company)
+	setText(row, g.slotOf.user, user)
+	setText(row, g.slotOf.company, company)
 	return row
 }

@@ -19,7 +19,12 @@ func (s *shard) observe(w *scratch, k *keyRef, ri int32, at nudge.Millis, after 
 	if s.engine.options.Observe == nil {
 		return
 	}
+	if k.text == "" { // of a timer
+		_, text := k.t.identity(k.i)
+		k.text = string(text)
+	}
 	r := &s.program.plan.Rules[ri]
+	w.readings = nil // read writes of each only what its kind has
 	s.engine.options.Observe(Decision{Rule: r, Key: k.text, At: at, After: after, Readings: s.read(w, k, r.When.Uses, at)})
 }
 
@@ -51,9 +56,11 @@ func (e *Engine) Inspect(ruleID, key string, at nudge.Millis) []UseState {
 	k := s.key(&input{scope: r.Scope, hash: hash, key: key, entry: noEntry})
 	w := s.enter()
 	defer s.leave()
+	w.readings = nil // read writes of each only what its kind has
+	readings := s.read(w, &k, r.When.Uses, at)
 	states := make([]UseState, len(r.When.Uses))
 	for i, u := range r.When.Uses {
-		states[i] = UseState{Use: u, Reading: s.readUse(w, &k, &u, at)}
+		states[i] = UseState{Use: u, Reading: readings[i]}
 		if isWait(e.program.plan.Ops[u.Op].Kind) {
 			states[i].Wait = waitStateOf(k.t.slot(k.i, e.program.nums[u.Op]))
 		}

@@ -72,9 +72,11 @@ type Node struct {
 	dueChanged  chan struct{} // wakes the sequencer
 	stopping    chan struct{} // closed when Run begins to stop
 	stopped     chan struct{} // closed when nothing will be answered any more
+	doneChans   sync.Pool     // of requests that were answered
 	stats       NodeStats
 	plan        atomic.Pointer[rules.Plan]
-	warming     atomic.Pointer[[]string] // ids of the rules that are
+	warming     atomic.Pointer[[]string]   // ids of the rules that are
+	compiled    atomic.Pointer[rules.Plan] // the last plan that was made, whether it runs or not
 
 	writer          writer
 	warmup          warmup
@@ -140,6 +142,7 @@ func NewNode(o NodeOptions) (*Node, error) {
 		options: o, engine: e, queue: make(chan *request, maxQueue), batches: make(chan *sealed, 1), spare: make(chan *sealed, 3),
 		dueChanged: make(chan struct{}, 1), stopping: make(chan struct{}), stopped: make(chan struct{}),
 	}
+	n.doneChans.New = func() any { return make(chan result, 1) }
 	n.feed.init(o.Store)
 	n.writer.node, n.warmup.node = n, n
 	e.warms = true
@@ -186,6 +189,7 @@ func (n *Node) Recover() error {
 	}
 	n.stats.LogNext.Store(uint64(e.next))
 	n.plan.Store(e.Plan())
+	n.compiled.Store(e.Plan())
 	n.settingsChanged = e.settings != o.Engine.settings()
 	n.publishDue()
 	n.clock = NewClock(o.Wall, max(o.Log.LastAt(), e.clock))
@@ -213,10 +217,13 @@ func (n *Node) Submit(ctx context.Context, records []byte, count int, decide boo
 // Deploy makes rules the running ones. It returns their errors, and leaves the old ones running, if they do not compile;
 // otherwise it returns when they run: live, or warming (Rules says which).
 func (n *Node) Deploy(ctx context.Context, sources []rules.Source) (rules.Diagnostics, error) {
-	plan, diags := rules.Compile(sources, rules.Options{Names: n.options.Engine.Names, Location: n.options.Engine.Location})
+	plan, diags := rules.Compile(sources, rules.Options{
+		Names: n.options.Engine.Names, Location: n.options.Engine.Location, Previous: n.compiled.Load(),
+	})
 	if plan == nil {
 		return diags, nil
 	}
+	n.compiled.Store(plan)
 	for scope, slots := range slotsPerScope(plan) {
 		if slots > maxSlots {
 			return diags, fmt.Errorf("the rules per %s have %d operators and cooldowns together; a key holds at most %d",
@@ -230,8 +237,6 @@ func (n *Node) Deploy(ctx context.Context, sources []rules.Source) (rules.Diagno
 	_, err := n.submit(ctx, &request{records: rec, count: 1, decide: true, alone: true, plan: plan})
 	return diags, err
 }
-
-var donePool = sync.Pool{New: func() any { return make(chan result, 1) }}
 
 func (n *Node) submit(ctx context.Context, r *request) ([]nudge.Firing, error) {
 	if err := ctx.Err(); err != nil {
@@ -253,7 +258,7 @@ func (n *Node) submit(ctx context.Context, r *request) ([]nudge.Firing, error) {
 		n.stats.Busy.Add(1)
 		return nil, nudge.ErrBusy
 	}
-	r.done = donePool.Get().(chan result)
+	r.done = n.doneChans.Get().(chan result)
 	select {
 	case <-n.stopping:
 		n.queuedBytes.Add(-int64(len(r.records)))
@@ -266,7 +271,7 @@ func (n *Node) submit(ctx context.Context, r *request) ([]nudge.Firing, error) {
 	}
 	select {
 	case res := <-r.done:
-		donePool.Put(r.done)
+		n.doneChans.Put(r.done)
 		return res.firings, res.err
 	case <-n.stopped:
 	}

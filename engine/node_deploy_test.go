@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"nudge"
+	"nudge/rules"
 )
 
 // Old rules do not fire after a deployment's offset, new ones not before it, whatever gathers in the batches around it.
@@ -195,4 +196,39 @@ func TestPlanSurvives(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Ten thousand ordinary rules are one deployment, and the limit is a limit: one byte more is refused, and the old rules run on.
+func TestDeploymentLimit(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := begin(t, lifeOptions{shards: 2})
+		defer l.end()
+		const rule = `{per: visitor, when: count(page_view and path == "/page-%d", "30d") >= 5, then: alert("reads page %d often", {path: path}), cooldown: "7d"}`
+		var sources []rules.Source
+		for i := range 10_000 {
+			sources = append(sources, rules.Source{File: fmt.Sprintf("rule-%05d.expr", i), Text: fmt.Sprintf(rule, i, i)})
+		}
+		deploy := func() string {
+			diags, err := l.node.Deploy(context.Background(), sources)
+			if err == nil {
+				err = diags.Err()
+			}
+			return fmt.Sprint(err)
+		}
+		length := func() int { return len(deployment(sources, l.node.options.Engine.settings())) }
+		each := (nudge.MaxRecordBytes - 20_000 - length()) / len(sources)
+		for i := range sources { // a remark behind each rule
+			sources[i].Text += " //" + strings.Repeat("-", each-3)
+		}
+		sources[9998].Text += strings.Repeat("-", 10_000)
+		sources[9998].Text += strings.Repeat("-", nudge.MaxRecordBytes-length())
+		if got := deploy(); got != "<nil>" {
+			t.Errorf("%d bytes: %s", length(), got)
+		}
+		running := l.node.Plan()
+		sources[9999].Text += "/"
+		if got := deploy(); !strings.Contains(got, "a deployment holds at most 8388608") || l.node.Plan() != running {
+			t.Errorf("one byte more: %s", got)
+		}
+	})
 }

@@ -23,10 +23,7 @@ import (
 // bubble runs f in virtual time.
 func bubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
-	// A channel belongs to the bubble that made it, so no bubble may find another one's in the pool.
-	donePool = sync.Pool{New: func() any { return make(chan result, 1) }}
 	synctest.Test(t, f)
-	donePool = sync.Pool{New: func() any { return make(chan result, 1) }}
 }
 
 // faults are what goes wrong, by operation: "append", "sync", "read", "trim", "commit", "scan". A hook runs before its operation, which
@@ -123,6 +120,7 @@ type life struct {
 	seen     sync.Mutex
 	fired    []nudge.Firing
 	receipts []string
+	order    []string             // of firings, as offsets, and receipts
 	wake     func([]nudge.Firing) // runs in OnFirings
 }
 
@@ -223,6 +221,9 @@ func (l *life) closeDir() {
 func (l *life) onFirings(f []nudge.Firing) {
 	l.seen.Lock()
 	l.fired = append(l.fired, f...)
+	for i := range f {
+		l.order = append(l.order, fmt.Sprint(f[i].Cursor.Offset))
+	}
 	wake := l.wake
 	l.seen.Unlock()
 	if wake != nil {
@@ -234,6 +235,7 @@ func (l *life) onReceipt(id string) {
 	l.seen.Lock()
 	defer l.seen.Unlock()
 	l.receipts = append(l.receipts, id)
+	l.order = append(l.order, id)
 }
 
 // told is what the deliverers have been told so far.
@@ -429,7 +431,7 @@ func (l *life) reference() []nudge.Firing {
 			if err != nil {
 				l.Fatal(err)
 			}
-			plan, err := settings.compile(r.rec.Field(nudge.NameRule).Text, l.names)
+			plan, err := settings.compile(r.rec.Field(nudge.NameRule).Text, l.names, nil)
 			if err != nil {
 				l.Fatal(err)
 			}

@@ -114,22 +114,31 @@ type fired struct {
 // A path is a firing's place among all firings: the instant, for a timer its key, then kind, key, order of settling for each
 // firing on the way. Paths are compared as bytes, so that a line is followed by those that its fired caused.
 
-func rootPath(w instant, kind nudge.Kind, per, key string) []byte {
-	p := binary.BigEndian.AppendUint64(make([]byte, 0, 24+len(per)+len(key)), uint64(w.at)^1<<63)
+// Paths are needed until the batch's firings are merged, so they lie in one buffer for each batch.
+
+func (s *shard) rootPath(w instant, kind nudge.Kind, per, key string) []byte {
+	from := len(s.paths)
+	p := binary.BigEndian.AppendUint64(s.paths, uint64(w.at)^1<<63)
 	if w.timer {
 		p = append(p, 0, byte(kind))
-		return appendOrdered(appendOrdered(p, per), key)
+		p = appendOrdered(appendOrdered(p, per), key)
+	} else {
+		p = append(p, 1)
+		p = binary.BigEndian.AppendUint64(p, uint64(w.off))
 	}
-	p = append(p, 1)
-	return binary.BigEndian.AppendUint64(p, uint64(w.off))
+	s.paths = p
+	return p[from:len(p):len(p)]
 }
 
-func hopPath(parent []byte, kind nudge.Kind, per, key string, n uint32) []byte {
-	p := append(make([]byte, 0, len(parent)+len(per)+len(key)+16), parent...)
+func (s *shard) hopPath(parent []byte, kind nudge.Kind, per, key string, n uint32) []byte {
+	from := len(s.paths)
+	p := append(s.paths, parent...)
 	p = append(p, byte(kind))
 	p = appendOrdered(p, per) // an other key is the per as written and the text, in this order
 	p = appendOrdered(p, key)
-	return binary.BigEndian.AppendUint32(p, n)
+	p = binary.BigEndian.AppendUint32(p, n)
+	s.paths = p
+	return p[from:len(p):len(p)]
 }
 
 // appendOrdered appends a text so that a shorter one comes before those that begin with it, whatever follows.

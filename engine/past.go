@@ -80,7 +80,7 @@ func (s *shard) eachPast(past []byte, f func(op int32, slot []byte)) {
 
 // concernPast adds the rules that a past concerns.
 func (s *shard) concernPast(w *scratch, past []byte) {
-	s.eachPast(past, func(op int32, _ []byte) { w.concern(s.program.opRules[op]) })
+	s.eachPast(past, func(op int32, _ []byte) { s.concernRules(w, op) })
 }
 
 // mergePast lets a past join the user's key. What the identifying event itself changes comes after it.

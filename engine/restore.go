@@ -47,16 +47,18 @@ func (e *Engine) restoreDeploy(st Store) error {
 	if err := json.Unmarshal(value, &d); err != nil {
 		return fmt.Errorf("checkpoint: the row of the running rules is not JSON: %w", err)
 	}
-	plan, err := d.Settings.compile(d.Rules, e.options.Names)
+	plan, err := d.Settings.compile(d.Rules, e.options.Names, nil)
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	live := map[string]bool{}
-	for text := range d.Ops {
-		live[text] = true
+	e.dict = &dictionary{
+		ops: d.Ops, scopes: d.Scopes, nextOp: d.NextOp, sizes: d.Sizes, cold: d.Cold, held: d.Held, sources: plan.Sources,
 	}
-	e.dict = &dictionary{ops: d.Ops, scopes: d.Scopes, live: live, nextOp: d.NextOp, sizes: d.Sizes, cold: d.Cold, held: d.Held, sources: sourcesOf(plan)}
+	if e.dict.cold == nil {
+		e.dict.cold = map[string]coldness{}
+	}
 	e.deployed = d.Deployed
+	e.program = nil // its numbers are of another dictionary
 	e.use(d.Settings)
 	e.Deploy(plan)
 	return nil

@@ -36,7 +36,7 @@ func generate(seed uint64, size int) (set []oracle.Rule, lines []string) {
 		set, lines = oracle.GenerateWith(seed, size, oracle.AllFeatures)
 	}
 	if seed%2 == 0 {
-		lines = oracle.WithErasures(seed, lines)
+		set, lines = append(set, oracle.PersonRules(seed)...), oracle.WithErasures(seed, lines)
 	}
 	return set, lines
 }
@@ -197,6 +197,7 @@ func (s *stream) restart(t testing.TB, e *Engine, st *memStore, shards int) *Eng
 	if err != nil {
 		t.Fatal(err)
 	}
+	n.warms = e.warms
 	if err := n.restore(st); err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +240,7 @@ func (e *Engine) dump() string {
 				if t.removedAt(i) {
 					continue
 				}
-				all = append(all, fmt.Sprintf("%x due %d", t.record(i), t.entry(i).due))
+				all = append(all, fmt.Sprintf("%x due %d", t.record(i), s.nextDue(t, i, e.clock)))
 			}
 		}
 		for key, v := range s.visitors {

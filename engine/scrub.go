@@ -22,7 +22,7 @@ type scrubber struct {
 
 // scrub goes through the shard's keys that are no person's, and through the users that knew the person's visitors.
 func (s *shard) scrub(x *erased, users []string, counts *eraseCounts) {
-	c := &scrubber{shard: s, person: x.person, off: x.off, counts: counts, ops: s.program.opsByNumber(func(int) bool { return true })}
+	c := &scrubber{shard: s, person: x.person, off: x.off, counts: counts, ops: s.program.opsByNumber()}
 	for _, text := range users {
 		if hash := nudge.HashKey(scopeUser, text); s.owns(hash) {
 			if i := s.tables[1].lookup(hash, rules.ScopeUser, text); i != noEntry {
@@ -39,11 +39,28 @@ func (s *shard) scrub(x *erased, users []string, counts *eraseCounts) {
 	}
 }
 
-// namedAfterPersons are the numbers of the running scopes, each with whether its keys are texts of visitors, users or mail addresses.
+// opsByNumber are the operators by number, -1 for cooldowns, pools and what no rule uses.
+func (g *program) opsByNumber() []int32 {
+	ops := make([]int32, len(g.live))
+	for num := range ops {
+		ops[num] = -1
+	}
+	for i, num := range g.nums {
+		if num != 0 {
+			ops[num] = int32(i)
+		}
+	}
+	return ops
+}
+
+// namedAfterPersons are the numbers of the scopes that rules have, each with whether its keys are texts of visitors, users or mail addresses.
 func (g *program) namedAfterPersons() map[uint16]bool {
 	named := map[uint16]bool{}
-	for i, sc := range g.plan.Scopes {
-		num := g.scopeNums[i]
+	for i, used := range g.usedScopes() {
+		sc, num := &g.plan.Scopes[i], g.scopeNums[i]
+		if !used {
+			continue
+		}
 		named[num] = false
 		for _, slot := range sc.Reads {
 			switch g.plan.Fields[slot] {
@@ -161,7 +178,7 @@ func (c *scrubber) distinct(d distinctSet, t *table, i uint32, others bool) {
 		switch {
 		case short && c.person.isForm(text) || c.person.isFormDigest(digest(id)):
 			c.change(t, i)
-			copy(id, c.nobody(t.entry(i).hash, j))
+			copy(id, c.nobody(j))
 		case short && others:
 			t.touch(i)
 			hash := digestOf(text)
@@ -171,11 +188,11 @@ func (c *scrubber) distinct(d distinctSet, t *table, i uint32, others bool) {
 	}
 }
 
-// nobody is a value that stands for one that was erased: no value is equal to it, and no other that was erased, also of another key.
-func (c *scrubber) nobody(key nudge.KeyHash, place int) []byte {
+// nobody is a value that stands for one that was erased: no value is equal to it, and in the same set no other that was erased.
+func (c *scrubber) nobody(place int) []byte {
 	id := binary.BigEndian.AppendUint64(make([]byte, 0, 16), uint64(c.off))
 	id[0] = 0x40
-	return binary.BigEndian.AppendUint64(id, uint64(key)+uint64(place))
+	return binary.BigEndian.AppendUint64(id, uint64(place))
 }
 
 // wait forgets what was kept of the person's event, or the texts that name it. The wait goes on.

@@ -66,8 +66,8 @@ func readSettings(text string) (s Settings, err error) {
 	return s, nil
 }
 
-// compile compiles the rules of a deployment under its settings.
-func (s *Settings) compile(text string, names *nudge.Names) (*rules.Plan, error) {
+// compile compiles the rules of a deployment under its settings; previous is the plan that runs, nil if there is none.
+func (s *Settings) compile(text string, names *nudge.Names, previous *rules.Plan) (*rules.Plan, error) {
 	sources, err := rules.DecodeSources(strings.Clone(text)) // the plan outlives the record's buffer
 	if err != nil {
 		return nil, fmt.Errorf("rules of a deployment: %w", err)
@@ -76,7 +76,7 @@ func (s *Settings) compile(text string, names *nudge.Names) (*rules.Plan, error)
 	if err != nil {
 		return nil, fmt.Errorf("time zone of a deployment: %w", err)
 	}
-	plan, diags := rules.Compile(sources, rules.Options{Names: names, Location: zone, Deployed: true})
+	plan, diags := rules.Compile(sources, rules.Options{Names: names, Location: zone, Deployed: true, Previous: previous})
 	if plan == nil {
 		return nil, fmt.Errorf("rules of a deployment do not compile with this version: %w", diags.Err())
 	}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"encoding/binary"
-	"strings"
 
 	"nudge"
 	"nudge/rules"
@@ -82,10 +81,10 @@ func (s *shard) causeOf(b *Batch, w *scratch, k *keyRef, in *input, ri int32) ca
 			source: f.source,
 		}
 	case in.when.timer:
-		c := cause{id: nudge.CauseTimer, text: nudge.CauseTimer, parent: rootPath(in.when, kind, per, k.text)}
+		c := cause{id: nudge.CauseTimer, text: nudge.CauseTimer, parent: s.rootPath(in.when, kind, per, k.text)}
 		c.visitor, c.user, c.company = s.engine.knownThen(kind, k.text, in.when.off)
 		kept := s.openedBy(w, k, ri)
-		c.row, c.popupTo = s.program.keptRow(kept, in.when.at)
+		c.row, c.popupTo = s.program.keptRow(&w.row, kept, in.when.at)
 		c.source = sourceOfTimer(k, kind, kept)
 		if c.popupTo == "" {
 			c.popupTo = c.visitor
@@ -95,7 +94,7 @@ func (s *shard) causeOf(b *Batch, w *scratch, k *keyRef, in *input, ri int32) ca
 	a, rec := &b.abouts[in.rec], &b.records[in.rec]
 	c := cause{
 		id: nudge.CauseRecord(rec.off), text: s.engine.causeText(rec), visitor: a.visitor, user: a.user, company: a.company,
-		popupTo: a.visitor, row: in.row, parent: rootPath(in.when, kind, "", ""), source: a.primary,
+		popupTo: a.visitor, row: in.row, parent: s.rootPath(in.when, kind, "", ""), source: a.primary,
 	}
 	return c
 }
@@ -127,14 +126,14 @@ func (s *shard) openedBy(w *scratch, k *keyRef, ri int32) []byte {
 // firing makes the firing of a rule without its actions.
 func (s *shard) firing(w *scratch, k *keyRef, in *input, ri int32, c *cause) settled {
 	r, sc := &s.program.plan.Rules[ri], &s.program.plan.Scopes[k.scope]
-	n := s.settling.next(in.when, s.program.scopeNums[k.scope], k.text)
-	key := strings.Clone(k.text)
+	key := s.texts.keep(k.text)
+	n := s.settling.next(in.when, s.program.scopeNums[k.scope], key)
 	return settled{
-		path: hopPath(c.parent, sc.Kind, sc.Per, key, n),
+		path: s.hopPath(c.parent, sc.Kind, sc.Per, key, n),
 		firing: nudge.Firing{
 			ID: nudge.FiringID(r.ID, sc.Per, key, in.when.at, c.id), Cursor: nudge.Cursor{Offset: in.when.off, N: n},
-			Rule: r.ID, Kind: sc.Kind, Per: sc.Per, Key: key, At: in.when.at, Cause: strings.Clone(c.text),
-			Visitor: strings.Clone(c.popupTo), Timer: in.when.timer, Shadow: r.Mode == rules.ModeShadow, Source: c.source,
+			Rule: r.ID, Kind: sc.Kind, Per: sc.Per, Key: key, At: in.when.at, Cause: s.texts.keep(c.text),
+			Visitor: s.texts.keep(c.popupTo), Timer: in.when.timer, Shadow: r.Mode == rules.ModeShadow, Source: c.source,
 		},
 	}
 }
@@ -192,26 +191,43 @@ func (s *shard) noteDelivered(k *keyRef, ri int32, at nudge.Millis) {
 
 // render makes the firing's actions.
 func (s *shard) render(w *scratch, k *keyRef, r *rules.Rule, row *rules.Row, at nudge.Millis, f *nudge.Firing) {
-	f.Actions = make([]nudge.Action, 0, len(r.Actions))
+	f.Actions = s.roomForActions(len(r.Actions))
 	for i := range r.Actions {
 		a := &r.Actions[i]
 		name, data := a.Render(row, s.read(w, k, a.Uses, at))
-		f.Actions = append(f.Actions, nudge.Action{Kind: a.Kind, Name: strings.Clone(name), Data: data})
+		f.Actions = append(f.Actions, nudge.Action{Kind: a.Kind, Name: s.texts.keep(name), Data: data})
 	}
+}
+
+// roomForActions is room for the actions of a firing, out of blocks like those of texts.
+func (s *shard) roomForActions(n int) []nudge.Action {
+	const block = 64
+	if n > len(s.actions) {
+		s.actions = make([]nudge.Action, max(block, n))
+	}
+	room := s.actions[:0:n]
+	s.actions = s.actions[n:]
+	return room
 }
 
 // counter numbers the firings of each key by one instant, in order of settling.
 type counter struct {
 	when instant
-	n    map[string]uint32
+	n    map[countedKey]uint32
 }
 
+type countedKey struct {
+	scope uint16
+	key   string
+}
+
+// next is the number of the key's next firing. The key must outlive the batch.
 func (c *counter) next(when instant, scope uint16, key string) uint32 {
 	if c.when != when {
 		c.when = when
 		clear(c.n)
 	}
-	id := string(binary.LittleEndian.AppendUint16(nil, scope)) + key
+	id := countedKey{scope, key}
 	n := c.n[id]
 	c.n[id] = n + 1
 	return n

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"nudge"
 	"nudge/rules"
 )
@@ -23,12 +25,17 @@ type shard struct {
 	out     [levels][][]input // what this shard sends to each shard of a level
 	in      []input
 	found   [lookAhead]uint32 // entries of a block's visitors
+	scopes  []int             // scratch of otherScopes
+	ahead   ahead
 	firings []settled
 	stats   shardStats
 
 	settling counter
-	tried    table      // a copy of one key, to try out fired events on
-	scratch  []*scratch // by depth: a fired event is taken while its cause is being settled
+	texts    texts
+	actions  []nudge.Action // see roomForActions
+	paths    []byte         // of the batch's firings
+	tried    table          // a copy of one key, to try out fired events on
+	scratch  []*scratch     // by depth: a fired event is taken while its cause is being settled
 	depth    int
 }
 
@@ -41,7 +48,7 @@ type shardStats struct {
 func newShard(id nudge.ShardID, e *Engine, shards int) *shard {
 	s := &shard{
 		id: id, engine: e, visitors: map[string]*visitorIdentity{}, users: map[string]*userIdentity{},
-		dedup: newDedup(), settling: counter{n: map[string]uint32{}},
+		dedup: newDedup(), settling: counter{n: map[countedKey]uint32{}},
 	}
 	for l := range levels {
 		s.out[l] = make([][]input, shards)
@@ -51,6 +58,7 @@ func newShard(id nudge.ShardID, e *Engine, shards int) *shard {
 
 // runVisitors is level 0: this shard's records, and the timers of its visitors.
 func (s *shard) runVisitors(b *Batch, list []int32) {
+	s.paths = s.paths[:0]
 	for l := range s.out {
 		for i := range s.out[l] {
 			s.out[l][i] = s.out[l][i][:0]
@@ -60,6 +68,7 @@ func (s *shard) runVisitors(b *Batch, list []int32) {
 		block := list[:min(len(list), lookAhead)]
 		list = list[len(block):]
 		s.findVisitors(b, block)
+		s.match(b, block)
 		for j, i := range block {
 			if b.abouts[i].duplicate {
 				continue
@@ -86,6 +95,19 @@ func (s *shard) findVisitors(b *Batch, block []int32) {
 	}
 }
 
+// match finds the tests that the records of a block match, for all levels.
+func (s *shard) match(b *Batch, block []int32) {
+	for _, i := range block {
+		if a := &b.abouts[i]; a.duplicate {
+			b.tests[i] = b.tests[i][:0]
+		} else {
+			s.program.fillIdentity(&b.rows[i], a.visitor, a.user, a.company)
+			b.tests[i] = s.program.plan.Match(&b.rows[i], b.tests[i][:0])
+		}
+	}
+	s.lookAt(b, block)
+}
+
 // runLevel is level 1 or 2: what came up to this shard's keys, and their timers.
 func (s *shard) runLevel(level int, b *Batch) {
 	s.in = s.engine.gather(level, s.id, s.in[:0])
@@ -97,12 +119,10 @@ func (s *shard) runLevel(level int, b *Batch) {
 	s.runTimers(level, b, b.until)
 }
 
-// takeRecord matches a record once for all levels, gives it to its visitor and sends it up to the keys whose rules it concerns.
+// takeRecord gives a record to its visitor and sends it up to the keys whose rules it concerns.
 func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 	g, a, row := s.program, &b.abouts[i], &b.rows[i]
-	g.fillIdentity(row, a.visitor, a.user, a.company)
-	tests := g.plan.Match(row, b.tests[i][:0])
-	b.tests[i] = tests
+	tests := b.tests[i]
 	var past []byte
 	if a.identifies {
 		past = s.takePast(a.primary, a.visitor)
@@ -131,10 +151,7 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 		in.hash = nudge.HashKey("company", a.company)
 		s.send(rules.ScopeCompany, a.company, in)
 	}
-	for sc := rules.ScopeCompany + 1; sc < len(g.plan.Scopes); sc++ {
-		if !g.concerns(sc, tests) {
-			continue
-		}
+	for _, sc := range s.otherScopes(tests) {
 		if key := g.plan.Scopes[sc].Key(row); key != "" {
 			in.hash = nudge.HashKey(g.plan.Scopes[sc].Per, key)
 			s.send(sc, key, in)
@@ -154,13 +171,27 @@ func (s *shard) send(scope int, key string, in input) {
 }
 
 func (g *program) concerns(scope int, tests []int32) bool {
-	listening := g.listening[scope]
 	for _, t := range tests {
-		if listening[t] {
+		if len(g.listening(int(t), scope)) > 0 {
 			return true
 		}
 	}
 	return false
+}
+
+// otherScopes are the scopes beside visitor, user and company whose rules the tests concern, ascending; valid until the next call.
+func (s *shard) otherScopes(tests []int32) []int {
+	s.scopes = s.scopes[:0]
+	for _, t := range tests {
+		heard := s.program.heard[t]
+		for i := len(heard) - 1; i >= 0 && heard[i].scope > rules.ScopeCompany; i-- {
+			if scope := int(heard[i].scope); len(s.scopes) == 0 || s.scopes[len(s.scopes)-1] != scope {
+				s.scopes = append(s.scopes, scope)
+			}
+		}
+	}
+	slices.Sort(s.scopes)
+	return slices.Compact(s.scopes)
 }
 
 func (g *program) fillIdentity(row *rules.Row, visitor, user, company string) {

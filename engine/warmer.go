@@ -164,9 +164,8 @@ func (e *Engine) goLive(w *warmer) {
 	if w.live.From > 1 {
 		unite = e.program.uniter()
 	}
-	e.program, e.dict.cold, e.dict.held = e.program.released(), nil, nil
+	e.program.release()
 	for i, s := range e.shards {
-		s.program = e.program
 		for l := range s.tables {
 			s.tables[l].takeFrom(&w.engine.shards[i].tables[l], unite)
 		}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -36,61 +37,44 @@ func (d *dictionary) coldness(text string, isNew, grew bool) coldness {
 	return coldWarm
 }
 
-// hearing says who listens to which test.
-type hearing struct {
-	listeners [][][]listener // scope → test → operators
-	listening [][]bool       // scope → test → whether there are any
-}
-
-// only is the hearing of some operators.
-func (h *hearing) only(wanted func(op int32) bool) hearing {
-	var some hearing
-	for _, tests := range h.listeners {
-		listeners, listening := make([][]listener, len(tests)), make([]bool, len(tests))
-		for test, all := range tests {
-			for _, l := range all {
-				if wanted(l.op) {
-					listeners[test], listening[test] = append(listeners[test], l), true
-				}
-			}
-		}
-		some.listeners, some.listening = append(some.listeners, listeners), append(some.listening, listening)
+// hold keeps the rules that need a cold operator from firing. A rule whose file is as it was needs no more of an operator that has grown
+// than that always had.
+func (c *change) hold() {
+	d, g := c.dict, c.program
+	held, sources := d.held, d.sources
+	d.held, d.sources = map[string]bool{}, g.plan.Sources
+	g.held, g.forward = make([]bool, len(g.plan.Rules)), nil
+	if !g.isCold() && len(c.late) == 0 {
+		return
 	}
-	return some
-}
-
-// hold keeps the rules that need a cold operator from firing, and new operators from listening. A rule whose file is as it was needs no
-// more of an operator that has grown than that always had.
-func (g *program) hold(d *dictionary, forward []int) {
-	held, sources := map[string]bool{}, sourcesOf(g.plan)
-	g.held = make([]bool, len(g.plan.Rules))
 	for i := range g.plan.Rules {
 		r := &g.plan.Rules[i]
-		text, known := d.sources[r.ID]
-		needsMore := d.held[r.ID] || !known || text != sources[r.ID]
-		for _, u := range usesOf(r) {
-			if c := g.cold[u.Op]; c == coldNew || c == coldGrown && needsMore {
-				g.held[i], held[r.ID] = true, true
+		isLate := false
+		eachUse(r, func(u *rules.Use) {
+			switch g.cold[u.Op] {
+			case coldNew:
+				g.held[i] = true
+			case coldGrown:
+				g.held[i] = g.held[i] || held[r.ID] || fileOf(sources, r.ID) != fileOf(d.sources, r.ID)
 			}
-			if slices.Contains(forward, u.Op) && !slices.Contains(g.forward, r.ID) {
-				g.forward = append(g.forward, r.ID)
-			}
+			isLate = isLate || slices.Contains(c.late, u.Op)
+		})
+		if g.held[i] {
+			d.held[r.ID] = true
 		}
-	}
-	d.held, d.sources = held, sources
-	g.all = g.hearing
-	if g.isCold() {
-		g.hearing = g.all.only(func(op int32) bool { return g.cold[op] != coldNew })
+		if isLate {
+			g.forward = append(g.forward, r.ID)
+		}
 	}
 }
 
-// sourcesOf are the texts of the rules' files, by rule.
-func sourcesOf(p *rules.Plan) map[string]string {
-	sources := map[string]string{}
-	for _, file := range p.Sources {
-		sources[strings.TrimSuffix(file.File, ".expr")] = file.Text
+// fileOf is the text of a rule's file, "" if there is none.
+func fileOf(sources []rules.Source, rule string) string {
+	i, found := slices.BinarySearchFunc(sources, rule+".expr", func(s rules.Source, file string) int { return strings.Compare(s.File, file) })
+	if !found {
+		return ""
 	}
-	return sources
+	return sources[i].Text
 }
 
 // isCold says whether any operator is.
@@ -98,20 +82,35 @@ func (g *program) isCold() bool {
 	return slices.ContainsFunc(g.cold, func(c coldness) bool { return c != coldWarm })
 }
 
-// released is the program once nothing is cold any more.
-func (g *program) released() *program {
-	free := *g
-	free.hearing, free.cold, free.held = g.all, make([]coldness, len(g.cold)), make([]bool, len(g.held))
-	return &free
+// release makes the program one in which nothing is cold any more.
+func (g *program) release() {
+	for i, c := range g.cold {
+		if c == coldNew {
+			g.listenTo(i)
+		}
+		g.cold[i] = coldWarm
+	}
+	clear(g.held)
+	clear(g.dict.cold)
+	clear(g.dict.held)
 }
 
 // reading is the program of the engine that reads the log back: only cold operators listen, and no rule fires. Timers are set as the
-// rules will need them, so that none has to be set when they go live.
+// rules will need them, so that none has to be set when they go live. It is a copy: deployments go on changing this program.
 func (g *program) reading() *program {
-	only := *g
-	only.hearing = g.all.only(func(op int32) bool { return g.cold[op] != coldWarm })
-	only.held = slices.Repeat([]bool{true}, len(g.held))
-	return &only
+	r := *g
+	r.nums, r.users, r.scopeNums, r.scopeOf = slices.Clone(g.nums), slices.Clone(g.users), slices.Clone(g.scopeNums), slices.Clone(g.scopeOf)
+	r.opOf, r.userOp, r.live, r.cold = slices.Clone(g.opOf), slices.Clone(g.userOp), slices.Clone(g.live), slices.Clone(g.cold)
+	r.opRules, r.wakes, r.timed, r.at = slices.Clone(g.opRules), slices.Clone(g.wakes), slices.Clone(g.timed), slices.Clone(g.at)
+	r.fieldSlots = maps.Clone(g.fieldSlots)
+	r.heard = make([][]listener, len(g.heard))
+	for i, c := range r.cold {
+		if c != coldWarm {
+			r.listenTo(i)
+		}
+	}
+	r.held = slices.Repeat([]bool{true}, len(g.held))
+	return &r
 }
 
 // reach is how far back the cold operators look, rules.Ever if to the beginning.
@@ -138,18 +137,6 @@ func (g *program) warming() (ids []string) {
 		}
 	}
 	return ids
-}
-
-// usesOf is all that a rule reads.
-func usesOf(r *rules.Rule) []rules.Use {
-	uses := slices.Clone(r.When.Uses)
-	if r.Unless != nil {
-		uses = append(uses, r.Unless.Uses...)
-	}
-	for i := range r.Actions {
-		uses = append(uses, r.Actions[i].Uses...)
-	}
-	return uses
 }
 
 // seesFired says whether an operator listens to fired events.

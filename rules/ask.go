@@ -159,7 +159,7 @@ func (c *checker) eventArgument(n ast.Node, op operator) *term {
 		c.errorf(nodePos(n), fmt.Sprintf("event(%q), with what else it needs: %s", s.Value, op.usage), "a text is not an event test")
 		return nil
 	}
-	return c.checkAlways(c.test(n), nodePos(n))
+	return canonical(c.checkAlways(c.test(n), nodePos(n)))
 }
 
 // told is the value that distinct and values tell apart.

@@ -25,7 +25,7 @@ func BenchmarkTest(b *testing.B) {
 			plan := compileRule(b, "{per: visitor, when: on(click), unless: happened("+test+`, "1d"), then: popup("x")}`, names)
 			var row Row
 			plan.Read(scriptRecord(b, names, `page_view path="/pricing/team" amount=7 utm_source="news"`), scriptAt, &row)
-			match := plan.Tests[len(plan.Tests)-1].Match
+			match := wholeTest(plan, len(plan.Tests)-1)
 			if match(&row) != True {
 				b.Fatal("no match")
 			}
@@ -74,11 +74,14 @@ func BenchmarkMatch(b *testing.B) {
 			}
 		})
 		b.Run(fmt.Sprintf("scan/rules=%d", n), func(b *testing.B) {
-			found := 0
+			found, tests := 0, make([]testFunc, len(plan.Tests))
+			for i := range tests {
+				tests[i] = wholeTest(plan, i)
+			}
 			for b.Loop() {
 				found = 0
-				for i := range plan.Tests {
-					if plan.Tests[i].Match(&row) == True {
+				for _, match := range tests {
+					if match(&row) == True {
 						found++
 					}
 				}

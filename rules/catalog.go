@@ -40,7 +40,8 @@ type vocabulary struct {
 	broken     bool // it has errors itself: it is no measure of names
 	events     map[string]bool
 	fields     map[string]valueType
-	eventNames []string // sorted, for suggestions
+	remarks    Diagnostics // about the catalog
+	eventNames []string    // sorted, for suggestions
 	fieldNames []string
 }
 
@@ -61,7 +62,13 @@ func (v *vocabulary) sortNames() {
 // readCatalog adds what catalog.expr lists.
 func (v *vocabulary) readCatalog(r *reporter) {
 	v.catalog = true
-	defer func() { v.broken = r.diags.HasErrors() }()
+	if err := checkSource(Source{r.file, r.text}); err != nil {
+		r.errorf(noPos, "", "%v", err)
+	}
+	defer func() { v.remarks, v.broken = r.diags, r.diags.HasErrors() }()
+	if r.diags != nil {
+		return
+	}
 	tree := r.parse()
 	if tree == nil {
 		return

@@ -46,9 +46,11 @@ type FieldWord struct {
 func Complete(sources []Source) *Completion {
 	vocabulary := newVocabulary()
 	c := &Completion{Lets: map[string][]string{}, Rules: []string{}}
-	for _, r := range openFiles(sortedSources(sources), Options{}) {
+	sources = sortedSources(sources)
+	for i, s := range sources {
+		r := newReporter(s)
 		switch {
-		case r.diags != nil:
+		case checkSource(s) != nil, i > 0 && sources[i-1].File == s.File:
 		case r.file == catalogFile:
 			vocabulary.readCatalog(r)
 		default:

@@ -62,20 +62,21 @@ const noPos pos = -1
 type reporter struct {
 	file     string
 	text     string
-	lines    []int // where each line starts, in characters
-	deployed bool  // Options.Deployed
+	deployed bool // Options.Deployed
 	diags    Diagnostics
 }
 
-func newReporter(s Source) *reporter {
-	r := &reporter{file: s.File, text: s.Text, lines: []int{0}}
-	n := 0
-	for _, c := range s.Text {
+func newReporter(s Source) *reporter { return &reporter{file: s.File, text: s.Text} }
+
+// lines is where each line starts, in characters. Nobody asks for it of a file without mistakes.
+func (r *reporter) lines() []int {
+	lines, n := []int{0}, 0
+	for _, c := range r.text {
 		if n++; c == '\n' {
-			r.lines = append(r.lines, n)
+			lines = append(lines, n)
 		}
 	}
-	return r
+	return lines
 }
 
 // errorf and warnf report something. The format tells the code: it stands in the table of codes, or it is "%v" for a problem.
@@ -123,7 +124,8 @@ func (r *reporter) locate(at pos) (line, col int, source string) {
 	if at < 0 {
 		return 0, 0, ""
 	}
-	i, exact := slices.BinarySearch(r.lines, int(at))
+	lines := r.lines()
+	i, exact := slices.BinarySearch(lines, int(at))
 	if !exact {
 		i--
 	}
@@ -131,7 +133,7 @@ func (r *reporter) locate(at pos) (line, col int, source string) {
 	if utf8.RuneCountInString(text) > maxSourceChars {
 		text = ""
 	}
-	return i + 1, int(at) - r.lines[i] + 1, text
+	return i + 1, int(at) - lines[i] + 1, text
 }
 
 func lineOf(text string, n int) string {

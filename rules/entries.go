@@ -18,6 +18,7 @@ type rule struct {
 	per      *term // KindOther only
 	when     *cond
 	whenNode ast.Node // its syntax tree
+	follows  []string // rules that when follows, sorted
 	unless   *cond
 	actions  []*action
 	cooldown nudge.Millis
@@ -49,7 +50,12 @@ func checkRule(r *reporter, words *vocabulary) *rule {
 	out.checkOperators()
 	if !r.diags.HasErrors() {
 		c.warnUnusedLets(s.lets)
-		out.sense, out.whenAt = s.sense(), s.entries["when"].at
+		if !r.deployed {
+			out.sense, out.whenAt = s.sense(), s.entries["when"].at
+		}
+	}
+	if out.when != nil {
+		out.follows = out.named()
 	}
 	return out
 }

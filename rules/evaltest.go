@@ -29,9 +29,9 @@ func (p *planner) testFunc(t *term) testFunc {
 		id := p.name(t.name)
 		return func(r *Row) Truth { return truthOf(r.Type == id) }
 	case termAnd:
-		return allOf(p.testFuncs(t.args))
+		return allOf(p.testFuncs(byEffort(t.args)))
 	case termOr:
-		return anyOf(p.testFuncs(t.args))
+		return anyOf(p.testFuncs(byEffort(t.args)))
 	case termNot:
 		return negated(p.testFunc(t.args[0]))
 	case termHas:

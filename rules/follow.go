@@ -59,8 +59,8 @@ func followedByAll(parts []*term) (ids []string, named bool) {
 	return ids, named
 }
 
-// follows is the rules that r's when follows, each once, sorted; it reports tests of fired that name none.
-func (r *rule) follows() []string {
+// named is the rules that r's when follows, each once, sorted; it reports tests of fired that name none.
+func (r *rule) named() []string {
 	var ids []string
 	r.when.each(func(a *ask) {
 		for _, t := range a.tests() {
@@ -78,32 +78,48 @@ func (r *rule) follows() []string {
 	return slices.Compact(ids)
 }
 
-// checkFollowing reports unknown rules and cycles among those that follow each other.
-func checkFollowing(rules []*rule) {
+// checkFollowing reports unknown rules and cycles among those of the rules that follow each other.
+func checkFollowing(rules []*rule, sources []Source) {
 	byID := map[string]*rule{}
 	var ids []string
 	for _, r := range rules {
-		byID[r.id] = r
-		ids = append(ids, r.id)
+		if r.follows != nil {
+			byID[r.id] = r
+			ids = append(ids, r.id)
+		}
 	}
 	edges := map[string][]string{}
-	for _, r := range rules {
-		if r.when == nil {
-			continue
-		}
-		for _, id := range r.follows() {
-			if byID[id] != nil {
-				edges[r.id] = append(edges[r.id], id)
-				continue
+	for _, id := range ids {
+		r := byID[id]
+		for _, other := range r.follows {
+			switch {
+			case byID[other] != nil:
+				edges[id] = append(edges[id], other)
+			case !isThere(other, sources):
+				r.warnf(r.whenPos(other), nearest(other, sources), "there is no rule %s, so this test never matches", quote(other))
 			}
-			fix := ""
-			if near := closest(id, ids); near != "" {
-				fix = "did you mean \"" + near + "\"?"
-			}
-			r.warnf(r.whenPos(id), fix, "there is no rule %s, so this test never matches", quote(id))
 		}
 	}
 	reportCycles(byID, ids, edges)
+}
+
+func isThere(id string, sources []Source) bool {
+	_, found := slices.BinarySearchFunc(sources, id+fileSuffix, func(s Source, file string) int { return strings.Compare(s.File, file) })
+	return found && id+fileSuffix != catalogFile
+}
+
+// nearest suggests a rule with about that id.
+func nearest(id string, sources []Source) string {
+	var ids []string
+	for i := range sources {
+		if other := strings.TrimSuffix(sources[i].File, fileSuffix); sources[i].File != catalogFile {
+			ids = append(ids, other)
+		}
+	}
+	if near := closest(id, ids); near != "" {
+		return "did you mean \"" + near + "\"?"
+	}
+	return ""
 }
 
 // whenPos is where the operator stands that follows id.

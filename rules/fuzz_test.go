@@ -88,7 +88,7 @@ func exercise(t *testing.T, p *Plan) {
 		got := p.Match(&row, nil)
 		var want []int32
 		for i := range p.Tests {
-			if p.Tests[i].Match(&row) == True {
+			if wholeTest(p, i)(&row) == True {
 				want = append(want, int32(i))
 			}
 		}

@@ -1,247 +1,193 @@
 package rules
 
 import (
+	"cmp"
 	"slices"
 
 	"nudge"
 )
 
 // index finds the tests that can match a row without trying the others. Each test is filed under what a row needs for it to be true:
-// the event's type, and within the type one equality or prefix of a field. What a test needs is found by required; a test that
-// needs nothing that can be hashed is tried on every row of its types.
+// the event's type, and within the type one thing of one field. What a test needs is found by required; a test that needs nothing of
+// a field is tried on every row of its types.
 type index struct {
-	byType map[nudge.NameID]*bucket
+	byType shelf[nudge.NameID, *bucket]
 	any    *bucket // tests that need no certain type
 }
 
 // bucket is the tests of one type.
 type bucket struct {
-	scan     []int32 // tried always
-	equal    []equalIndex
-	prefixes []prefixIndex
+	age    uint64
+	scan   []int32       // tried always
+	fields []*fieldIndex // ascending by slot
 }
 
-// equalIndex files tests by the value that a field must have.
-type equalIndex struct {
+// fieldIndex is the tests of one type that need something of one field.
+type fieldIndex struct {
+	age     uint64
 	slot    int
-	texts   map[string][]int32
-	numbers map[float64][]int32
-}
-
-// prefixIndex files tests by how a field's text must begin.
-type prefixIndex struct {
-	slot    int
-	lengths []int // of the prefixes, ascending
-	texts   map[string][]int32
+	texts   shelf[string, []int32]
+	numbers shelf[float64, []int32]
+	starts  affixes
+	ends    affixes
+	spans   spans
+	any     []int32 // need but that there is a value
 }
 
 // Match appends the indices of the tests that are true for row to dst, ascending. It allocates only to grow dst.
 func (p *Plan) Match(row *Row, dst []int32) []int32 {
 	start := len(dst)
-	if b := p.index.byType[row.Type]; b != nil {
-		dst = b.candidates(row, dst)
+	if b, _ := p.index.byType.get(row.Type); b != nil {
+		dst = b.candidates(p, row, dst)
 	}
-	dst = p.index.any.candidates(row, dst)
-	found := dst[start:]
-	slices.Sort(found)
-	keep, last := 0, int32(-1)
-	for _, i := range found {
-		if i != last && p.Tests[i].Match(row) == True {
-			found[keep] = i
+	dst = p.index.any.candidates(p, row, dst)
+	keep := start
+	for _, i := range dst[start:] {
+		if left := p.Tests[i].left; left == nil || left(row) == True {
+			dst[keep] = i
 			keep++
 		}
-		last = i
 	}
-	return dst[:start+keep]
+	dst = dst[:keep]
+	slices.Sort(dst[start:])
+	return dst[:start+len(slices.Compact(dst[start:]))] // one may be filed twice
 }
 
-// candidates appends the tests that row may match; one may come twice.
-func (b *bucket) candidates(row *Row, dst []int32) []int32 {
+// candidates appends the tests that row may match; one may come twice. It goes through what the row holds or what the bucket asks for,
+// whichever is less.
+func (b *bucket) candidates(p *Plan, row *Row, dst []int32) []int32 {
 	dst = append(dst, b.scan...)
-	for i := range b.equal {
-		e := &b.equal[i]
-		switch v := &row.Vals[e.slot]; v.Kind {
-		case nudge.Text:
-			dst = append(dst, e.texts[v.Text]...)
-		case nudge.Number:
-			dst = append(dst, e.numbers[v.Num]...)
+	if row.plan != p || len(b.fields) <= 2*len(row.filled) {
+		for _, f := range b.fields {
+			dst = f.candidates(&row.Vals[f.slot], dst)
 		}
+		return dst
 	}
-	for i := range b.prefixes {
-		x := &b.prefixes[i]
-		v := &row.Vals[x.slot]
-		if v.Kind != nudge.Text {
-			continue
-		}
-		for _, n := range x.lengths {
-			if n > len(v.Text) {
-				break
-			}
-			dst = append(dst, x.texts[v.Text[:n]]...)
+	for _, slot := range row.filled {
+		if f := b.field(int(slot)); f != nil {
+			dst = f.candidates(&row.Vals[slot], dst)
 		}
 	}
 	return dst
 }
 
-// buildIndex files all tests of the plan.
-func (p *planner) buildIndex() index {
-	ix := index{byType: map[nudge.NameID]*bucket{}, any: &bucket{}}
-	for i, t := range p.terms {
-		types, bound := requiredTypes(t)
-		if !bound {
-			p.file(ix.any, int32(i), t, "")
-			continue
-		}
-		slices.Sort(types)
-		for _, typ := range slices.Compact(types) {
-			id := p.name(typ)
-			if ix.byType[id] == nil {
-				ix.byType[id] = &bucket{}
-			}
-			p.file(ix.byType[id], int32(i), t, typ)
-		}
+func (f *fieldIndex) candidates(v *nudge.Value, dst []int32) []int32 {
+	if !v.Present() {
+		return dst
 	}
-	ix.any.sortLengths()
-	for _, b := range ix.byType {
-		b.sortLengths()
+	dst = append(dst, f.any...)
+	switch v.Kind {
+	case nudge.Text:
+		tests, _ := f.texts.get(v.Text)
+		dst = append(dst, tests...)
+		dst = f.starts.starting(v.Text, dst)
+		dst = f.ends.ending(v.Text, dst)
+	case nudge.Number:
+		tests, _ := f.numbers.get(v.Num)
+		dst = append(dst, tests...)
+		dst = f.spans.at(v.Num, dst)
 	}
-	return ix
+	return dst
 }
 
-// file puts a test into a bucket; typ is the bucket's type, "" for the one of all types.
-func (p *planner) file(b *bucket, test int32, t *term, typ string) {
-	needs, bound := required(t, typ)
+func (b *bucket) field(slot int) *fieldIndex {
+	if i, found := b.place(slot); found {
+		return b.fields[i]
+	}
+	return nil
+}
+
+func (b *bucket) place(slot int) (int, bool) {
+	return slices.BinarySearchFunc(b.fields, slot, func(f *fieldIndex, slot int) int { return cmp.Compare(f.slot, slot) })
+}
+
+// file adds a test to the index, or takes it away.
+func (p *planner) file(test int32, t *term, add bool) {
+	types, bound := requiredTypes(t)
 	if !bound {
-		b.scan = append(b.scan, test)
+		p.index.any = p.index.any.own(p.age)
+		p.fileIn(p.index.any, test, t, "", add)
 		return
 	}
-	for _, n := range needs {
-		if n.prefix {
-			b.addPrefix(p.slot(n.field), n.value.Text, test)
-		} else {
-			b.addEqual(p.slot(n.field), n.value, test)
+	slices.Sort(types)
+	for _, typ := range slices.Compact(types) {
+		id := p.name(typ)
+		b, _ := p.index.byType.get(id)
+		b = b.own(p.age)
+		p.index.byType.put(id, b, p.age)
+		p.fileIn(b, test, t, typ, add)
+	}
+}
+
+// fileIn changes a bucket; typ is its type, "" for the one of all types.
+func (p *planner) fileIn(b *bucket, test int32, t *term, typ string, add bool) {
+	needs, bound := required(t, typ)
+	if !bound {
+		b.scan = changed(b.scan, test, add)
+		return
+	}
+	for i := range needs {
+		n := &needs[i]
+		f := b.ownField(p.slot(n.field), p.age)
+		switch n.how {
+		case needStart:
+			f.starts.change(n.value.Text, test, add, p.age)
+		case needEnd:
+			f.ends.change(n.value.Text, test, add, p.age)
+		case needAny:
+			f.any = changed(f.any, test, add)
+		case needSpan:
+			p.fileSpan(f, filedSpan{n.from, n.to, test}, add)
+		case needEqual:
+			if n.value.Kind == nudge.Text {
+				changeList(&f.texts, n.value.Text, test, add, p.age)
+			} else {
+				changeList(&f.numbers, n.value.Num, test, add, p.age)
+			}
 		}
 	}
 }
 
-func (b *bucket) addEqual(slot int, v nudge.Value, test int32) {
-	i := slices.IndexFunc(b.equal, func(e equalIndex) bool { return e.slot == slot })
-	if i < 0 {
-		i = len(b.equal)
-		b.equal = append(b.equal, equalIndex{slot: slot, texts: map[string][]int32{}, numbers: map[float64][]int32{}})
+// fileSpan leaves the spans out of order, until settleSpans.
+func (p *planner) fileSpan(f *fieldIndex, s filedSpan, add bool) {
+	if f.spans.age != p.age {
+		f.spans.change(p.age)
+		p.unsettled = append(p.unsettled, &f.spans)
 	}
-	if v.Kind == nudge.Text {
-		b.equal[i].texts[v.Text] = append(b.equal[i].texts[v.Text], test)
+	if add {
+		f.spans.list = append(f.spans.list, s)
 	} else {
-		b.equal[i].numbers[v.Num] = append(b.equal[i].numbers[v.Num], test)
+		f.spans.list = slices.DeleteFunc(f.spans.list, func(o filedSpan) bool { return o == s })
 	}
 }
 
-func (b *bucket) addPrefix(slot int, prefix string, test int32) {
-	i := slices.IndexFunc(b.prefixes, func(x prefixIndex) bool { return x.slot == slot })
-	if i < 0 {
-		i = len(b.prefixes)
-		b.prefixes = append(b.prefixes, prefixIndex{slot: slot, texts: map[string][]int32{}})
+func (p *planner) settleSpans() {
+	for _, s := range p.unsettled {
+		s.settle()
 	}
-	x := &b.prefixes[i]
-	x.texts[prefix] = append(x.texts[prefix], test)
-	if !slices.Contains(x.lengths, len(prefix)) {
-		x.lengths = append(x.lengths, len(prefix))
-	}
+	p.unsettled = p.unsettled[:0]
 }
 
-func (b *bucket) sortLengths() {
-	for i := range b.prefixes {
-		slices.Sort(b.prefixes[i].lengths)
+// own is the bucket if it belongs to the plan of that age, else a copy that does.
+func (b *bucket) own(age uint64) *bucket {
+	switch {
+	case b == nil:
+		return &bucket{age: age}
+	case b.age == age:
+		return b
 	}
+	return &bucket{age: age, scan: b.scan, fields: slices.Clone(b.fields)}
 }
 
-// requiredTypes is the types that an event must be one of for t to be true; bound is false where any type may do.
-func requiredTypes(t *term) (types []string, bound bool) {
-	switch t.kind {
-	case termTypeIs:
-		return []string{t.name}, true
-	case termConst:
-		return nil, t.val.Num == 0
-	case termAnd:
-		for _, a := range t.args {
-			if more, ok := requiredTypes(a); ok && (!bound || len(more) < len(types)) {
-				types, bound = more, true
-			}
-		}
-		return types, bound
-	case termOr:
-		for _, a := range t.args {
-			more, ok := requiredTypes(a)
-			if !ok {
-				return nil, false
-			}
-			types = append(types, more...)
-		}
-		return types, true
+// ownField is the index of a field as one that belongs to the plan of that age.
+func (b *bucket) ownField(slot int, age uint64) *fieldIndex {
+	i, found := b.place(slot)
+	if !found {
+		b.fields = slices.Insert(b.fields, i, &fieldIndex{age: age, slot: slot})
+	} else if b.fields[i].age != age {
+		f := *b.fields[i]
+		f.age = age
+		b.fields[i] = &f
 	}
-	return nil, false
-}
-
-// need is one thing of a row: a field with this value, or with a text that starts so.
-type need struct {
-	field  string
-	value  nudge.Value
-	prefix bool
-}
-
-// required is the needs of which a row of type typ must meet at least one for t to be true; bound is false where it may meet none. Bound
-// without needs: t cannot be true for that type.
-func required(t *term, typ string) (needs []need, bound bool) {
-	switch t.kind {
-	case termTypeIs:
-		return nil, typ != "" && t.name != typ
-	case termConst:
-		return nil, t.val.Num == 0
-	case termCompare:
-		if f, c := t.args[0], t.args[1]; t.op == "==" && f.kind == termField && c.kind == termConst && c.val.Kind != nudge.Bool {
-			return []need{{field: f.name, value: c.val}}, true
-		}
-	case termIn:
-		if f := t.args[0]; f.kind == termField && t.list[0].Kind != nudge.Bool {
-			for _, v := range t.list {
-				needs = append(needs, need{field: f.name, value: v})
-			}
-			return needs, true
-		}
-	case termStarts:
-		if f, c := t.args[0], t.args[1]; f.kind == termField && c.kind == termConst {
-			return []need{{field: f.name, value: c.val, prefix: true}}, true
-		}
-	case termAnd:
-		for _, a := range t.args {
-			if more, ok := required(a, typ); ok && (!bound || better(more, needs)) {
-				needs, bound = more, true
-			}
-		}
-		return needs, bound
-	case termOr:
-		for _, a := range t.args {
-			more, ok := required(a, typ)
-			if !ok {
-				return nil, false
-			}
-			needs = append(needs, more...)
-		}
-		return needs, true
-	}
-	return nil, false
-}
-
-// better says whether needs a pick fewer rows than b: fewer values, and values rather than prefixes.
-func better(a, b []need) bool {
-	weight := func(needs []need) (n int) {
-		for _, x := range needs {
-			if n++; x.prefix {
-				n += 2
-			}
-		}
-		return n
-	}
-	return weight(a) < weight(b)
+	return b.fields[i]
 }

@@ -238,8 +238,6 @@ func choose(first bool, a, b string) string {
 	return b
 }
 
-var opposite = map[string]string{"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
-
 func (fs *facts) compare(t *term, holds bool) {
 	l, r := t.args[0], t.args[1]
 	fs.needs(l)

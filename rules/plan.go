@@ -28,12 +28,17 @@ type Options struct {
 
 	// Deployed says that the sources come out of a deploy record: they were accepted, so what only later versions refuse is let pass.
 	Deployed bool
+	Previous *Plan // a plan of which most can be taken over, so that editing one rule of many costs no more than that rule; nil: none
 }
 
 // DefaultMaxKept is the default of Options.MaxKept, in entries per key and operator.
 const DefaultMaxKept = 1000
 
 // Plan is a set of rules, checked and compiled: what the engine runs. It is immutable and safe for concurrent use.
+//
+// Plans made one from the other (Options.Previous) are of one line: what is in several of them has the same place in Fields, Tests, Scopes
+// and Ops of each, and the same Rule.Number. So these lists may hold what no rule of this plan uses any more; a line ends, and the next plan
+// is made afresh, before that becomes much.
 type Plan struct {
 	Sources []Source
 	Fields  []nudge.NameID // slot of a Row → the field it holds
@@ -42,16 +47,20 @@ type Plan struct {
 	Ops     []Op
 	Rules   []Rule // per scope in settling order: priority, highest first, then id in byte order
 
-	emits map[nudge.NameID]bool // types of events that rules emit
+	emits map[nudge.NameID]int // type → how many actions emit it
 
 	slots []int32      // name id → slot + 1, 0 where no rule reads the field
 	index index        // finds the tests that can match a row
 	names *nudge.Names // of the options: the text of a row's type
 	fixed fixedSlots   // the slots that Read fills from a record's header
+	line  *planner     // what the next plan takes over
 }
 
+// SameLine says whether the numbers and places of two plans mean the same.
+func (p *Plan) SameLine(q *Plan) bool { return p.line == q.line }
+
 // Emits says whether some rule emits events of a type: from outside it is refused.
-func (p *Plan) Emits(typ nudge.NameID) bool { return p.emits[typ] }
+func (p *Plan) Emits(typ nudge.NameID) bool { return p.emits[typ] > 0 }
 
 // The scopes that are always there.
 const (
@@ -60,12 +69,16 @@ const (
 	ScopeCompany = 2
 )
 
-// Row is one event decoded for a plan: a value for each field that some rule reads. The engine fills in the resolved user and company.
+// Row is one event decoded for a plan: a value for each field that some rule reads. The engine fills in the resolved visitor, user and
+// company; other values of a row that Read has filled are not changed.
 type Row struct {
 	Type nudge.NameID
 	Ts   nudge.Millis // event time, never later than At
 	At   nudge.Millis // log time
 	Vals []nudge.Value
+
+	plan   *Plan   // by which Read has filled the row; nil: it was filled by hand
+	filled []int32 // then the slots that may hold a value
 }
 
 // Truth is one of SQL's three truth values.
@@ -82,7 +95,8 @@ const (
 type Test struct {
 	Text  string // canonical
 	Fired bool   // contains fired: the only tests that see fired events
-	Match func(*Row) Truth
+
+	left testFunc // what is still to be tried of a row under which the index has the test filed; nil: nothing
 }
 
 // Scope is one kind of key that rules watch.
@@ -143,17 +157,17 @@ type Step struct {
 	No   int // the event that must not come between this step and the next, -1: any may
 }
 
-// Op is one operator, shared by all rules that ask the same of the same keys.
+// Op is one operator, shared by all rules that ask the same of the same keys. What is read for each event stands first.
 type Op struct {
 	Kind   OpKind
 	Scope  int
 	Test   int                    // the event that counts; for OpAbsent and OpDwell the one that starts; -1 for OpScore and OpSequence
 	End    int                    // OpAbsent, OpDwell: the event that ends; else -1
+	Keep   int                    // OpCount, OpDistinct, OpValues, OpNumbers: entries in the ring, the most that any use needs
+	Window nudge.Millis           // OpAbsent, OpDwell, OpSequence: how long; OpScore: the half-life; rings: the largest window of all uses; else unused
 	Value  func(*Row) nudge.Value // OpDistinct, OpValues: what is told apart; OpNumbers, OpTally, OpLast: what is kept; nil otherwise
 	Points []Points               // OpScore: what counts, in canonical order; Test is -1
 	Steps  []Step                 // OpSequence: two at least; Test is -1
-	Window nudge.Millis           // OpAbsent, OpDwell, OpSequence: how long; OpScore: the half-life; rings: the largest window of all uses; else unused
-	Keep   int                    // OpCount, OpDistinct, OpValues, OpNumbers: entries in the ring, the most that any use needs
 	Slots  []int                  // OpAbsent, OpDwell: fields of the starting event that firings need, ascending by field name
 	Text   string                 // canonical text without window (rings) and Keep; with the scope's Per it identifies the operator's state
 }
@@ -200,21 +214,22 @@ const (
 	ModePaused
 )
 
-// Rule is one compiled rule.
+// Rule is one compiled rule. What is read for each event stands first.
 type Rule struct {
-	ID       string
-	Title    string
-	Owner    string
-	Tags     []string
-	Scope    int
-	Priority float64
-	Mode     Mode
-	Cooldown nudge.Millis // 0: none
-	Limit    *Cap         // nil: none
 	When     Cond
 	Parts    *Parts // of When; nil without Options.Parts
 	Unless   *Cond  // nil: none
+	Mode     Mode
+	Scope    int
+	Cooldown nudge.Millis // 0: none
+	Limit    *Cap         // nil: none
 	Actions  []Action
+	ID       string
+	Number   int // of this text of the rule: the same in all plans of one line, and never another's
+	Priority float64
+	Title    string
+	Owner    string
+	Tags     []string
 }
 
 // Cap bounds the delivered firings of a key: at most N within Window, counted together for all rules of one scope that name the pool.

@@ -5,67 +5,101 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sort"
 	"strconv"
-	"time"
 
 	"nudge"
 )
 
-// planner builds a plan out of checked rules. What is equal is made once: tests, scopes and operators are found by their canonical text.
-type planner struct {
-	plan    *Plan
-	loc     *time.Location
-	maxKept int
-	apart   bool // Options.Parts
-	tests   map[string]int
-	terms   []*term // of plan.Tests
-	scopes  map[string]int
-	ops     map[opIdentity]int
-	slots   map[nudge.NameID]int
-	needs   map[int]map[string]bool // absent and dwell operators → the fields that firings need of the starting event
-	err     error                   // the table of names is full
+// plan makes the next plan: rules that are gone go first, then new ones come in order of their files, then operators get the size
+// that the rules they have now need.
+func (p *planner) plan(sources []Source, files []ruleFile, gone []*place) (*Plan, error) {
+	p.begin(sources)
+	for _, l := range gone {
+		p.leave(l)
+	}
+	var added []Rule
+	for i := range files {
+		if f := &files[i]; f.place == nil && f.rule.file != catalogFile {
+			f.place = &place{number: p.issued}
+			p.issued++
+			added = append(added, p.rule(f))
+			if !f.special {
+				f.rule = nil
+			}
+		}
+	}
+	p.settleOps()
+	p.settleSpans()
+	p.next.Rules = p.mergeRules(p.next.Rules, added, gone)
+	p.next.index, p.next.fixed = p.index, p.fixedSlots()
+	p.next.emits = maps.Clone(p.emits)
+	if p.newest == nil || len(p.next.Fields) > len(p.newest.Fields) {
+		p.next.slots = slotTable(p.next.Fields)
+	}
+	if p.err != nil {
+		p.newest = nil // the tables describe no plan any more
+		return nil, p.err
+	}
+	p.newest, p.next, p.sources, p.files = p.next, nil, sources, files
+	return p.newest, nil
 }
 
-type opIdentity struct {
-	scope int
-	text  string
-}
-
-func newPlan(sources []Source, rules []*rule, opts Options) (*Plan, error) {
-	p := &planner{
-		plan: &Plan{Sources: sources, names: opts.Names, emits: map[nudge.NameID]bool{}}, loc: opts.Location, maxKept: opts.maxKept(), apart: opts.Parts,
-		tests: map[string]int{}, scopes: map[string]int{}, ops: map[opIdentity]int{}, slots: map[nudge.NameID]int{}, needs: map[int]map[string]bool{},
+// begin makes the next plan one that shares all it can with the newest. Lists that only grow are shared, too: a plan does not see
+// what stands behind its own end.
+func (p *planner) begin(sources []Source) {
+	p.age++
+	p.next = &Plan{names: p.names}
+	if p.newest == nil {
+		p.fixedScopes()
+	} else {
+		*p.next = *p.newest
 	}
-	if p.loc == nil {
-		p.loc = time.UTC
-	}
-	p.fixedScopes()
-	for _, r := range rules {
-		p.rule(r)
-	}
-	p.slotsOfStarts()
-	p.plan.index = p.buildIndex()
-	p.plan.fixed = p.fixedSlots()
-	p.plan.slots = p.slotTable()
-	sort.SliceStable(p.plan.Rules, func(i, j int) bool {
-		a, b := &p.plan.Rules[i], &p.plan.Rules[j]
-		return cmp.Or(cmp.Compare(a.Scope, b.Scope), cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.ID, b.ID)) < 0
-	})
-	return p.plan, p.err
+	p.sharedOps = len(p.next.Ops)
+	p.next.Sources, p.next.line = sources, p
 }
 
 func (p *planner) fixedScopes() {
 	for _, k := range [...]nudge.Kind{ScopeVisitor: nudge.KindVisitor, ScopeUser: nudge.KindUser, ScopeCompany: nudge.KindCompany} {
-		p.plan.Scopes = append(p.plan.Scopes, Scope{Kind: k, Per: k.String()})
+		p.next.Scopes = append(p.next.Scopes, Scope{Kind: k, Per: k.String()})
 	}
 }
 
+// mergeRules is the rules in settling order without those that are gone and with those that are new.
+func (p *planner) mergeRules(rules, added []Rule, gone []*place) []Rule {
+	slices.SortFunc(added, func(a, b Rule) int { return p.compareRules(&a, &b) })
+	isGone := make(map[int]bool, len(gone))
+	for _, l := range gone {
+		isGone[l.number] = true
+	}
+	out := make([]Rule, 0, len(rules)-len(gone)+len(added))
+	for i := range rules {
+		if len(gone) > 0 && isGone[rules[i].Number] {
+			continue
+		}
+		for len(added) > 0 && p.compareRules(&added[0], &rules[i]) < 0 {
+			out, added = append(out, added[0]), added[1:]
+		}
+		out = append(out, rules[i])
+	}
+	return append(out, added...)
+}
+
+// compareRules orders by scope, and among the others by their texts: their places depend on what was there before.
+func (p *planner) compareRules(a, b *Rule) int {
+	if a.Scope != b.Scope {
+		scopes := p.next.Scopes
+		return cmp.Or(cmp.Compare(scopes[a.Scope].Kind, scopes[b.Scope].Kind), cmp.Compare(scopes[a.Scope].Per, scopes[b.Scope].Per))
+	}
+	return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.ID, b.ID))
+}
+
 // rule compiles one rule.
-func (p *planner) rule(r *rule) {
+func (p *planner) rule(f *ruleFile) Rule {
+	r := f.rule
+	p.placing = f.place
 	scope := p.scope(r)
 	out := Rule{
-		ID: r.id, Title: r.title, Owner: r.owner, Tags: r.tags, Scope: scope,
+		ID: r.id, Number: f.place.number, Title: r.title, Owner: r.owner, Tags: r.tags, Scope: scope,
 		Priority: r.priority, Mode: r.mode, Cooldown: r.cooldown, Limit: r.limit,
 		When: p.cond(r.when, scope, waking(r.when)),
 	}
@@ -76,14 +110,15 @@ func (p *planner) rule(r *rule) {
 	for _, a := range r.actions {
 		out.Actions = append(out.Actions, p.action(a, scope))
 		if a.kind == nudge.ActionEmit {
-			p.plan.emits[p.name(a.text.term.val.Text)] = true
+			f.place.emits = append(f.place.emits, p.name(a.text.term.val.Text))
 		}
 	}
-	if p.apart {
+	if p.opts.Parts {
 		out.Parts = p.parts(r, r.when, r.whenNode, out.When, waking(r.when), scope)
 	}
-	p.plan.Rules = append(p.plan.Rules, out)
-	p.noteNeeds(r, out.When)
+	p.noteFields(r, out.When)
+	p.enter(f.place)
+	return out
 }
 
 func (p *planner) cond(c *cond, scope int, wake bool) Cond {
@@ -92,46 +127,34 @@ func (p *planner) cond(c *cond, scope int, wake bool) Cond {
 	return Cond{Uses: s.uses, Eval: eval}
 }
 
-// noteNeeds remembers which fields of a waiting operator's starting event the rule's actions use.
-func (p *planner) noteNeeds(r *rule, when Cond) {
+// noteFields remembers which fields of a waiting operator's starting event the rule's actions use.
+func (p *planner) noteFields(r *rule, when Cond) {
 	for _, u := range when.Uses {
-		if k := p.plan.Ops[u.Op].Kind; k != OpAbsent && k != OpDwell {
-			continue
-		}
-		if p.needs[u.Op] == nil {
-			p.needs[u.Op] = map[string]bool{}
-		}
-		note := func(t *term) {
-			t.each(func(t *term) {
-				if t.kind == termField {
-					p.needs[u.Op][t.name] = true
-				}
-			})
-		}
-		for _, a := range r.actions {
-			a.text.each(func(*ask) {}, note)
-			a.data.each(func(*ask) {}, note)
-		}
-		if r.per != nil {
-			note(r.per)
+		if k := p.next.Ops[u.Op].Kind; k == OpAbsent || k == OpDwell {
+			n := p.placing.need(u.Op)
+			n.starts, n.fields = true, r.firingFields()
 		}
 	}
 }
 
-// slotsOfStarts turns the noted fields into slots, in order of the fields' names.
-func (p *planner) slotsOfStarts() {
-	for op := range p.plan.Ops {
-		fields, ok := p.needs[op]
-		if !ok {
-			continue
-		}
-		names := slices.Sorted(maps.Keys(fields))
-		slots := make([]int, len(names))
-		for i, f := range names {
-			slots[i] = p.slot(f)
-		}
-		p.plan.Ops[op].Slots = slots
+// firingFields are the fields that firings of the rule use, sorted.
+func (r *rule) firingFields() (fields []string) {
+	note := func(t *term) {
+		t.each(func(t *term) {
+			if t.kind == termField {
+				fields = append(fields, t.name)
+			}
+		})
 	}
+	for _, a := range r.actions {
+		a.text.each(func(*ask) {}, note)
+		a.data.each(func(*ask) {}, note)
+	}
+	if r.per != nil {
+		note(r.per)
+	}
+	slices.Sort(fields)
+	return slices.Compact(fields)
 }
 
 // scope is the scope of a rule's per.
@@ -157,8 +180,8 @@ func (p *planner) scope(r *rule) int {
 			}
 		}
 	})
-	p.plan.Scopes = append(p.plan.Scopes, s)
-	p.scopes[text] = len(p.plan.Scopes) - 1
+	p.next.Scopes = append(p.next.Scopes, s)
+	p.scopes[text] = len(p.next.Scopes) - 1
 	return p.scopes[text]
 }
 
@@ -168,14 +191,33 @@ func (p *planner) test(t *term) int {
 	if i, ok := p.tests[text]; ok {
 		return i
 	}
-	f, fired := p.testFunc(t), t.isFired()
-	if _, bound := requiredTypes(t); !fired && !bound {
-		f = exceptFired(f)
+	i := len(p.next.Tests)
+	p.next.Tests = append(p.next.Tests, Test{Text: text, Fired: t.isFired(), left: p.leftFunc(t)})
+	p.terms, p.testUses = append(p.terms, t), append(p.testUses, 0)
+	p.tests[text] = i
+	p.file(int32(i), t, true)
+	return i
+}
+
+// leftFunc compiles what is still to be tried of a row under which the index has the test filed, nil if nothing is.
+func (p *planner) leftFunc(t *term) testFunc {
+	types, bound := requiredTypes(t)
+	switch {
+	case !bound && t.isFired(), len(types) > 1:
+		return p.testFunc(t)
+	case !bound:
+		return exceptFired(p.testFunc(t))
+	case len(types) == 0:
+		return nil // it is filed nowhere
 	}
-	p.plan.Tests = append(p.plan.Tests, Test{Text: text, Fired: fired, Match: f})
-	p.terms = append(p.terms, t)
-	p.tests[text] = len(p.plan.Tests) - 1
-	return p.tests[text]
+	parts := leftOver(t, types[0])
+	switch len(parts) {
+	case 0:
+		return nil
+	case 1:
+		return p.testFunc(parts[0])
+	}
+	return allOf(p.testFuncs(byEffort(parts)))
 }
 
 // exceptFired keeps a test that does not contain fired from matching a fired event. One that needs another type never does anyway.
@@ -188,25 +230,27 @@ func exceptFired(f testFunc) testFunc {
 	}
 }
 
-// op is the index of the operator that a asks, grown to what a needs of it.
+// op is the index of the operator that a asks; what a needs of it is noted as the rule's.
 func (p *planner) op(scope int, a *ask) int {
 	id := opIdentity{scope, p.opText(a)}
 	i, ok := p.ops[id]
 	if !ok {
-		i = len(p.plan.Ops)
+		i = len(p.next.Ops)
 		p.ops[id] = i
-		p.plan.Ops = append(p.plan.Ops, p.newOp(scope, a, id.text))
+		op := p.newOp(scope, a, id.text)
+		p.next.Ops, p.users = append(p.next.Ops, op), append(p.users, nil)
+		for _, t := range op.tests() {
+			p.testUses[t]++
+		}
 	}
-	op := &p.plan.Ops[i]
+	n := p.placing.need(i)
 	switch a.kind {
 	case OpCount, OpDistinct, OpValues, OpNumbers:
 		keep := a.keep
 		if keep == 0 {
 			keep = p.maxKept
 		}
-		op.Window, op.Keep = max(op.Window, a.window), max(op.Keep, keep)
-	case OpTotal, OpTally:
-		op.Window = Ever
+		n.window, n.keep = max(n.window, a.window), max(n.keep, keep)
 	}
 	return i
 }
@@ -215,6 +259,10 @@ func (p *planner) newOp(scope int, a *ask, text string) Op {
 	op := Op{Kind: a.kind, Scope: scope, Test: -1, End: -1, Text: text}
 	if a.test != nil {
 		op.Test = p.test(a.test)
+	}
+	switch {
+	case a.kind == OpTotal, a.kind == OpTally:
+		op.Window = Ever
 	}
 	switch {
 	case a.kind == OpScore:
@@ -287,7 +335,7 @@ func (p *planner) opText(a *ask) string {
 
 // name interns a name of a field or an event.
 func (p *planner) name(text string) nudge.NameID {
-	id, err := p.plan.names.Intern(text)
+	id, err := p.names.Intern(text)
 	if err != nil && p.err == nil {
 		p.err = err
 	}
@@ -299,9 +347,9 @@ func (p *planner) slot(field string) int {
 	id := p.name(field)
 	slot, ok := p.slots[id]
 	if !ok {
-		slot = len(p.plan.Fields)
+		slot = len(p.next.Fields)
 		p.slots[id] = slot
-		p.plan.Fields = append(p.plan.Fields, id)
+		p.next.Fields = append(p.next.Fields, id)
 	}
 	return slot
 }

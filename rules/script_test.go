@@ -147,7 +147,7 @@ func scriptTruth(t *testing.T, input string) string {
 	for line := range strings.Lines(lines) {
 		var row Row
 		plan.Read(scriptRecord(t, names, strings.TrimSpace(line)), scriptAt, &row)
-		fmt.Fprintf(&out, "%-7s %s", [...]string{"false", "true", "unknown"}[plan.Tests[i].Match(&row)], line)
+		fmt.Fprintf(&out, "%-7s %s", [...]string{"false", "true", "unknown"}[wholeTest(plan, i)(&row)], line)
 	}
 	return out.String()
 }

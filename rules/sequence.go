@@ -63,7 +63,7 @@ func (c *checker) forbidden(a *ask, call *ast.CallNode, at pos, isLast bool) boo
 	}
 	step := &a.steps[len(a.steps)-1]
 	if step.no != nil {
-		t = join(termOr, step.no, t)
+		t = joined(termOr, []*term{step.no, t})
 	}
 	step.no = t
 	return true

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -118,10 +119,19 @@ const sourcesHeader = "nudge-rules 1\n"
 // EncodeSources is the text form of a rules folder.
 func EncodeSources(sources []Source) string {
 	sources = sortedSources(sources)
+	size := len(sourcesHeader)
+	for _, s := range sources {
+		size += len(s.Text) + len(s.File) + 16
+	}
 	var b strings.Builder
+	b.Grow(size)
 	b.WriteString(sourcesHeader)
 	for _, s := range sources {
-		fmt.Fprintf(&b, "file %s %d\n", s.File, len(s.Text))
+		b.WriteString("file ")
+		b.WriteString(s.File)
+		b.WriteByte(' ')
+		b.WriteString(strconv.Itoa(len(s.Text)))
+		b.WriteByte('\n')
 		b.WriteString(s.Text)
 		b.WriteByte('\n')
 	}
@@ -158,7 +168,10 @@ func DecodeSources(text string) ([]Source, error) {
 }
 
 func sortedSources(sources []Source) []Source {
-	out := append([]Source(nil), sources...)
-	sort.SliceStable(out, func(i, j int) bool { return out[i].File < out[j].File })
+	out := slices.Clone(sources)
+	byFile := func(a, b Source) int { return strings.Compare(a.File, b.File) }
+	if !slices.IsSortedFunc(out, byFile) {
+		slices.SortStableFunc(out, byFile)
+	}
 	return out
 }

@@ -112,8 +112,8 @@ func (t *term) isFired() bool {
 	return found
 }
 
-// String is the canonical text of a term: what identifies it. White space, parentheses, lets, && and ||, and the side on
-// which a constant stands make no difference to it.
+// String is the canonical text of a term: what identifies it. White space, parentheses, lets, && and ||, the order of what they join, and
+// the side on which a constant stands make no difference to it.
 func (t *term) String() string {
 	var b strings.Builder
 	t.write(&b)

@@ -8,24 +8,28 @@ import (
 	"github.com/expr-lang/expr/ast"
 )
 
-// warnTwins warns of live rules whose per, when and then say the same: everybody gets what they do twice.
-func warnTwins(rules []*rule, opts Options) {
-	if opts.Deployed {
-		return
+// twins warns of live rules whose per, when and then say the same: everybody gets what they do twice.
+func twins(sources []Source, files []ruleFile) (diags Diagnostics) {
+	first := make(map[string]int, len(files))
+	warn := func(i, other int) {
+		r := newReporter(sources[i])
+		r.warnf(files[i].whenAt, "", "this rule does the same as %s", sources[other].File)
+		diags = append(diags, r.diags...)
 	}
-	first := map[string]*rule{}
-	for _, r := range rules {
-		if r.sense == "" || r.mode != ModeLive {
+	for i := range files {
+		sense := files[i].sense
+		if sense == "" {
 			continue
 		}
-		twin := first[r.sense]
-		if twin == nil {
-			first[r.sense] = r
+		twin, found := first[sense]
+		if !found {
+			first[sense] = i
 			continue
 		}
-		r.warnf(r.whenAt, "", "this rule does the same as %s", twin.file)
-		twin.warnf(twin.whenAt, "", "this rule does the same as %s", r.file)
+		warn(i, twin)
+		warn(twin, i)
 	}
+	return diags
 }
 
 // sense is a hash of what per, when and then say. White space, comments, parentheses, and whether a test has a name or stands in its

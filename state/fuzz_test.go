@@ -109,19 +109,26 @@ func repairEntries(b []byte, sh segmentHeader) {
 // FuzzManifest: a manifest that is read is the one that was written.
 func FuzzManifest(f *testing.F) {
 	m := manifest{active: 3, sealed: []sealed{
-		{number: 1, first: 1, last: 7, at: 70, bytes: 600, final: 1, chain: 1},
-		{number: 2, first: 8, last: 9, at: 90, bytes: 500, final: 2, chain: 3},
+		{segmentID: segmentID{number: 1}, first: 1, last: 7, since: 30, at: 70, bytes: 600, final: 1, chain: 1},
+		{segmentID: segmentID{2, 5}, first: 8, last: 9, since: 80, at: 90, bytes: 500, final: 2, chain: 3},
 	}}
+	f.Add(m.encodeAs(1))
+	m.voids = []voidNote{{3, 1000}, {9, 900}}
 	f.Add(m.encode())
 	f.Add((&manifest{active: 1}).encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, sum := range []bool{false, true} {
 			if i := bytes.LastIndex(b, []byte("crc ")); sum && i >= 0 {
-				b = fmt.Appendf(b[:i:i], manifestCRC, crc32.Checksum(b[:i], castagnoli))
+				b = fmt.Appendf(b[:i:i], manifestChecksum, crc32.Checksum(b[:i], castagnoli))
 			}
 			m, err := parseManifest(b)
-			if err == nil && !bytes.Equal(m.encode(), b) {
+			if err == nil && !bytes.Equal(m.encodeAs(1), b) && !bytes.Equal(m.encodeAs(2), b) {
 				t.Fatalf("%q reads as %q", b, m.encode())
+			}
+			if err == nil {
+				if again, err := parseManifest(m.encode()); err != nil || !bytes.Equal(again.encode(), m.encode()) {
+					t.Fatalf("%q, written again: %v", b, err)
+				}
 			}
 		}
 	})

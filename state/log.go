@@ -17,21 +17,25 @@ var errNotExist = fs.ErrNotExist
 // errClosed is what Append and Sync return after Close.
 var errClosed = errors.New("the log is closed")
 
-// Log is the one durable, ordered file of records of a node. Append and Sync belong to one goroutine; everything else may be called from any.
+// Log is the one durable, ordered file of records of a node. Append and Sync belong to one goroutine; everything else may be called from any,
+// beside them.
 type Log struct {
 	fs      vfs.FS
 	dir     string
 	opts    Options
 	logger  *slog.Logger
-	encoder encoder // the writer's
-	active  segment // the writer's; replaced under mu, so that readers may look
+	encoder encoder // the writer's, as is all that writeMu guards
+	active  segment // the writer's; changed under mu, so that readers may look
 	spare   spare   // the writer's
 
-	manifestMu sync.Mutex // held while the manifest is replaced; taken before mu
-	dropped    []uint64   // segments that Trim took from the manifest and whose files are still there; guarded by manifestMu
+	writeMu    sync.Mutex  // held by whoever appends, syncs or seals; taken before manifestMu
+	rewriteMu  sync.Mutex  // held while a segment is rewritten; taken before writeMu
+	manifestMu sync.Mutex  // held while the manifest is replaced; taken before mu
+	stale      []segmentID // files that Rewrite has replaced and could not remove yet; guarded by manifestMu
 
 	mu       sync.Mutex // guards what follows
 	manifest manifest
+	dropped  []sealed       // segments that Trim took from the manifest and whose files are still there
 	appended end            // behind the last entry that was written
 	synced   end            // behind the last entry that is durable
 	pins     map[uint64]int // segment number → readers that may still open it or a later one
@@ -52,10 +56,15 @@ type segment struct {
 	file   vfs.File
 	path   string
 	header segmentHeader
+	since  nudge.Millis // log time of its first entry
 }
+
+func (l *Log) pathOf(id segmentID) string { return l.fs.PathJoin(l.dir, id.name()) }
 
 // Append writes e behind the last entry. It is durable, and Read sees it, after the next Sync. e's buffer is not changed and not kept.
 func (l *Log) Append(e nudge.Entry) error {
+	l.writeMu.Lock()
+	defer l.writeMu.Unlock()
 	at, err := l.appendable(e)
 	if err != nil {
 		return err
@@ -76,6 +85,9 @@ func (l *Log) Append(e nudge.Entry) error {
 		return l.fail(fmt.Errorf("write log segment %s at byte %d: %w", l.active.path, at.pos, err))
 	}
 	l.mu.Lock()
+	if at.pos == segmentHeaderBytes {
+		l.active.since = e.At
+	}
 	l.appended = end{pos: at.pos + h.size(), next: e.First + nudge.Offset(e.Count), at: e.At, crc: h.crc}
 	l.mu.Unlock()
 	return nil
@@ -96,7 +108,7 @@ func (l *Log) appendable(e nudge.Entry) (end, error) {
 		return at, fmt.Errorf("append offset %d: log time goes back from %d to %d (I6)", e.First, at.at, e.At)
 	}
 	if at != synced {
-		return at, l.Sync()
+		return at, l.sync()
 	}
 	return at, nil
 }
@@ -104,6 +116,12 @@ func (l *Log) appendable(e nudge.Entry) (end, error) {
 // Sync makes the last entry durable. An error is final: the bytes may be on disk or not, and syncing the same file again may report success
 // for pages that the failure dropped (I9).
 func (l *Log) Sync() error {
+	l.writeMu.Lock()
+	defer l.writeMu.Unlock()
+	return l.sync()
+}
+
+func (l *Log) sync() error {
 	l.mu.Lock()
 	at, synced, err := l.appended, l.synced, l.err
 	l.mu.Unlock()
@@ -191,6 +209,8 @@ func (l *Log) Confirm(stored nudge.Offset) error {
 }
 
 func (l *Log) close() error {
+	l.writeMu.Lock()
+	defer l.writeMu.Unlock()
 	err := l.spare.close()
 	l.fail(errClosed)
 	if file := l.active.file; file != nil {

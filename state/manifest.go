@@ -6,76 +6,114 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
+	"sort"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"nudge"
 )
 
-// sealed is a segment that is never appended to again.
+// sealed is a segment that is never appended to again. It may be rewritten as a whole: then it keeps its offsets and its times.
 type sealed struct {
-	number      uint64
+	segmentID
 	first, last nudge.Offset
-	at          nudge.Millis // log time of its last entry
+	since, at   nudge.Millis // log times of its first and last entry
 	bytes       int64        // header and entries; behind them are only zeros
 	final       uint32       // header checksum of its last entry
 	chain       uint32       // final as it was when the next segment was begun, which names it. They differ once the segment was rewritten
 }
 
-// manifest lists the sealed segments, oldest first, and the one that is appended to.
+// voidNote says that a record was made a void by hand, and when.
+type voidNote struct {
+	off nudge.Offset
+	at  nudge.Millis
+}
+
+// manifest lists the sealed segments, oldest first, the records among them that were made voids by hand, and the segment that is appended to.
 //
 // It is text, so that it can be read by a person in trouble:
 //
-//	nudge log manifest 1
-//	sealed 1 first 1 last 900 at 1764000000123 bytes 65012 final 0badcafe chain 0badcafe
+//	nudge log manifest 2
+//	sealed 1 rewritten 0 first 1 last 900 since 1764000000000 at 1764000000123 bytes 65012 final 0badcafe chain 0badcafe
+//	void 17 at 1764000300000
 //	active 2
 //	crc 1234abcd
 //
-// The last line is the CRC32C of the lines before it.
+// The last line is the CRC32C of the lines before it. Version 1 knew neither voids nor rewritten segments, nor the time of the first entry.
 type manifest struct {
 	sealed []sealed
+	voids  []voidNote // ascending by offset
 	active uint64
 }
 
 const (
 	manifestName    = "manifest"
 	manifestTmpName = "manifest.tmp"
+	manifestVersion = 2
 
-	manifestHead   = "nudge log manifest 1\n"
-	manifestSealed = "sealed %d first %d last %d at %d bytes %d final %08x chain %08x\n"
-	manifestActive = "active %d\n"
-	manifestCRC    = "crc %08x\n"
+	manifestHead     = "nudge log manifest %d\n"
+	manifestSealed1  = "sealed %d first %d last %d at %d bytes %d final %08x chain %08x\n"
+	manifestSealed   = "sealed %d rewritten %d first %d last %d since %d at %d bytes %d final %08x chain %08x\n"
+	manifestVoid     = "void %d at %d\n"
+	manifestActive   = "active %d\n"
+	manifestChecksum = "crc %08x\n"
 )
 
-func (m *manifest) encode() []byte {
-	b := []byte(manifestHead)
+func (m *manifest) encode() []byte { return m.encodeAs(manifestVersion) }
+
+func (m *manifest) encodeAs(version int) []byte {
+	b := fmt.Appendf(nil, manifestHead, version)
 	for _, s := range m.sealed {
-		b = fmt.Appendf(b, manifestSealed, s.number, s.first, s.last, s.at, s.bytes, s.final, s.chain)
+		if version == 1 {
+			b = fmt.Appendf(b, manifestSealed1, s.number, s.first, s.last, s.at, s.bytes, s.final, s.chain)
+		} else {
+			b = fmt.Appendf(b, manifestSealed, s.number, s.generation, s.first, s.last, s.since, s.at, s.bytes, s.final, s.chain)
+		}
+	}
+	for _, v := range m.voids {
+		b = fmt.Appendf(b, manifestVoid, v.off, v.at)
 	}
 	b = fmt.Appendf(b, manifestActive, m.active)
-	return fmt.Appendf(b, manifestCRC, crc32.Checksum(b, castagnoli))
+	return fmt.Appendf(b, manifestChecksum, crc32.Checksum(b, castagnoli))
 }
 
 var errManifest = errors.New("the manifest is not what was written: its checksum or its form is wrong")
 
 func parseManifest(b []byte) (manifest, error) {
 	var m manifest
-	if !bytes.HasPrefix(b, []byte(manifestHead)) {
-		return m, errors.New("this is not a manifest that this build reads: its first line is not \"nudge log manifest 1\"")
+	var version int
+	if n, _ := fmt.Sscanf(string(b[:min(len(b), 64)]), manifestHead, &version); n != 1 || version < 1 || version > manifestVersion {
+		return m, fmt.Errorf("this is not a manifest that this build reads: its first line is not \"nudge log manifest %d\" or an older version's", manifestVersion)
 	}
-	for line := range bytes.Lines(b[len(manifestHead):]) {
-		var s sealed
-		if n, _ := fmt.Sscanf(string(line), manifestSealed, &s.number, &s.first, &s.last, &s.at, &s.bytes, &s.final, &s.chain); n == 7 {
-			m.sealed = append(m.sealed, s)
-			continue
-		}
-		fmt.Sscanf(string(line), manifestActive, &m.active)
+	for line := range bytes.Lines(b) {
+		m.parseLine(string(line), version)
 	}
 	// There is one way to write a manifest, so comparing proves the checksum and the form of every line.
-	if !bytes.Equal(m.encode(), b) {
+	if !bytes.Equal(m.encodeAs(version), b) {
 		return m, errManifest
 	}
 	return m, m.check()
+}
+
+// parseLine takes a line of a segment, a void or the active segment; what is left out of others shows when they are compared.
+func (m *manifest) parseLine(line string, version int) {
+	var s sealed
+	var v voidNote
+	if version == 1 {
+		if n, _ := fmt.Sscanf(line, manifestSealed1, &s.number, &s.first, &s.last, &s.at, &s.bytes, &s.final, &s.chain); n == 7 {
+			s.since = s.at
+			if n := len(m.sealed); n > 0 {
+				s.since = m.sealed[n-1].at // at most what it really is
+			}
+			m.sealed = append(m.sealed, s)
+		}
+	} else if n, _ := fmt.Sscanf(line, manifestSealed, &s.number, &s.generation, &s.first, &s.last, &s.since, &s.at, &s.bytes, &s.final, &s.chain); n == 9 {
+		m.sealed = append(m.sealed, s)
+	} else if n, _ := fmt.Sscanf(line, manifestVoid, &v.off, &v.at); n == 2 {
+		m.voids = append(m.voids, v)
+	}
+	fmt.Sscanf(line, manifestActive, &m.active)
 }
 
 // check makes sure that the segments continue each other.
@@ -95,15 +133,44 @@ func (m *manifest) check() error {
 			return fmt.Errorf("the manifest's line of segment %d does not fit its neighbours", s.number)
 		}
 	}
+	for i, v := range m.voids {
+		if m.find(v.off) == nil || i > 0 && v.off <= m.voids[i-1].off {
+			return fmt.Errorf("the manifest's line of the void at offset %d does not fit the others", v.off)
+		}
+	}
 	return nil
 }
 
-// oldest is the number of the first segment that is held.
-func (m *manifest) oldest() uint64 {
-	if len(m.sealed) > 0 {
-		return m.sealed[0].number
+// find returns the sealed segment that holds an offset, nil if there is none.
+func (m *manifest) find(off nudge.Offset) *sealed {
+	i := sort.Search(len(m.sealed), func(i int) bool { return m.sealed[i].last >= off })
+	if i == len(m.sealed) || m.sealed[i].first > off {
+		return nil
 	}
-	return m.active
+	return &m.sealed[i]
+}
+
+// clone is a copy that may be changed while others read m.
+func (m *manifest) clone() manifest {
+	return manifest{active: m.active, sealed: slices.Clone(m.sealed), voids: slices.Clone(m.voids)}
+}
+
+// dropOldest takes the n oldest segments off the list, and what is noted of them.
+func (m *manifest) dropOldest(n int) {
+	if n == 0 {
+		return
+	}
+	last := m.sealed[n-1].last
+	m.sealed = m.sealed[n:]
+	m.voids = slices.DeleteFunc(m.voids, func(v voidNote) bool { return v.off <= last })
+}
+
+// oldest is the first segment that is held.
+func (m *manifest) oldest() segmentID {
+	if len(m.sealed) > 0 {
+		return m.sealed[0].segmentID
+	}
+	return segmentID{number: m.active}
 }
 
 // write replaces the manifest of dir: a crash leaves the old one or the new one.

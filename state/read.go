@@ -3,20 +3,24 @@ package state
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"nudge"
 )
 
 // span is a part of a segment that a reader may read: up to end, which is durable.
 type span struct {
-	number uint64
+	segmentID
 	first  nudge.Offset
-	next   nudge.Offset // offset behind its last record
+	next   nudge.Offset // offset behind the last record that is wanted
 	prev   uint32       // the checksum that its header must name, unless
 	oldest bool         // the segment before it was trimmed, and the checksum with it
 	end    int64
-	final  uint32 // header checksum of the last entry
+	final  uint32 // header checksum of the entry before end
+	part   bool   // more may stand behind next: the segment went on and was rewritten since the Read began
 }
 
 // Read calls fn with the entries from the one that contains from on (0: from the oldest), up to the last that is durable when it is called. An
@@ -47,7 +51,7 @@ func (l *Log) pin(from nudge.Offset) ([]span, error) {
 	}
 	if from < first {
 		return nil, &Damage{
-			File: l.fs.PathJoin(l.dir, segmentName(l.manifest.oldest())), Offset: from,
+			File: l.pathOf(l.manifest.oldest()), Offset: from,
 			What: fmt.Sprintf("offset %d is wanted, but the log begins with offset %d", from, first),
 		}
 	}
@@ -71,14 +75,15 @@ func (l *Log) spansLocked(from nudge.Offset) []span {
 	var spans []span
 	for i := skip; i < len(list); i++ {
 		s := list[i]
-		part := span{number: s.number, first: s.first, next: s.last + 1, end: s.bytes, final: s.final, oldest: i == 0}
+		part := span{segmentID: s.segmentID, first: s.first, next: s.last + 1, end: s.bytes, final: s.final, oldest: i == 0}
 		if i > 0 {
 			part.prev = list[i-1].chain
 		}
 		spans = append(spans, part)
 	}
 	if h := l.active.header; l.synced.next > h.first {
-		spans = append(spans, span{number: h.number, first: h.first, next: l.synced.next, prev: h.prev, end: l.synced.pos, final: l.synced.crc})
+		id := segmentID{number: h.number}
+		spans = append(spans, span{segmentID: id, first: h.first, next: l.synced.next, prev: h.prev, end: l.synced.pos, final: l.synced.crc})
 	}
 	return spans
 }
@@ -91,16 +96,45 @@ func (l *Log) unpin(number uint64) {
 	}
 }
 
-func (l *Log) readSpan(d *decoder, s span, from nudge.Offset, fn func(nudge.Entry) error) (err error) {
-	path := l.fs.PathJoin(l.dir, segmentName(s.number))
-	f, err := l.fs.Open(path)
-	if errors.Is(err, errNotExist) {
-		return l.missing(s.number, s.first)
+// openSpan opens the span's file. Where the segment was rewritten since the Read began, that is another file, and s becomes the span of it.
+func (l *Log) openSpan(s *span) (vfs.File, error) {
+	for {
+		f, err := l.fs.Open(l.pathOf(s.segmentID))
+		if !errors.Is(err, errNotExist) {
+			return f, err
+		}
+		l.mu.Lock()
+		now := l.sealedLocked(s.number)
+		l.mu.Unlock()
+		if now == nil || now.generation == s.generation {
+			return nil, l.missing(s.segmentID, s.first)
+		}
+		s.segmentID, s.end, s.final, s.part = now.segmentID, now.bytes, now.final, now.last >= s.next
 	}
+}
+
+// sealedLocked returns a copy of what is known of a sealed segment whose file is there, nil if it is none.
+func (l *Log) sealedLocked(number uint64) *sealed {
+	for _, list := range [...][]sealed{l.manifest.sealed, l.dropped} {
+		if i := slices.IndexFunc(list, func(s sealed) bool { return s.number == number }); i >= 0 {
+			s := list[i]
+			return &s
+		}
+	}
+	return nil
+}
+
+func (l *Log) readSpan(d *decoder, s span, from nudge.Offset, fn func(nudge.Entry) error) (err error) {
+	f, err := l.openSpan(&s)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	return l.readFile(d, f, l.pathOf(s.segmentID), s, from, fn)
+}
+
+// readFile reads the file of a span.
+func (l *Log) readFile(d *decoder, f vfs.File, path string, s span, from nudge.Offset, fn func(nudge.Entry) error) error {
 	h, err := readSegmentHeader(f, path, s.first)
 	if err == nil && s.oldest {
 		s.prev = h.prev
@@ -113,12 +147,12 @@ func (l *Log) readSpan(d *decoder, s span, from nudge.Offset, fn func(nudge.Entr
 	}
 	d.names.reset()
 	w := newWalker(f, h, s.end)
-	for w.pos < s.end {
+	for w.pos < s.end && !(s.part && w.next >= s.next) {
 		if err := l.readEntry(d, w, path, from, fn); err != nil {
 			return err
 		}
 	}
-	if w.pos != s.end || w.next != s.next || w.prev != s.final {
+	if w.next != s.next || !s.part && (w.pos != s.end || w.prev != s.final) {
 		return &Damage{File: path, Pos: w.pos, Offset: w.next, What: fmt.Sprintf("the segment should end at byte %d with offset %d", s.end, s.next-1)}
 	}
 	return nil

@@ -33,13 +33,13 @@ func (l *Log) open() error {
 		if m, err = l.begin(present); err != nil {
 			return err
 		}
-		present[1] = true
+		present[segmentID{number: 1}] = true
 	}
 	if err := l.compare(m, present); err != nil {
 		return err
 	}
 	l.manifest = *m
-	following := present[m.active+1]
+	following := present[segmentID{number: m.active + 1}]
 	if err := l.openActive(following); err != nil {
 		return err
 	}
@@ -50,17 +50,17 @@ func (l *Log) open() error {
 }
 
 // listSegments lists the segments that are there, and removes what an interrupted change left behind.
-func (l *Log) listSegments() (map[uint64]bool, error) {
+func (l *Log) listSegments() (map[segmentID]bool, error) {
 	names, err := l.fs.List(l.dir)
 	if err != nil {
 		return nil, err
 	}
-	present := map[uint64]bool{}
+	present := map[segmentID]bool{}
 	for _, name := range names {
-		if number, ok := parseSegmentName(name); ok {
-			present[number] = true
+		if id, ok := parseSegmentName(name); ok {
+			present[id] = true
 		}
-		if name == spareName || name == manifestTmpName {
+		if name == spareName || name == manifestTmpName || name == rewriteTmpName {
 			if err := l.fs.Remove(l.fs.PathJoin(l.dir, name)); err != nil {
 				return nil, err
 			}
@@ -70,11 +70,12 @@ func (l *Log) listSegments() (map[uint64]bool, error) {
 }
 
 // begin makes segment 1 and the first manifest. A crash between the two leaves a segment 1 without entries.
-func (l *Log) begin(present map[uint64]bool) (*manifest, error) {
-	if len(present) > 1 || len(present) == 1 && !present[1] {
+func (l *Log) begin(present map[segmentID]bool) (*manifest, error) {
+	one := segmentID{number: 1}
+	if len(present) > 1 || len(present) == 1 && !present[one] {
 		return nil, &Damage{File: l.fs.PathJoin(l.dir, manifestName), What: "the manifest is missing, but there are segments"}
 	}
-	if !present[1] {
+	if !present[one] {
 		made := makeSpare(l.fs, l.dir, l.opts.SegmentBytes, false)
 		if made.err != nil {
 			return nil, made.err
@@ -95,7 +96,7 @@ func (l *Log) begin(present map[uint64]bool) (*manifest, error) {
 
 // checkEmpty makes sure that a segment, whose entries the manifest cannot know of yet, has none.
 func (l *Log) checkEmpty(number uint64, first nudge.Offset, prev uint32) error {
-	path := l.fs.PathJoin(l.dir, segmentName(number))
+	path := l.pathOf(segmentID{number: number})
 	f, err := l.fs.Open(path)
 	if err != nil {
 		return err
@@ -122,25 +123,31 @@ func (l *Log) checkEmpty(number uint64, first nudge.Offset, prev uint32) error {
 	return nil
 }
 
-// compare makes sure that every segment of the manifest is there, and nothing beyond. Older ones are what an interrupted Trim left.
-func (l *Log) compare(m *manifest, present map[uint64]bool) error {
+// compare makes sure that every segment of the manifest is there, and nothing beyond. Older ones are what an interrupted Trim left, others of the
+// same number what an interrupted Rewrite did.
+func (l *Log) compare(m *manifest, present map[segmentID]bool) error {
+	expected := map[segmentID]bool{}
 	first := nudge.Offset(0)
 	for _, s := range m.sealed {
-		if !present[s.number] {
-			return l.missing(s.number, s.first)
+		if !present[s.segmentID] {
+			return l.missing(s.segmentID, s.first)
 		}
+		expected[s.segmentID] = true
 		first = s.last + 1
 	}
-	if !present[m.active] {
-		return l.missing(m.active, first)
+	active, following := segmentID{number: m.active}, segmentID{number: m.active + 1}
+	if !present[active] {
+		return l.missing(active, first)
 	}
-	for number := range present {
-		path := l.fs.PathJoin(l.dir, segmentName(number))
-		if number > m.active+1 {
-			return &Damage{File: path, What: fmt.Sprintf("the manifest ends with segment %d: the manifest is old, or the file does not belong here", m.active)}
+	expected[active], expected[following] = true, true
+	for id := range present {
+		if id.number >= m.active && !expected[id] {
+			return &Damage{File: l.pathOf(id), What: fmt.Sprintf("the manifest ends with segment %d: the manifest is old, or the file does not belong here", m.active)}
 		}
-		if number < m.oldest() {
-			if err := l.fs.Remove(path); err != nil {
+	}
+	for id := range present {
+		if !expected[id] {
+			if err := l.fs.Remove(l.pathOf(id)); err != nil {
 				return err
 			}
 		}
@@ -148,15 +155,15 @@ func (l *Log) compare(m *manifest, present map[uint64]bool) error {
 	return nil
 }
 
-func (l *Log) missing(number uint64, first nudge.Offset) error {
-	return &Damage{File: l.fs.PathJoin(l.dir, segmentName(number)), Offset: first, What: "the segment is missing"}
+func (l *Log) missing(id segmentID, first nudge.Offset) error {
+	return &Damage{File: l.pathOf(id), Offset: first, What: "the segment is missing"}
 }
 
 // openActive checks the active segment and makes it ready for appending. following says that a later segment exists: then everything in this one
 // was synced, and nothing of it may be dropped.
 func (l *Log) openActive(following bool) error {
 	number := l.manifest.active
-	path := l.fs.PathJoin(l.dir, segmentName(number))
+	path := l.pathOf(segmentID{number: number})
 	f, err := l.fs.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
@@ -188,6 +195,7 @@ func (l *Log) openActive(following bool) error {
 	if err := settle(f, w, len(tail)); err != nil {
 		return fmt.Errorf("settle the end of %s: %w", path, err)
 	}
+	l.active.since = w.since
 	l.synced = end{pos: w.pos, next: w.next, at: w.at, crc: w.prev}
 	l.appended = l.synced
 	return nil
@@ -298,10 +306,9 @@ func (l *Log) finishRoll() error {
 	if at.next == old.header.first {
 		return &Damage{File: old.path, Pos: at.pos, Offset: at.next, What: "the segment holds no records, though a later one exists"}
 	}
-	if err := l.seal(old, at); err != nil {
+	if err := l.seal(old, at, func() { l.active = segment{} }); err != nil { // openActive sets it again
 		return err
 	}
-	l.active = segment{} // openActive sets it again
 	if err := old.file.Close(); err != nil {
 		return err
 	}

@@ -2,9 +2,11 @@ package state
 
 import (
 	"errors"
-	"slices"
+	"fmt"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"nudge"
 )
 
 // roll seals the active segment and begins the next one. Everything appended is synced. The order matters: the next segment is durable under
@@ -20,20 +22,57 @@ func (l *Log) roll(at end) (end, error) {
 	if err != nil {
 		return at, err
 	}
-	if err := l.seal(old, at); err != nil {
+	begun := end{pos: segmentHeaderBytes, next: at.next, at: at.at, crc: next.header.crc}
+	err = l.seal(old, at, func() { l.active, l.appended, l.synced = next, begun, begun })
+	if err != nil {
 		return at, errors.Join(err, next.file.Close())
 	}
 	l.encoder.names.reset(nil)
-	begun := end{pos: segmentHeaderBytes, next: at.next, at: at.at, crc: next.header.crc}
-	l.mu.Lock()
-	l.active, l.appended, l.synced = next, begun, begun
-	l.mu.Unlock()
 	return begun, old.file.Close()
+}
+
+// sealThrough seals the active segment if it holds a record up to off. The spare is made before anybody who appends has to wait.
+func (l *Log) sealThrough(off nudge.Offset) error {
+	l.writeMu.Lock()
+	if !l.activeHolds(off) {
+		defer l.writeMu.Unlock()
+		return l.failed()
+	}
+	l.spare.start(l)
+	ready := l.spare.ready
+	l.writeMu.Unlock()
+	<-ready
+	l.writeMu.Lock()
+	defer l.writeMu.Unlock()
+	if err := l.sync(); err != nil {
+		return err
+	}
+	if !l.activeHolds(off) {
+		return nil // it was sealed meanwhile
+	}
+	if _, err := l.roll(l.appended); err != nil {
+		return l.fail(fmt.Errorf("begin a log segment at offset %d: %w", l.appended.next, err))
+	}
+	return nil
+}
+
+// activeHolds reports whether the active segment can be appended to and holds a record up to off.
+func (l *Log) activeHolds(off nudge.Offset) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	first := l.active.header.first
+	return l.err == nil && off >= first && l.appended.next > first
+}
+
+func (l *Log) failed() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
 }
 
 // beginSegment turns the empty file of the spare into the segment of header h.
 func (l *Log) beginSegment(file vfs.File, h segmentHeader) (segment, error) {
-	path := l.fs.PathJoin(l.dir, segmentName(h.number))
+	path := l.pathOf(segmentID{number: h.number})
 	_, err := file.WriteAt(h.bytes(), 0)
 	if err == nil {
 		err = file.Sync()
@@ -50,22 +89,24 @@ func (l *Log) beginSegment(file vfs.File, h segmentHeader) (segment, error) {
 	return segment{file: file, path: path, header: h}, nil
 }
 
-// seal puts the active segment, which ends at the given place, on the manifest's list.
-func (l *Log) seal(s segment, at end) error {
-	return l.replaceManifest(func(m *manifest) {
+// seal puts the active segment, which ends at the given place, on the manifest's list. begin lets another one be the active one.
+func (l *Log) seal(s segment, at end, begin func()) error {
+	return l.replaceManifest(begin, func(m *manifest) {
 		m.sealed = append(m.sealed, sealed{
-			number: s.header.number, first: s.header.first, last: at.next - 1, at: at.at, bytes: at.pos, final: at.crc, chain: at.crc,
+			segmentID: segmentID{number: s.header.number}, first: s.header.first, last: at.next - 1, since: s.since, at: at.at,
+			bytes: at.pos, final: at.crc, chain: at.crc,
 		})
 		m.active = s.header.number + 1
 	})
 }
 
-// replaceManifest changes a copy of the manifest, makes it durable and takes it over.
-func (l *Log) replaceManifest(change func(m *manifest)) error {
+// replaceManifest changes a copy of the manifest, makes it durable and takes it over. Whoever reads the log sees that and what with does at
+// once.
+func (l *Log) replaceManifest(with func(), change func(m *manifest)) error {
 	l.manifestMu.Lock()
 	defer l.manifestMu.Unlock()
 	l.mu.Lock()
-	m := manifest{active: l.manifest.active, sealed: slices.Clone(l.manifest.sealed)}
+	m := l.manifest.clone()
 	l.mu.Unlock()
 	change(&m)
 	if err := m.write(l.fs, l.dir); err != nil {
@@ -73,13 +114,15 @@ func (l *Log) replaceManifest(change func(m *manifest)) error {
 	}
 	l.mu.Lock()
 	l.manifest = m
+	with()
 	l.mu.Unlock()
 	return nil
 }
 
 // spare is the file of the next segment, made ahead by a goroutine so that beginning a segment costs one sync and a rename.
 type spare struct {
-	made chan madeSpare // nil: none was asked for
+	made  chan madeSpare // nil: none was asked for
+	ready chan struct{}  // closed when made holds it
 }
 
 type madeSpare struct {
@@ -92,13 +135,17 @@ func (s *spare) start(l *Log) {
 	if s.made != nil {
 		return
 	}
-	made := make(chan madeSpare, 1)
-	s.made = made
-	if l.opts.spareInline {
+	made, ready := make(chan madeSpare, 1), make(chan struct{})
+	s.made, s.ready = made, ready
+	work := func() {
 		made <- makeSpare(l.fs, l.dir, l.opts.SegmentBytes, true)
+		close(ready)
+	}
+	if l.opts.spareInline {
+		work()
 		return
 	}
-	go func() { made <- makeSpare(l.fs, l.dir, l.opts.SegmentBytes, true) }()
+	go work()
 }
 
 // take waits for the spare and hands it over.

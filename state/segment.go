@@ -121,13 +121,34 @@ func (h *segmentHeader) check(path string, number uint64, first nudge.Offset, pr
 	return &Damage{File: path, Offset: first, What: problem}
 }
 
+// segmentID names the file of a segment: each time it is rewritten it gets another one.
+type segmentID struct {
+	number     uint64
+	generation uint32 // how often it was rewritten
+}
+
+func (id segmentID) name() string {
+	if id.generation == 0 {
+		return segmentName(id.number)
+	}
+	return fmt.Sprintf("%010d-%d%s", id.number, id.generation, segmentSuffix)
+}
+
+// segmentName is the name of a segment as it is begun.
 func segmentName(number uint64) string { return fmt.Sprintf("%010d%s", number, segmentSuffix) }
 
-func parseSegmentName(name string) (number uint64, ok bool) {
+func parseSegmentName(name string) (id segmentID, ok bool) {
 	digits, ok := strings.CutSuffix(name, segmentSuffix)
 	if !ok {
-		return 0, false
+		return id, false
 	}
+	digits, generation, rewritten := strings.Cut(digits, "-")
 	number, err := strconv.ParseUint(digits, 10, 64)
-	return number, err == nil && segmentName(number) == name
+	id.number = number
+	if rewritten && err == nil {
+		var n uint64
+		n, err = strconv.ParseUint(generation, 10, 32)
+		id.generation = uint32(n)
+	}
+	return id, err == nil && id.name() == name
 }

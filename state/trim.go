@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 
 	"nudge"
@@ -14,14 +15,16 @@ func (l *Log) Trim(keepFrom nudge.Offset, now nudge.Millis) error {
 	defer l.manifestMu.Unlock()
 	l.mu.Lock()
 	n := l.trimmableLocked(keepFrom, now)
-	drop := l.manifest.sealed[:n]
-	m := manifest{active: l.manifest.active, sealed: l.manifest.sealed[n:]}
-	l.manifest = m // from here on no Read begins in them
-	err := l.err
-	l.mu.Unlock()
-	if err != nil {
+	if err := l.err; err != nil {
+		l.mu.Unlock()
 		return err
 	}
+	drop := l.manifest.sealed[:n]
+	m := l.manifest.clone()
+	m.dropOldest(n)
+	l.manifest = m // from here on no Read begins in them
+	l.dropped = append(l.dropped, drop...)
+	l.mu.Unlock()
 	if n > 0 {
 		// First the manifest, then the files: a crash in between leaves files that opening removes, never a hole.
 		if err := m.write(l.fs, l.dir); err != nil {
@@ -29,21 +32,24 @@ func (l *Log) Trim(keepFrom nudge.Offset, now nudge.Millis) error {
 		}
 		l.logger.Info("trimmed the log", "segments", n, "last", uint64(drop[n-1].last))
 	}
-	for _, s := range drop {
-		l.dropped = append(l.dropped, s.number)
-	}
-	return l.removeDropped()
+	return errors.Join(l.removeDropped(), l.removeStale())
 }
 
-// removeDropped removes the files of dropped segments, oldest first, up to the first that is still needed.
+// removeDropped removes the files of dropped segments, oldest first, up to the first that a Read may still open.
 func (l *Log) removeDropped() error {
-	for len(l.dropped) > 0 && !l.pinned(l.dropped[0]) {
-		if err := l.fs.Remove(l.fs.PathJoin(l.dir, segmentName(l.dropped[0]))); err != nil {
+	for {
+		l.mu.Lock()
+		if len(l.dropped) == 0 || l.pinnedLocked(l.dropped[0].number) {
+			l.mu.Unlock()
+			return nil
+		}
+		id := l.dropped[0].segmentID
+		l.dropped = l.dropped[1:]
+		l.mu.Unlock()
+		if err := l.fs.Remove(l.pathOf(id)); err != nil {
 			return fmt.Errorf("trim the log: %w", err)
 		}
-		l.dropped = l.dropped[1:]
 	}
-	return nil
 }
 
 // trimmableLocked counts the oldest segments that may go.
@@ -59,10 +65,8 @@ func (l *Log) trimmableLocked(keepFrom nudge.Offset, now nudge.Millis) int {
 	return len(l.manifest.sealed)
 }
 
-// pinned reports whether a Read may still open the segment.
-func (l *Log) pinned(number uint64) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// pinnedLocked reports whether a Read may still open the segment.
+func (l *Log) pinnedLocked(number uint64) bool {
 	for first := range l.pins {
 		if first <= number {
 			return true

@@ -31,8 +31,9 @@ type walker struct {
 	next nudge.Offset
 	at   nudge.Millis
 
-	last int64 // position of the entry before pos, 0 if there is none
-	end  int64 // nothing of interest is behind it; only sizes the window
+	last  int64        // position of the entry before pos, 0 if there is none
+	since nudge.Millis // log time of the first entry
+	end   int64        // nothing of interest is behind it; only sizes the window
 
 	window    []byte // bytes of the file from windowPos on
 	windowPos int64
@@ -62,6 +63,9 @@ func (w *walker) step() (h entryHeader, stored []byte, f flaw, problem string, e
 	}
 	if problem := payloadProblem(&h, b); problem != "" {
 		return h, nil, flawPayload, problem, nil
+	}
+	if w.last == 0 {
+		w.since = h.at
 	}
 	w.last = w.pos
 	w.pos += h.size()

@@ -84,6 +84,13 @@ func folderMark(dir string) (string, error) {
 // the next, so that one that is just being written is not taken for a whole.
 const watchEvery = 250 * time.Millisecond
 
+// watchShare bounds what looking costs, as a part of one core: a look at a folder of ten thousand files takes some ten milliseconds, so the
+// next one comes later.
+const watchShare = 50
+
+// nextLook is how long to wait after a look that took so long.
+func nextLook(took time.Duration) time.Duration { return max(watchEvery, watchShare*took) }
+
 // ruleWatcher makes what is saved in the rules folder live.
 type ruleWatcher struct {
 	source ruleSource
@@ -91,9 +98,10 @@ type ruleWatcher struct {
 	logger *slog.Logger
 	stderr io.Writer
 
-	taken string // mark of what was deployed or refused
-	last  string // mark of the last look
-	said  string // the last problem that was reported; the same one is not reported again
+	taken    string // mark of what was deployed or refused
+	last     string // mark of the last look
+	lookTook time.Duration
+	said     string // the last problem that was reported; the same one is not reported again
 }
 
 // first deploys the rules at the start. Rules with errors keep a new server from starting; one that has a good version goes on with it.
@@ -134,14 +142,15 @@ func (w *ruleWatcher) watch(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	ticker := time.NewTicker(watchEvery)
-	defer ticker.Stop()
+	timer := time.NewTimer(watchEvery)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C:
+		case <-timer.C:
 			w.tick(ctx)
+			timer.Reset(nextLook(w.lookTook))
 		}
 	}
 }
@@ -184,7 +193,9 @@ func (w *ruleWatcher) tick(ctx context.Context) {
 
 func (w *ruleWatcher) look() (err error) {
 	if w.source.mark != nil {
+		began := time.Now()
 		w.last, err = w.source.mark()
+		w.lookTook = time.Since(began)
 	}
 	return err
 }

@@ -183,3 +183,13 @@ func TestExampleRulesCompile(t *testing.T) {
 		t.Fatalf("%s", remarks.Text())
 	}
 }
+
+func TestLookingCostsLittle(t *testing.T) {
+	for took, want := range map[time.Duration]time.Duration{
+		0: watchEvery, watchEvery / watchShare: watchEvery, 20 * time.Millisecond: time.Second,
+	} {
+		if got := nextLook(took); got != want {
+			t.Errorf("after %v the next look comes in %v, want %v", took, got, want)
+		}
+	}
+}

@@ -149,7 +149,13 @@ func TestServeDemo(t *testing.T) {
 	if got := s.do("GET", "/v1/alerts?key=f1", "", 200); !strings.Contains(got, `"alerts":[]`) {
 		t.Errorf("the history alone made alerts: %s", got)
 	}
-	s.do("POST", "/v1/events?decide=1&key=w1", `{"type":"page_view","visitor":"now","email":"ana@acme.example","path":"/demo/"}`, 200)
+	for _, step := range []string{`{"type":"page_view","visitor":"now","path":"/demo/"}`, `{"type":"identify","visitor":"now","email":"ana@acme.example"}`} {
+		s.do("POST", "/v1/events?decide=1&key=w1", step, 200)
+	}
+	if got := s.do("GET", "/v1/alerts?key=f1", "", 200); !strings.Contains(got, `"alerts":[]`) {
+		t.Errorf("signing in alone made alerts: %s", got)
+	}
+	s.do("POST", "/v1/events?decide=1&key=w1", `{"type":"page_view","visitor":"now","path":"/demo/pricing"}`, 200)
 	if got := s.do("GET", "/v1/alerts?key=f1", "", 200); !strings.Contains(got, "highly-engaged") {
 		t.Errorf("one page more made no alert: %s", got)
 	}

@@ -27,6 +27,7 @@ var directions = map[string][]string{
 	"internal/fixture": {"", "rules", "engine", "ingest"},
 	"internal/lint":    {},
 	"internal/oracle":  {"", "rules"},
+	"internal/sim":     {"", "rules", "engine", "state", "ingest", "deliver", "internal/oracle"},
 }
 
 // testDirections is what a folder's tests may import besides.
@@ -42,8 +43,8 @@ var testDirections = map[string][]string{
 var modules = map[string][]string{
 	"github.com/cespare/xxhash/v2":            {"", "state", "engine"},
 	"github.com/expr-lang/expr":               {"rules", "internal/oracle"},
-	"github.com/cockroachdb/pebble/v2":        {"state"},
-	"github.com/valyala/fasthttp":             {"ingest", "deliver", "cmd/nudge/serve_routes.go", "cmd/nudge/serve_routes_test.go"},
+	"github.com/cockroachdb/pebble/v2":        {"state", "internal/sim"},
+	"github.com/valyala/fasthttp":             {"ingest", "deliver", "internal/sim", "cmd/nudge/serve_routes.go", "cmd/nudge/serve_routes_test.go"},
 	"github.com/valyala/fastjson":             {"ingest"},
 	"github.com/vmihailenco/msgpack/v5":       {"ingest/msgpack.go", "ingest/msgpack_test.go"},
 	"github.com/klauspost/compress":           {"state", "ingest", "cmd/nudge"},

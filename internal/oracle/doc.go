@@ -4,7 +4,8 @@
 //
 // The nouns, one file each:
 //
-//   - rule (rule.go): a parsed .expr file. Its parts stay syntax trees, which the other files walk.
+//   - rule (rule.go): a parsed .expr file. Its parts stay syntax trees, which the other files walk. One that is deployed late rises only behind the
+//     place (a line and its instant) at which it goes live, and up to the one at which it is removed.
 //   - row (line.go): one event as rules see it, its identity resolved (identity.go).
 //   - event test (test.go): SQL's three values over one row.
 //   - condition (condition.go): two values over one key's rows at one instant; its operators (operators.go numbers.go newest.go score.go)

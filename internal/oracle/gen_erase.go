@@ -8,6 +8,26 @@ import (
 	"strings"
 )
 
+// PersonRules are rules that keep who came: at keys that an erasure leaves there, it must take these texts out of them.
+func PersonRules(seed uint64) (rules []Rule) {
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, 8)), windows: []string{"20s", "1h", "2d"}}
+	who := func() string { return pick(g, "user", "visitor", "email", "lower(user)", "upper(email)", "path") }
+	for i := range 1 + g.IntN(3) {
+		event := pick(g, "page_view", "form_view", "page_view or form_view")
+		when := fmt.Sprintf("distinct(%s, %s, %s) %s", event, who(), g.windowOrEver(), pick(g, ">= 2", ">= 3", "== 1", "== 2", "> 3", "< 2"))
+		switch g.IntN(4) {
+		case 0:
+			when = fmt.Sprintf("absent(form_submit, %s, after(%s))", g.window(), event)
+		case 1:
+			when = fmt.Sprintf("on(%s)", event)
+		}
+		rules = append(rules, Rule{ID: fmt.Sprintf("person-%d", i), Text: fmt.Sprintf(
+			"{per: %s, when: %s, then: alert(\"who\", {u: user, v: visitor, p: path, all: values(%s, %s, %s), last: last(%s, %s), n: distinct(%s, %s, \"2d\")})}",
+			pick(g, "company", "company", "user", "visitor", "form"), when, event, who(), g.windowOrEver(), event, who(), event, who())})
+	}
+	return rules
+}
+
 // WithErasures puts erasures of visitors and users that occur in a stream, and now and then of somebody unknown, in the place of some of its
 // lines. The same seed gives the same.
 func WithErasures(seed uint64, lines []string) []string {

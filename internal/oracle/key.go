@@ -53,7 +53,7 @@ func (w *world) take(k *key, t nudge.Millis, e *row) {
 	var rising []*rule
 	for _, r := range w.rules[k.per] {
 		before.rule, after.rule = r, r
-		if !before.isTrue(r.when) && after.isTrue(r.when) {
+		if r.isLive(w.line, t) && !before.isTrue(r.when) && after.isTrue(r.when) {
 			rising = append(rising, r)
 		}
 	}

@@ -14,8 +14,27 @@ import (
 	"nudge"
 )
 
-// Rule is one rule file: its id and its text.
-type Rule struct{ ID, Text string }
+// Rule is one rule file: its id and its text. One that is deployed late, or removed early, rises only between two places: it is read as if it
+// had been there from the first line on, and keeps silent outside them.
+type Rule struct {
+	ID, Text string
+	From     Place // rises behind it; zero: from the beginning
+	Until    Place // and up to it; zero: to the end
+}
+
+// Place is a line and its instant: before it are the lines up to this one, and the timers due at or before the instant.
+type Place struct {
+	Line nudge.Offset
+	At   nudge.Millis
+}
+
+// before says whether a place comes before a line, or where that is 0 before the timers of an instant.
+func (p Place) before(line nudge.Offset, t nudge.Millis) bool {
+	if line > 0 {
+		return p.Line < line
+	}
+	return p.At < t
+}
 
 // rule is a parsed rule. The parts that are expressions stay syntax trees.
 type rule struct {
@@ -31,6 +50,8 @@ type rule struct {
 	priority float64
 	shadow   bool
 	paused   bool
+	from     Place
+	until    Place
 
 	lets     map[string]ast.Node
 	waits    []*ast.CallNode            // absent and dwell of when, in the order of the text
@@ -54,7 +75,7 @@ func parseRule(r Rule) (*rule, error) {
 		return nil, fmt.Errorf("rule %s: %w", r.ID, err)
 	}
 	out := &rule{
-		id: r.ID, lets: map[string]ast.Node{}, points: map[*ast.CallNode][]points{}, steps: map[*ast.CallNode]steps{},
+		id: r.ID, from: r.From, until: r.Until, lets: map[string]ast.Node{}, points: map[*ast.CallNode][]points{}, steps: map[*ast.CallNode]steps{},
 	}
 	if err := out.fill(tree.Node, r.Text); err != nil {
 		return nil, fmt.Errorf("rule %s: %w", r.ID, err)
@@ -170,6 +191,11 @@ func perKind(n ast.Node, text string) (nudge.Kind, string, error) {
 		return 0, "", fmt.Errorf("its text is not found")
 	}
 	return nudge.KindOther, string([]rune(text)[from:to]), nil
+}
+
+// isLive says whether the rule can rise at a line, or where that is 0 by the timers of an instant.
+func (r *rule) isLive(line nudge.Offset, t nudge.Millis) bool {
+	return (r.from == Place{} || r.from.before(line, t)) && (r.until == Place{} || !r.until.before(line, t))
 }
 
 // walk calls f for n and all nodes under it, in the order of the text.

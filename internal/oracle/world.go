@@ -15,6 +15,7 @@ type world struct {
 	merge     bool            // an anonymous visitor's past goes to the user that it turns out to be
 	anonymous map[string]*key // by visitor: its past as far as user rules need it
 	taken     int             // rows that all keys took so far
+	line      nudge.Offset    // of this instant's record, 0 for timers
 	roots     []*firing       // of this instant: those that a record or timers caused
 	outbox    []*row          // fired events of this instant, in the order of settling
 }
@@ -85,7 +86,10 @@ func (w *world) nextTimer() (t nudge.Millis, due []*key) {
 // instant lets a record, or all timers of one ms where e is nil, pass through the kinds. On each kind a key takes its own input first,
 // then the fired events that come up from the kinds below, in the order (kind, key, order of settling there).
 func (w *world) instant(t nudge.Millis, e *row, own []*key) []*firing {
-	w.roots, w.outbox = nil, nil
+	w.roots, w.outbox, w.line = nil, nil, 0
+	if e != nil {
+		w.line = e.line
+	}
 	for kind := nudge.KindVisitor; kind <= nudge.KindOther; kind++ {
 		arriving := map[*key][]*row{}
 		for _, f := range w.outbox { // all from kinds below, and in that order: kinds and keys are gone through in it

@@ -1,0 +1,151 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"hash"
+	"hash/fnv"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+)
+
+// disk is what one process has its files on. It counts the operations that change files, and before one of them it may pull the plug: what a
+// crash there leaves is kept, and whatever the process does afterwards nobody sees. It may also fail an operation, or be slow.
+type disk struct {
+	seed uint64
+
+	mu      sync.Mutex
+	medium  *medium
+	ops     int         // that changed files
+	trace   hash.Hash64 // of them
+	crashAt int         // the operation before which the plug is pulled; 0: none
+	failAt  int         // the first operation that may fail from here on fails; 0: none
+	slow    int         // one sync in so many takes long; 0: none
+	syncs   map[string]uint64
+
+	left    *medium       // by the crash; nil: there was none yet
+	crashed chan struct{} // closed by it
+	failed  *operation    // that did
+}
+
+// operation is what a process asks of a disk, if it changes something.
+type operation struct {
+	kind opKind
+	path string
+}
+
+type opKind string
+
+const (
+	opCreate opKind = "create"
+	opLink   opKind = "link"
+	opRemove opKind = "remove"
+	opRename opKind = "rename"
+	opFolder opKind = "make folder"
+	opWrite  opKind = "write"
+	opSync   opKind = "sync"
+)
+
+func (o *operation) String() string { return fmt.Sprint(o.kind, " ", o.path) }
+
+var errInjected = errors.New("injected: the disk fails")
+
+func newDisk(m *medium, seed uint64) *disk {
+	return &disk{medium: m, seed: seed, trace: fnv.New64a(), syncs: map[string]uint64{}, crashed: make(chan struct{})}
+}
+
+// ask comes before each operation, which fails if it returns an error.
+func (d *disk) ask(kind opKind, path string) error {
+	wait, err := d.answer(operation{kind, path})
+	if wait > 0 {
+		time.Sleep(wait)
+	}
+	return err
+}
+
+func (d *disk) answer(op operation) (wait time.Duration, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.left != nil {
+		return 0, nil
+	}
+	d.ops++
+	fmt.Fprintln(d.trace, op.kind, op.path, time.Now().UnixNano())
+	switch {
+	case d.ops == d.crashAt:
+		d.pullLocked()
+	case d.failAt > 0 && d.ops >= d.failAt && d.failed == nil && mayFail(op):
+		d.failed = &op
+		return 0, errInjected
+	case op.kind == opSync:
+		return d.slowness(op.path), nil
+	}
+	return 0, nil
+}
+
+// mayFail leaves out what Pebble answers with the end of the process, which this one is: its manifest and what stands beside it.
+func mayFail(op operation) bool {
+	return strings.HasPrefix(op.path, dataDir+"/log/") || strings.HasSuffix(op.path, ".sst")
+}
+
+// fatal says whether the failure of an operation ends the process at once (I9): what the sequencer waits for.
+func (o *operation) fatal() bool {
+	return o != nil && strings.HasSuffix(o.path, ".seg") && (o.kind == opWrite || o.kind == opSync)
+}
+
+// slowness is how long a sync takes. It follows from the file and how often that was synced, so that it does not matter which goroutine
+// came first. Nothing that is done under a lock is slow: a goroutine that waits for a lock would hold virtual time.
+func (d *disk) slowness(path string) time.Duration {
+	if d.slow == 0 || !strings.HasSuffix(path, ".seg") && !strings.HasSuffix(path, ".sst") {
+		return 0
+	}
+	d.syncs[path]++
+	h := fnv.New64a()
+	fmt.Fprint(h, path, d.syncs[path], d.seed)
+	n := h.Sum64()
+	if n%uint64(d.slow) != 0 {
+		return 0
+	}
+	n /= uint64(d.slow)
+	if n%16 == 0 {
+		return time.Duration(n%2_000_000) * time.Microsecond
+	}
+	return time.Duration(n%20_000) * time.Microsecond
+}
+
+// pull pulls the plug.
+func (d *disk) pull() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.left == nil {
+		d.pullLocked()
+	}
+}
+
+func (d *disk) pullLocked() {
+	d.left = d.medium.crash(rand.New(rand.NewPCG(d.seed, 1)))
+	close(d.crashed)
+}
+
+// seen runs f unless the plug was pulled: what comes after a crash was never seen by anybody.
+func (d *disk) seen(f func()) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.left != nil {
+		return false
+	}
+	f()
+	return true
+}
+
+// over says whether the plug was pulled.
+func (d *disk) over() bool { return !d.seen(func() {}) }
+
+// failure is the operation that failed, nil if none did.
+func (d *disk) failure() *operation {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.failed
+}
