@@ -23,7 +23,7 @@ func PersonRules(seed uint64) (rules []Rule) {
 		}
 		rules = append(rules, Rule{ID: fmt.Sprintf("person-%d", i), Text: fmt.Sprintf(
 			"{per: %s, when: %s, then: alert(\"who\", {u: user, v: visitor, p: path, all: values(%s, %s, %s), last: last(%s, %s), n: distinct(%s, %s, \"2d\")})}",
-			pick(g, "company", "company", "user", "visitor", "form"), when, event, who(), g.windowOrEver(), event, who(), event, who())})
+			pick(g, "company", "company", "user", "visitor", "form"), when, event, who(), g.window(), event, who(), event, who())})
 	}
 	return rules
 }

@@ -140,7 +140,7 @@ func (r *run) stamp(n nudge.Offset, l *line) (*row, error) {
 	}
 	r.started, r.clock = true, at
 	e := &row{line: n, ts: ts, at: at, history: at-ts > r.Lateness, source: l.whose(), fields: l.fields}
-	for name, text := range map[string]string{"id": l.id, "type": l.typ, "visitor": l.visitor, "email": l.email} {
+	for name, text := range map[string]string{"id": l.id, "type": l.typ, "visitor": l.visitor, "email": strings.ToLower(l.email)} {
 		setText(e.fields, name, text)
 	}
 	e.fields["ts"] = nudge.NumberValue(float64(ts))
