@@ -41,7 +41,8 @@ const RecordVersion = 1
 //	     text, json: u32 length, bytes · number: 8 bytes IEEE 754 · bool: 1 byte · null: nothing
 //
 // A deploy record has two fields: NameRule, the rules folder as one text, and NameSettings, the settings that answers depend on,
-// as JSON. A live record has one: NameSettings, which deployment's rules go live and from where on the log was read back for them, as JSON.
+// as JSON. A live record has one: NameSettings, which deployment's rules go live and from where on the log was read back for them, as JSON;
+// an erase record one, NameSettings, whom it erases, by hashes, as JSON.
 const (
 	recordHeader = 32
 	flagTs       = 1

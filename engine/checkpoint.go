@@ -30,9 +30,9 @@ type Writer = interface {
 const (
 	tableMeta     = 'm' // one row: what the checkpoint covers
 	tableDeploy   = 'o' // one row: the rules that run, and the numbers of operators and scopes
-	tableKeys     = 'k' // group, scope number, text → the key's record
-	tableVisitors = 'v' // group, visitor → its identity
-	tableUsers    = 'u' // group, user → its identity
+	tableKeys     = 'k' // group, scope number, digest of the text → the key's record
+	tableVisitors = 'v' // group, digest of the visitor → it and its identity
+	tableUsers    = 'u' // group, digest of the user → it and its identity
 	tableDedup    = 'd' // newest ordinal, shard → ids applied since the checkpoint before
 	tableFirings  = 'f' // cursor → the firing
 	tableReceipts = 'r' // offset → id of a popup that was seen
@@ -209,14 +209,16 @@ func (t *table) serialiseKey(i uint32) {
 	t.serialised = append(t.serialised, row{t.rowKey(i), slices.Clone(t.record(i))})
 }
 
-// rowKey is the key's place in the store.
+// rowKey is the key's place in the store. No text of a person is in the key of a row: a store keeps keys longer than rows, in its own
+// notes on its files, and they must not name who was erased.
 func (t *table) rowKey(i uint32) []byte {
 	scope, text := t.identity(i)
-	key := make([]byte, 0, 6+len(text))
+	key := make([]byte, 0, 5+len(digest{}))
 	key = append(key, tableKeys)
 	key = binary.BigEndian.AppendUint16(key, uint16(t.entry(i).hash.Group()))
 	key = binary.BigEndian.AppendUint16(key, scope)
-	return append(key, text...)
+	d := digestOf(string(text))
+	return append(key, d[:]...)
 }
 
 func (s *shard) freezeIdentities(c *checkpoint) {
@@ -227,7 +229,7 @@ func (s *shard) freezeIdentities(c *checkpoint) {
 			continue // erased
 		}
 		v.dirty = false
-		c.put(identityKey(tableVisitors, "visitor", key), v.company.append(v.user.append(nil)))
+		c.put(identityKey(tableVisitors, scopeVisitor, key), v.company.append(v.user.append(appendText(nil, key))))
 	}
 	for _, key := range s.dirtyUsers {
 		u := s.users[key]
@@ -235,14 +237,25 @@ func (s *shard) freezeIdentities(c *checkpoint) {
 			continue
 		}
 		u.dirty = false
-		c.put(identityKey(tableUsers, "user", key), u.append(nil))
+		c.put(identityKey(tableUsers, scopeUser, key), u.append(appendText(nil, key)))
 	}
 	s.dirtyVisitors, s.dirtyUsers = s.dirtyVisitors[:0], s.dirtyUsers[:0]
 }
 
 func identityKey(table byte, scope, text string) []byte {
 	key := binary.BigEndian.AppendUint16([]byte{table}, uint16(nudge.HashKey(scope, text).Group()))
-	return append(key, text...)
+	d := digestOf(text)
+	return append(key, d[:]...)
+}
+
+// appendText appends u16 length, text; readText reads it.
+func appendText(dst []byte, text string) []byte {
+	return append(binary.LittleEndian.AppendUint16(dst, uint16(len(text))), text...)
+}
+
+func readText(src []byte) (text string, rest []byte) {
+	size := int(binary.LittleEndian.Uint16(src))
+	return string(src[2 : 2+size]), src[2+size:]
 }
 
 // append writes the user's company, newest visitor, and u8 mail addresses, each as u16 length and text.
@@ -250,8 +263,7 @@ func (u *userIdentity) append(dst []byte) []byte {
 	dst = u.visitor.append(u.company.append(dst))
 	dst = append(dst, byte(len(u.mails)))
 	for _, mail := range u.mails {
-		dst = binary.LittleEndian.AppendUint16(dst, uint16(len(mail)))
-		dst = append(dst, mail...)
+		dst = appendText(dst, mail)
 	}
 	return dst
 }
@@ -261,9 +273,9 @@ func (u *userIdentity) read(src []byte) {
 	n := int(src[0])
 	src = src[1:]
 	for range n {
-		size := int(binary.LittleEndian.Uint16(src))
-		u.mails = append(u.mails, string(src[2:2+size]))
-		src = src[2+size:]
+		var mail string
+		mail, src = readText(src)
+		u.mails = append(u.mails, mail)
 	}
 }
 
@@ -272,9 +284,7 @@ func (h *history) append(dst []byte) []byte {
 	first := max(len(h.from)-keepBindings, 0)
 	dst = append(dst, byte(len(h.from)-first))
 	for i := first; i < len(h.from); i++ {
-		dst = binary.LittleEndian.AppendUint64(dst, uint64(h.from[i]))
-		dst = binary.LittleEndian.AppendUint16(dst, uint16(len(h.text[i])))
-		dst = append(dst, h.text[i]...)
+		dst = appendText(binary.LittleEndian.AppendUint64(dst, uint64(h.from[i])), h.text[i])
 	}
 	return dst
 }
@@ -283,10 +293,10 @@ func (h *history) read(src []byte) []byte {
 	n := int(src[0])
 	src = src[1:]
 	for range n {
-		size := int(binary.LittleEndian.Uint16(src[8:]))
+		var text string
 		h.from = append(h.from, nudge.Offset(binary.LittleEndian.Uint64(src)))
-		h.text = append(h.text, string(src[10:10+size]))
-		src = src[10+size:]
+		text, src = readText(src[8:])
+		h.text = append(h.text, text)
 	}
 	return src
 }

@@ -179,9 +179,11 @@ func (f findings) union(of func(*finding) map[string]bool) []string {
 func (f findings) texts() []string {
 	return f.union(func(x *finding) map[string]bool { return x.users })
 }
+
 func (f findings) visitors() []string {
 	return f.union(func(x *finding) map[string]bool { return x.visits })
 }
+
 func (f findings) scrubbed() []string {
 	return f.union(func(x *finding) map[string]bool { return x.scrub })
 }
