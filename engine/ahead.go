@@ -9,45 +9,36 @@ import "nudge/rules"
 
 // ahead is the scratch of a block.
 type ahead struct {
-	ops, rules []int32
-	lists      [][]listener
-	numbers    [][]int32
-	uses       [][]rules.Use
-	sum        int // keeps the steps from being left out
+	reactions []*reaction
+	rules     []int32
+	uses      [][]rules.Use
+	sum       int // keeps the steps from being left out
 }
 
 // fewRules is up to how many rules there are all of them are near anyway.
 const fewRules = 200
 
-// lookAt goes the way that collect, dropTrue and readUse will go for the block's tests.
+// lookAt goes the way that take will go for the block's events.
 func (s *shard) lookAt(b *Batch, block []int32) {
 	g, a := s.program, &s.ahead
 	if len(g.rules) <= fewRules {
 		return
 	}
-	a.lists = a.lists[:0]
+	a.reactions = a.reactions[:0]
 	for _, i := range block {
-		for _, t := range b.tests[i] {
-			a.lists = append(a.lists, g.heard[t])
+		for _, r := range b.met[i].fixed {
+			if r != nil {
+				a.reactions = append(a.reactions, r)
+			}
 		}
-	}
-	a.ops = a.ops[:0]
-	for _, list := range a.lists {
-		for i := range list {
-			a.ops = append(a.ops, list[i].op)
-		}
-	}
-	a.numbers = a.numbers[:0]
-	for _, op := range a.ops {
-		a.numbers = append(a.numbers, g.opRules[op])
-		a.sum += int(g.nums[op]) + int(g.plan.Ops[op].Kind) + len(g.plan.Ops[op].Text)
 	}
 	a.rules = a.rules[:0]
-	for _, list := range a.numbers {
-		a.rules = append(a.rules, list...)
-	}
-	for i, n := range a.rules {
-		a.rules[i] = g.at[n]
+	for _, r := range a.reactions {
+		for i := range r.touched {
+			op := &g.plan.Ops[r.touched[i].op]
+			a.sum += int(op.Kind) + len(op.Text)
+		}
+		a.rules = append(a.rules, r.rules...)
 	}
 	a.uses = a.uses[:0]
 	for _, at := range a.rules {

@@ -13,6 +13,7 @@ import (
 // applyAll is the applier: it takes sealed batches through the engine, hands out what they fired, and writes checkpoints between them.
 func (n *Node) applyAll() error {
 	w := &n.writer
+	defer w.wait()
 	defer n.warmup.stop()
 	n.warmup.start()
 	idle := time.NewTicker(100 * time.Millisecond)

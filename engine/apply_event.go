@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 
 	"nudge"
@@ -10,43 +11,91 @@ import (
 
 // applyEvent lets an event change the operators that it concerns. An event later than Options.Lateness is history: it enters
 // windows and ends waits, but starts none and makes no pulse.
-func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input) {
+func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reaction) {
 	g := s.program
 	late := in.row.At-in.row.Ts > s.engine.settings.Lateness
 	timed := false
-	for _, t := range w.touched {
+	if k.i == noEntry || k.t.slotCount(k.i) < len(r.touched) {
+		s.reserve(w, k, in, r)
+	}
+	for i := range r.touched {
+		t := &r.touched[i]
 		op := &g.plan.Ops[t.op]
-		timed = timed || g.timed[t.op]
+		timed = timed || g.timed[t.op] && !isWait(op.Kind)
 		switch {
 		case op.Kind == rules.OpScore:
 			s.ensure(k)
-			k.t.addPoints(k.i, g.nums[t.op], pointsOf(op.Points, t.roles), in.row.Ts, op.Window)
+			k.t.addPoints(k.i, t.num, pointsOf(op.Points, t.roles), in.row.Ts, op.Window)
 			continue
 		case op.Kind == rules.OpSequence:
-			if s.advanceSequence(k, g.nums[t.op], op, t.roles, in.row.Ts, late) {
+			if s.advanceSequence(k, t.num, op, t.roles, in.row.Ts, late) {
 				w.pulses = append(w.pulses, pulse{op: int(t.op)})
 			}
 			continue
 		case t.roles&roleEnd != 0:
 			s.ensure(k)
-			k.t.endWait(k.i, g.nums[t.op], in.row.Ts, op.Window)
+			timed = k.t.endWait(k.i, t.num, in.row.Ts, op.Window) || timed
 		}
 		if t.roles&roleMain != 0 {
-			s.applyMain(b, w, k, in, int(t.op), late)
+			timed = s.applyMain(b, w, k, in, t, late) || timed
 		}
 	}
-	if timed && k.i != noEntry && k.num != scopePast {
+	if timed && k.i != noEntry && !k.isPast {
 		k.t.arm(k.i, s.nextDue(k.t, k.i, in.when.at))
 	}
 }
 
-func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, opID int, late bool) {
-	op, num, row := &s.program.plan.Ops[opID], s.program.nums[opID], in.row
+// reserve makes the slots that an event will begin, all in one go: a new key gets most of its slots by its first event.
+func (s *shard) reserve(w *scratch, k *keyRef, in *input, r *reaction) {
+	w.added = w.added[:0]
+	for i := range r.touched {
+		t := &r.touched[i]
+		if k.i != noEntry && k.t.slot(k.i, t.num) != nil {
+			continue
+		}
+		if slot := firstSlot(&s.program.plan.Ops[t.op], t.roles, in.row); slot.size > 0 {
+			slot.num = t.num
+			w.added = append(w.added, slot)
+		}
+	}
+	if len(w.added) < 2 {
+		return
+	}
+	s.ensure(k)
+	k.t.addSlots(k.i, w.added)
+}
+
+// firstSlot is the slot that an event begins for an operator, of size 0 where it is not sure to begin one.
+func firstSlot(op *rules.Op, roles role, row *rules.Row) (slot slotCopy) {
+	switch op.Kind {
+	case rules.OpCount:
+		if row.Ts > expiredAt(row.At, op.Window) {
+			slot.size = ringHeader + 8*min(ringFirst, op.Keep)
+		}
+	case rules.OpDistinct:
+		if row.Ts > expiredAt(row.At, op.Window) && op.Value(row).Present() {
+			slot.size = distinctHeader + distinctEntry*min(distinctFirst, op.Keep)
+		}
+	case rules.OpTotal:
+		slot.size = 8
+	case rules.OpFirst, rules.OpSince:
+		slot.size, slot.old = 8, noTimeSlot[:]
+	case rules.OpAbsent, rules.OpDwell:
+		if roles&roleEnd != 0 {
+			slot.size = waitIdleLen
+		}
+	}
+	return slot
+}
+
+// applyMain applies an event that matches an operator's own test, and says whether it opened a wait.
+func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, t *touch, late bool) (opened bool) {
+	op, num, row := &s.program.plan.Ops[t.op], t.num, in.row
 	if op.Kind == rules.OpOn {
 		if !late {
-			w.pulses = append(w.pulses, pulse{op: opID})
+			w.pulses = append(w.pulses, pulse{op: int(t.op)})
 		}
-		return
+		return false
 	}
 	expired := expiredAt(row.At, op.Window)
 	switch op.Kind {
@@ -90,14 +139,15 @@ func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, opID int, 
 		s.ensure(k)
 		prev, had := k.t.newestTime(k.i, num, row.Ts)
 		if !late && (!had || row.Ts >= prev) {
-			w.pulses = append(w.pulses, pulse{op: opID, had: had, prev: prev, ts: row.Ts})
+			w.pulses = append(w.pulses, pulse{op: int(t.op), had: had, prev: prev, ts: row.Ts})
 		}
 	case rules.OpAbsent, rules.OpDwell:
 		if !late {
 			s.ensure(k)
-			k.t.startWait(k.i, num, row.Ts, row.At, op.Window, s.keepOf(b, w, k, op, in))
+			opened = k.t.startWait(k.i, num, row.Ts, row.At, op.Window, s.keepOf(b, w, k, op, in))
 		}
 	}
+	return opened
 }
 
 // keepOf is what a wait keeps of the event that opens it: its visitor, its source at a key that is no person's, and the fields that firings
@@ -170,6 +220,11 @@ func (t *table) mergeTotal(i, num uint32, src []byte) {
 
 func readTotal(slot []byte) uint64 { return binary.LittleEndian.Uint64(slot) }
 
+// noTime stands in the slot of OpFirst and OpSince between its making and the event that it is made for.
+const noTime = nudge.Millis(math.MinInt64)
+
+var noTimeSlot = [8]byte{7: 0x80}
+
 // newestTime notes an event in the slot of OpFirst and OpSince, i64 the newest time, and returns the newest one before it.
 func (t *table) newestTime(i, num uint32, ts nudge.Millis) (prev nudge.Millis, had bool) {
 	slot := t.slot(i, num)
@@ -178,6 +233,10 @@ func (t *table) newestTime(i, num uint32, ts nudge.Millis) (prev nudge.Millis, h
 		return 0, false
 	}
 	prev = nudge.Millis(binary.LittleEndian.Uint64(slot))
+	if prev == noTime {
+		binary.LittleEndian.PutUint64(slot, uint64(ts))
+		return 0, false
+	}
 	binary.LittleEndian.PutUint64(slot, uint64(max(prev, ts)))
 	return prev, true
 }

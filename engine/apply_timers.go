@@ -13,6 +13,7 @@ func (s *shard) runKeyTimers(b *Batch, t *table, i uint32, due nudge.Millis) {
 	w := s.enter()
 	k := s.keyOf(t, i)
 	s.collectDue(w, &k, due)
+	t.focusOn(i)
 	if len(w.rules) > 0 || len(w.pulses) > 0 {
 		pulses := w.pulses
 		w.pulses = nil
@@ -51,13 +52,13 @@ func (s *shard) collectDue(w *scratch, k *keyRef, due nudge.Millis) {
 		if isWait(g.plan.Ops[op].Kind) {
 			if wait(slot).openUntil() == due {
 				w.pulses = append(w.pulses, pulse{op: int(op)})
-				s.concernRules(w, op)
+				w.concern(g, op)
 			}
 			return
 		}
 		for j := range g.wakes[op] {
 			if u := &g.wakes[op][j]; u.due(&g.plan.Ops[op], slot, due) {
-				w.concern(g.at[u.rule])
+				w.rules = append(w.rules, g.at[u.rule])
 			}
 		}
 	})
@@ -140,6 +141,16 @@ func (l timeList) after(ts nudge.Millis) int {
 	return ring(l.slot).after(ts)
 }
 
+// reach says whether n entries at least are newer than ts.
+func (l timeList) reach(n int, ts nudge.Millis) bool {
+	if l.kind == rules.OpDistinct {
+		d := distinctSet(l.slot)
+		return d.len() >= n && d.newest(n) > ts
+	}
+	r := ring(l.slot)
+	return r.len() >= n && r.newest(n) > ts
+}
+
 func (l timeList) newest(n int) nudge.Millis {
 	switch l.kind {
 	case rules.OpDistinct:
@@ -150,16 +161,17 @@ func (l timeList) newest(n int) nudge.Millis {
 	return ring(l.slot).newest(n)
 }
 
-// eachTimed calls f for the key's slots whose operators can set timers in the running program.
+// eachTimed calls f for the key's slots whose operators can set timers in the running program. Those of a visitor's past set none.
 func (s *shard) eachTimed(t *table, i uint32, f func(op int32, slot []byte)) {
 	rec := t.record(i)
+	visitor := binary.LittleEndian.Uint16(rec[4:]) == rules.ScopeVisitor
 	at, n := directory(rec)
 	for j := range n {
 		num := binary.LittleEndian.Uint32(rec[at+j*dirEntry:])
 		if int(num) >= len(s.program.opOf) {
 			continue
 		}
-		if op := s.program.opOf[num]; op >= 0 {
+		if op := s.program.opOf[num]; op >= 0 && (!visitor || s.program.plan.Ops[op].Scope == rules.ScopeVisitor) {
 			from, to := slotBounds(rec, at, n, j)
 			f(op, rec[from:to])
 		}

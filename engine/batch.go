@@ -13,7 +13,7 @@ type Batch struct {
 	records []stamped
 	rows    []rules.Row
 	abouts  []about
-	tests   [][]int32    // per record: the tests it matches
+	met     []*met       // per record: what it means to each scope
 	until   nudge.Millis // the clock at the batch's end
 	lists   [][]int32    // per shard: its records of level 0
 }
@@ -53,7 +53,7 @@ func (b *Batch) split(shards int, ordinal uint64) uint64 {
 	n := len(b.records)
 	for len(b.rows) < n {
 		b.rows = append(b.rows, rules.Row{})
-		b.tests = append(b.tests, nil)
+		b.met = append(b.met, nil)
 	}
 	if cap(b.abouts) < n {
 		b.abouts = make([]about, n, n+n/2)

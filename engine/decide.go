@@ -3,7 +3,6 @@ package engine
 import (
 	"math"
 	"slices"
-	"sort"
 
 	"nudge"
 	"nudge/rules"
@@ -14,27 +13,22 @@ type keyRef struct {
 	t     *table
 	i     uint32
 	scope int
-	num   uint16 // under which the key is stored: the scope's, or scopePast
+	num   uint16 // under which the key is stored: the scope's, or the visitor's for its past
 	hash  nudge.KeyHash
 	text  string
+
+	isPast bool
 }
 
 // scratch is what deciding one input needs. It is reused.
 type scratch struct {
-	touched  []touch
-	opAt     []int32 // operator → position in touched + 1
 	rules    []int32 // the rules concerned, in settling order
-	ruleSeen []bool
 	readings []rules.Reading
+	whole    []rules.Use // of readWhole
 	pulses   []pulse
+	added    []slotCopy
 	kept     []byte
 	row      rules.Row // of a firing born of time
-}
-
-// touch is an operator that an input concerns.
-type touch struct {
-	op    int32
-	roles role
 }
 
 // pulse is an operator that may pulse at this instant. Of OpFirst it says when the newest event before was.
@@ -57,13 +51,7 @@ func (s *shard) enter() *scratch {
 	}
 	w := s.scratch[s.depth]
 	s.depth++
-	if n := len(s.program.plan.Ops); len(w.opAt) < n {
-		w.opAt = make([]int32, n)
-	}
-	if n := len(s.program.plan.Rules); len(w.ruleSeen) < n {
-		w.ruleSeen = make([]bool, n)
-	}
-	w.touched, w.rules, w.pulses = w.touched[:0], w.rules[:0], w.pulses[:0]
+	w.rules, w.pulses = w.rules[:0], w.pulses[:0]
 	return w
 }
 
@@ -72,17 +60,23 @@ func (s *shard) leave() { s.depth-- }
 // take gives one input to its key. Each rule concerned is decided once: it rises when its condition is false before the input,
 // with the windows moved to the instant, and true after it.
 func (s *shard) take(b *Batch, in *input, t *turn) {
-	w := s.enter()
+	w, r := s.enter(), in.met.at(in.scope)
+	if r != nil {
+		w.rules = append(w.rules, r.rules...)
+	}
 	if in.past != nil {
 		s.concernPast(w, in.past)
 	}
-	if s.collect(w, in.scope, in.tests) || in.past != nil {
+	if r != nil || in.past != nil {
 		k := s.key(in)
+		k.t.focusOn(k.i)
 		s.dropTrue(w, &k, in.when.at)
 		if in.past != nil {
 			s.mergePast(&k, in.past, in.when.at)
 		}
-		s.applyEvent(b, w, &k, in)
+		if r != nil {
+			s.applyEvent(b, w, &k, in, r)
+		}
 		s.keepRisen(w, &k, in.when.at)
 		if len(w.rules) > 0 {
 			s.settle(b, w, &k, in, t)
@@ -91,71 +85,17 @@ func (s *shard) take(b *Batch, in *input, t *turn) {
 	s.leave()
 }
 
-// collect finds the operators that the matched tests concern, and the rules that use them.
-func (s *shard) collect(w *scratch, scope int, tests []int32) bool {
-	g := s.program
-	for _, test := range tests {
-		for _, l := range g.listening(int(test), scope) {
-			if at := w.opAt[l.op]; at > 0 {
-				w.touched[at-1].roles |= l.role
-				continue
-			}
-			w.touched = append(w.touched, touch{l.op, l.role})
-			w.opAt[l.op] = int32(len(w.touched))
-		}
-	}
-	for _, t := range w.touched {
-		w.opAt[t.op] = 0
-		s.concernRules(w, t.op)
-	}
-	w.sortRules()
-	return len(w.touched) > 0
-}
-
-// listening are the operators of a scope that a test's matching events concern.
-func (g *program) listening(test, scope int) []listener {
-	all := g.heard[test]
-	from := 0
-	if len(all) > fewListeners {
-		from = sort.Search(len(all), func(i int) bool { return int(all[i].scope) >= scope })
-	}
-	for from < len(all) && int(all[from].scope) < scope {
-		from++
-	}
-	to := from
-	for to < len(all) && int(all[to].scope) == scope {
-		to++
-	}
-	return all[from:to]
-}
-
-// fewListeners is how many are looked through one by one, which is faster than a binary search there.
-const fewListeners = 16
-
-// concernRules adds the rules whose when uses an operator.
-func (s *shard) concernRules(w *scratch, op int32) {
-	g := s.program
-	for _, r := range g.opRules[op] {
-		w.concern(g.at[r])
+// concern adds the rules whose when uses an operator. sortRules comes after it.
+func (w *scratch) concern(g *program, op int32) {
+	for _, number := range g.opRules[op] {
+		w.rules = append(w.rules, g.at[number])
 	}
 }
 
-// concern adds a rule by its place.
-func (w *scratch) concern(at int32) {
-	if !w.ruleSeen[at] {
-		w.ruleSeen[at] = true
-		w.rules = append(w.rules, at)
-	}
-}
-
-// sortRules puts the rules concerned in settling order, in which the plan lists them.
+// sortRules puts the rules concerned in settling order, in which the plan lists them, each once.
 func (w *scratch) sortRules() {
-	for _, r := range w.rules {
-		w.ruleSeen[r] = false
-	}
-	if len(w.rules) > 1 {
-		slices.Sort(w.rules)
-	}
+	slices.Sort(w.rules)
+	w.rules = slices.Compact(w.rules)
 }
 
 func (s *shard) key(in *input) keyRef {
@@ -173,6 +113,7 @@ func (s *shard) key(in *input) keyRef {
 func (s *shard) ensure(k *keyRef) {
 	if k.i == noEntry {
 		k.i = k.t.add(k.hash, k.num, k.text)
+		k.t.focusOn(k.i)
 	}
 	k.t.touch(k.i)
 }
@@ -219,20 +160,41 @@ func (s *shard) read(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis) [
 		case rules.OpOn, rules.OpFirst, rules.OpAbsent, rules.OpDwell, rules.OpSequence:
 			out[i].Pulse = w.pulsed(u)
 		case rules.OpCount, rules.OpDistinct:
-			n := 0
-			if slot := k.t.slot(k.i, s.program.nums[u.Op]); slot != nil {
-				expired := expiredAt(at, u.Window)
-				if planted == bugWindow && op.Kind == rules.OpCount {
-					expired--
-				}
-				n = timesOf(op.Kind, slot).after(expired)
-			}
-			out[i].N, out[i].More, out[i].None = float64(n), n >= op.Keep, false
+			countIn(&out[i], op, u, k.t.slot(k.i, s.program.nums[u.Op]), at)
 		default:
 			out[i] = s.readUse(k, u, at)
 		}
 	}
 	return out
+}
+
+// countIn reads a use of OpCount or OpDistinct.
+func countIn(out *rules.Reading, op *rules.Op, u *rules.Use, slot []byte, at nudge.Millis) {
+	expired := expiredAt(at, u.Window)
+	if planted(bugWindow) && op.Kind == rules.OpCount {
+		expired--
+	}
+	if n := u.AtLeast; n > 0 {
+		if slot == nil || !timesOf(op.Kind, slot).reach(n, expired) {
+			n--
+		}
+		out.N = float64(n)
+		return
+	}
+	n := 0
+	if slot != nil {
+		n = timesOf(op.Kind, slot).after(expired)
+	}
+	out.N, out.More, out.None = float64(n), n >= op.Keep, false
+}
+
+// readWhole is read for those who want to see what there is, not only what decides.
+func (s *shard) readWhole(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis) []rules.Reading {
+	w.readings, w.whole = nil, append(w.whole[:0], uses...) // read writes of each reading only what its kind has
+	for i := range w.whole {
+		w.whole[i].AtLeast = 0
+	}
+	return s.read(w, k, w.whole, at)
 }
 
 func (s *shard) readUse(k *keyRef, u *rules.Use, at nudge.Millis) rules.Reading {

@@ -20,11 +20,11 @@ func (e *Engine) Deploy(p *rules.Plan) {
 	}
 	change := e.program.deploy(p, was, e.warms && e.ordinal > 0)
 	e.onEveryShard(smallBatch, func(s *shard) {
-		s.program = e.program
+		s.use(e.program)
 		for l := range s.tables {
 			t := &s.tables[l]
 			t.live = e.program.live
-			if l == tablePasts || !change.earlier[l] { // nothing is timed in a past
+			if !change.earlier[l] {
 				continue
 			}
 			for i := range t.count {

@@ -2,9 +2,10 @@
 //
 // Its nouns: a Batch of records goes through Apply; the identity stage settles who each record is about; three levels (visitors,
 // users, companies and every other key) take their inputs in order, each level spread over the shards, with a barrier between
-// levels; forwards carry matching events and fired events upwards; a table holds the flat records of one shard's keys on one
-// level and a heap their timers; a past holds what users' rules will want to know of a visitor without a user; a Node puts the
-// log, the clock and the checkpoints around it.
+// levels; what a set of tests means to each scope, its reactions, is worked out once (met.go); forwards carry matching events and fired
+// events upwards; a table holds the flat records of one shard's keys on one level and a heap their timers; a past, in the visitor's own
+// record, holds what users' rules will want to know of a visitor without a user; a Node puts the log, the clock and the checkpoints
+// around it.
 //
 // Order of operations in Apply:
 //

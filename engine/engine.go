@@ -195,7 +195,7 @@ func (e *Engine) mergeFirings() []nudge.Firing {
 	n := uint32(0)
 	for i := range e.merged {
 		f := e.merged[i].firing
-		if i > 0 && f.Cursor.Offset == e.merged[i-1].firing.Cursor.Offset {
+		if i > 0 && f.Cursor.Offset == e.merged[i-1].firing.Cursor.Offset || planted(bugNumbering) {
 			n++
 		} else {
 			n = 0

@@ -111,7 +111,7 @@ type erased struct {
 
 // eraseCounts are the numbers of a receipt that the state alone decides: the same on any number of shards.
 type eraseCounts struct {
-	Visitors int `json:"visitors"` // keys, identities and pasts of visitors count as one
+	Visitors int `json:"visitors"` // a visitor's key, past and identity count as one
 	Users    int `json:"users"`
 	Others   int `json:"others"` // keys of other kinds whose text names the person
 	Values   int `json:"values"` // texts and values at the keys that stay
@@ -235,10 +235,8 @@ func (s *shard) findVisitor(x *erased, found *finding) {
 	if !s.owns(k.Hash) {
 		return
 	}
-	for l, scope := range map[int]uint16{0: rules.ScopeVisitor, tablePasts: scopePast} {
-		if text, ok := s.tables[l].textOf(k, scope); ok {
-			found.visits[text] = true
-		}
+	if text, ok := s.tables[0].textOf(k, rules.ScopeVisitor); ok {
+		found.visits[text] = true
 	}
 	for text := range s.visitors {
 		if x.person.isVisitor(text) {
@@ -247,13 +245,12 @@ func (s *shard) findVisitor(x *erased, found *finding) {
 	}
 }
 
-// eraseKeys forgets the person's keys, pasts and identities, and what other identities know of them.
+// eraseKeys forgets the person's keys, a visitor's past with them, and identities, and what other identities know of them.
 func (s *shard) eraseKeys(x *erased, users, visitors []string, found *finding) {
 	for _, text := range visitors {
 		if hash := nudge.HashKey(scopeVisitor, text); s.owns(hash) {
 			key := s.tables[0].forget(hash, rules.ScopeVisitor, text)
-			past := s.tables[tablePasts].forget(hash, scopePast, text)
-			if s.forgetVisitor(text, found) || key || past {
+			if s.forgetVisitor(text, found) || key {
 				found.counts.Visitors++
 			}
 		}

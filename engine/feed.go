@@ -173,7 +173,11 @@ func (n *Node) recall() error {
 		return nil
 	}
 	slices.Reverse(firings)
-	err = o.Store.Scan(receiptKey(firings[0].Cursor.Offset), []byte{tableReceipts + 1}, func(key, value []byte) error {
+	from := receiptKey(firings[0].Cursor.Offset)
+	if planted(bugSeenLast) {
+		firings = n.tellUpTo(firings, math.MaxUint64)
+	}
+	err = o.Store.Scan(from, []byte{tableReceipts + 1}, func(key, value []byte) error {
 		firings = n.tellUpTo(firings, nudge.Offset(binary.BigEndian.Uint64(key[1:])))
 		if o.OnReceipt != nil {
 			o.OnReceipt(string(value))

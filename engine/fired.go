@@ -15,15 +15,16 @@ func (s *shard) fire(b *Batch, k *keyRef, in *input, ri int32, c *cause, f *sett
 		visitor: f.firing.Visitor, user: c.user, company: c.company, when: in.when, source: c.source,
 	}
 	fd.row = g.firedRow(k.scope, fd, c.row, in.when.at)
-	fd.tests = g.plan.Match(fd.row, nil)
-	if len(fd.tests) == 0 {
+	s.matched = g.plan.Match(fd.row, s.matched[:0])
+	if fd.met = s.met(s.matched); !fd.met.concerned() {
 		return nil
 	}
-	up := input{when: in.when, row: fd.row, tests: fd.tests, rec: in.rec, from: fd, source: fd.source}
+	up := input{when: in.when, row: fd.row, met: fd.met, rec: in.rec, from: fd, source: fd.source}
 	switch {
 	case sc.Kind >= nudge.KindUser:
 	case fd.user == "":
 		up.hash = k.hash
+		up.entry = noEntry
 		s.remember(b, fd.key, up)
 	default:
 		up.hash = nudge.HashKey("user", fd.user)
@@ -33,7 +34,7 @@ func (s *shard) fire(b *Batch, k *keyRef, in *input, ri int32, c *cause, f *sett
 		up.hash = nudge.HashKey("company", fd.company)
 		s.send(rules.ScopeCompany, fd.company, up)
 	}
-	if g.concerns(k.scope, fd.tests) {
+	if fd.met.at(k.scope) != nil {
 		return fd
 	}
 	return nil
@@ -63,6 +64,9 @@ func (g *program) firedRow(scope int, fd *fired, cause *rules.Row, at nudge.Mill
 		user = fd.key
 	case nudge.KindCompany:
 		company = fd.key
+	}
+	if planted(bugFiredVisitor) && fd.kind != nudge.KindVisitor {
+		setText(row, g.slotOf.visitor, "")
 	}
 	setText(row, g.slotOf.user, user)
 	setText(row, g.slotOf.company, company)

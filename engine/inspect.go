@@ -24,8 +24,7 @@ func (s *shard) observe(w *scratch, k *keyRef, ri int32, at nudge.Millis, after 
 		k.text = string(text)
 	}
 	r := &s.program.plan.Rules[ri]
-	w.readings = nil // read writes of each only what its kind has
-	s.engine.options.Observe(Decision{Rule: r, Key: k.text, At: at, After: after, Readings: s.read(w, k, r.When.Uses, at)})
+	s.engine.options.Observe(Decision{Rule: r, Key: k.text, At: at, After: after, Readings: s.readWhole(w, k, r.When.Uses, at)})
 }
 
 // UseState is what one use of a rule's condition holds for a key.
@@ -56,8 +55,7 @@ func (e *Engine) Inspect(ruleID, key string, at nudge.Millis) []UseState {
 	k := s.key(&input{scope: r.Scope, hash: hash, key: key, entry: noEntry})
 	w := s.enter()
 	defer s.leave()
-	w.readings = nil // read writes of each only what its kind has
-	readings := s.read(w, &k, r.When.Uses, at)
+	readings := s.readWhole(w, &k, r.When.Uses, at)
 	states := make([]UseState, len(r.When.Uses))
 	for i, u := range r.When.Uses {
 		states[i] = UseState{Use: u, Reading: readings[i]}

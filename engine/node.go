@@ -42,6 +42,9 @@ type NodeOptions struct {
 	// Recall is how far back OnFirings is told, while recovering, what the checkpoint's firings were: popups that may still be wanted.
 	Recall nudge.Millis
 
+	// LogKeep is how long the log is kept, 0 if that is not known: rules that look further back are warned of.
+	LogKeep nudge.Millis
+
 	CheckpointRecords int           // begin a checkpoint after so many records; default 2,000,000
 	CheckpointEvery   time.Duration // or after so long; default 60 s
 }
@@ -153,7 +156,8 @@ func NewNode(o NodeOptions) (*Node, error) {
 }
 
 // Recover restores the newest checkpoint and reads the log from there to its end; firings come out again with the same ids and
-// cursors. I7 stops it where checkpoint and log do not fit.
+// cursors. I7 stops it where checkpoint and log do not fit. Where it succeeds Run must follow, if only with a context that has ended: a
+// checkpoint may be under way.
 func (n *Node) Recover() error {
 	e, o := n.engine, &n.options
 	if err := e.restore(o.Store); err != nil {
@@ -185,6 +189,7 @@ func (n *Node) Recover() error {
 		return n.writer.work()
 	})
 	if err != nil {
+		n.writer.wait()
 		return err
 	}
 	n.stats.LogNext.Store(uint64(e.next))
@@ -192,7 +197,11 @@ func (n *Node) Recover() error {
 	n.compiled.Store(e.Plan())
 	n.settingsChanged = e.settings != o.Engine.settings()
 	n.publishDue()
-	n.clock = NewClock(o.Wall, max(o.Log.LastAt(), e.clock))
+	newest := max(o.Log.LastAt(), e.clock)
+	if planted(bugClockAnew) {
+		newest = 0
+	}
+	n.clock = NewClock(o.Wall, newest)
 	return nil
 }
 
@@ -218,7 +227,7 @@ func (n *Node) Submit(ctx context.Context, records []byte, count int, decide boo
 // otherwise it returns when they run: live, or warming (Rules says which).
 func (n *Node) Deploy(ctx context.Context, sources []rules.Source) (rules.Diagnostics, error) {
 	plan, diags := rules.Compile(sources, rules.Options{
-		Names: n.options.Engine.Names, Location: n.options.Engine.Location, Previous: n.compiled.Load(),
+		Names: n.options.Engine.Names, Location: n.options.Engine.Location, LogRetention: n.options.LogKeep, Previous: n.compiled.Load(),
 	})
 	if plan == nil {
 		return diags, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"nudge"
+	"nudge/state"
 )
 
 var errInjected = errors.New("injected fault")
@@ -477,6 +479,61 @@ func TestStoreThatWentBack(t *testing.T) {
 		_, err := tryLife(t, lifeOptions{fs: fs, segmentBytes: 600})
 		if err == nil || !strings.Contains(err.Error(), "records are missing") {
 			t.Fatalf("%v", err)
+		}
+	})
+}
+
+// failingRead is a log whose reading ends with an error after some entries.
+type failingRead struct {
+	Log
+	after int
+}
+
+func (l failingRead) Read(from nudge.Offset, f func(nudge.Entry) error) error {
+	return l.Log.Read(from, func(e nudge.Entry) error {
+		if l.after--; l.after < 0 {
+			return errors.New("planted: the disk does not read")
+		}
+		return f(e)
+	})
+}
+
+// A recovery that fails while a checkpoint is being committed waits for it: its caller closes the store next.
+func TestRecoverWaitsForItsCheckpoint(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		fs := vfs.NewCrashableMem()
+		l := feedLife(t, lifeOptions{fs: fs})
+		for n := range 10 {
+			l.send(page(n))
+		}
+		crashed := fs.CrashClone(vfs.CrashCloneCfg{})
+		l.end()
+
+		dir, err := state.Open(dataDir, state.Options{FS: crashed, Names: l.names})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer dir.Close()
+		held := faults{hooks: map[string]func() error{}}
+		committing, goOn := make(chan struct{}), make(chan struct{})
+		held.set("commit", func() error { close(committing); <-goOn; return nil })
+		n, err := NewNode(NodeOptions{
+			Engine: Options{Names: l.names, Shards: 2}, Log: failingRead{dir.Log, 8}, Store: faultyStore{dir.Store, &held}, CheckpointRecords: 2,
+			Logger: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		recovered := make(chan error, 1)
+		go func() { recovered <- n.Recover() }()
+		<-committing
+		synctest.Wait()
+		if len(recovered) > 0 {
+			t.Error("Recover ends while a checkpoint is being committed")
+		}
+		close(goOn)
+		if err := <-recovered; err == nil || !strings.Contains(err.Error(), "does not read") {
+			t.Errorf("Recover: %v", err)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -47,13 +48,13 @@ type input struct {
 	hash  nudge.KeyHash
 	key   string
 	row   *rules.Row
-	tests []int32 // the tests that the row matches
-	entry uint32  // the key's entry if it was looked up before, else noEntry
-	rec   int32   // index of the record in the batch; of a fired event of a timer's chain -1
-	from  *fired  // nil: the record itself
+	met   *met   // what the row means to each scope
+	entry uint32 // the key's entry if it was looked up before, else noEntry
+	rec   int32  // index of the record in the batch; of a fired event of a timer's chain -1
+	from  *fired // nil: the record itself
 
 	source nudge.KeyHash // of the primary key of the event that brought it, see Firing.Source
-	past   []byte        // of a user at an identifying event: what the visitor did before, a record of table.go; else nil
+	past  []byte // of a user at an identifying event: what the visitor did before, a record of table.go; else nil
 }
 
 // compareInputs orders what comes up to a level: by instant, the record itself before what was fired by it, and that by kind, key
@@ -71,11 +72,14 @@ func compareInputs(a, b input) int {
 		}
 		return 1
 	}
+	if planted(bugAddress) {
+		return strings.Compare(fmt.Sprintf("%p", a.row), fmt.Sprintf("%p", b.row))
+	}
 	if c := cmp.Compare(a.from.kind, b.from.kind); c != 0 {
 		return c
 	}
 	if c := strings.Compare(a.from.key, b.from.key); c != 0 {
-		if planted == bugOrder {
+		if planted(bugOrder) {
 			return -c
 		}
 		return c
@@ -89,7 +93,7 @@ func (e *Engine) gather(level int, to nudge.ShardID, dst []input) []input {
 	for _, s := range e.shards {
 		dst = append(dst, s.out[level][to]...)
 	}
-	if !e.unsorted {
+	if !e.unsorted && !planted(bugUnsorted) {
 		slices.SortStableFunc(dst, compareInputs)
 	}
 	return dst
@@ -106,7 +110,7 @@ type fired struct {
 	rule                   string
 	visitor, user, company string // of its first cause
 	row                    *rules.Row
-	tests                  []int32
+	met                    *met
 	when                   instant
 	source                 nudge.KeyHash
 }

@@ -8,34 +8,33 @@ import (
 	"nudge/rules"
 )
 
-// A visitor without a user has a past that rules of users will want to know. What concerns their operators is kept under the
-// visitor, in a table of its own, and joins the user at the identifying event: the record that gives the visitor its first user.
+// A visitor without a user has a past that rules of users will want to know. What concerns their operators is kept in slots of the visitor's
+// own record, and joins the user at the identifying event: the record that gives the visitor its first user.
 //
 // A past decides nothing and sets no timer. A deadline that passes in it is noticed when its wait is looked at next, which no answer
-// can tell from the deadline's own instant. At the identifying event it leaves the table, and travels up to the user as bytes with that
+// can tell from the deadline's own instant. At the identifying event it leaves the visitor, and travels up to the user as bytes with that
 // record, whether a rule listens to the record or not: the user's key takes both as one input.
 
-const (
-	// tablePasts is the table of pasts, beside those of the levels.
-	tablePasts = levels
-
-	// scopePast is the scope number under which pasts are stored. No other scope gets it: the dictionary counts up from 0.
-	scopePast = 0xffff
-)
-
-// remember applies an input that would be a user's to its visitor's past: state only.
-func (s *shard) remember(b *Batch, visitor string, in input) {
+// remember applies an input that would be a user's to its visitor's past: state only. It returns the visitor's entry, noEntry where there is
+// none still.
+func (s *shard) remember(b *Batch, visitor string, in input) uint32 {
 	w := s.enter()
 	in.scope = rules.ScopeUser
-	if s.collect(w, in.scope, in.tests) {
-		t := &s.tables[tablePasts]
-		k := keyRef{t: t, i: t.find(in.hash, scopePast, visitor), scope: in.scope, num: scopePast, hash: in.hash, text: visitor}
-		for _, touched := range w.touched {
-			s.passDeadline(&k, int(touched.op), in.when.at)
+	if r := in.met.at(in.scope); r != nil {
+		t := &s.tables[0]
+		k := keyRef{t: t, i: in.entry, scope: in.scope, num: rules.ScopeVisitor, hash: in.hash, text: visitor, isPast: true}
+		if k.i == noEntry {
+			k.i = t.find(in.hash, k.num, visitor)
 		}
-		s.applyEvent(b, w, &k, &in)
+		t.focusOn(k.i)
+		for i := range r.touched {
+			s.passDeadline(&k, int(r.touched[i].op), in.when.at)
+		}
+		s.applyEvent(b, w, &k, &in, r)
+		in.entry = k.i
 	}
 	s.leave()
+	return in.entry
 }
 
 // passDeadline ends a wait whose deadline has come by an instant. Nobody sees the pulse.
@@ -51,15 +50,22 @@ func (s *shard) passDeadline(k *keyRef, op int, at nudge.Millis) {
 	}
 }
 
-// takePast takes the past of a visitor out of its table; nil if it has none.
+// takePast takes the past out of a visitor's record; nil if it has none. It is a copy of the record of which only the slots of operators
+// of users mean anything.
 func (s *shard) takePast(hash nudge.KeyHash, visitor string) []byte {
-	t := &s.tables[tablePasts]
-	i := t.find(hash, scopePast, visitor) // with what was read back for it, which must not come after the past is gone
+	t := &s.tables[0]
+	i := t.find(hash, rules.ScopeVisitor, visitor) // with what was read back for it, which must not come after the past is gone
 	if i == noEntry {
 		return nil
 	}
-	past := slices.Clone(t.record(i))
-	t.remove(i)
+	var past []byte
+	s.eachPast(t.record(i), func(int32, []byte) { past = t.record(i) })
+	if past == nil {
+		return nil
+	}
+	past = slices.Clone(past)
+	t.touch(i)
+	t.strip(i, func(num uint32) bool { return s.program.opOfUser(num) >= 0 })
 	return past
 }
 
@@ -67,20 +73,25 @@ func (s *shard) takePast(hash nudge.KeyHash, visitor string) []byte {
 func (s *shard) eachPast(past []byte, f func(op int32, slot []byte)) {
 	at, n := directory(past)
 	for j := range n {
-		num := binary.LittleEndian.Uint32(past[at+j*dirEntry:])
-		if int(num) >= len(s.program.userOp) {
-			continue
-		}
-		if op := s.program.userOp[num]; op >= 0 {
+		if op := s.program.opOfUser(binary.LittleEndian.Uint32(past[at+j*dirEntry:])); op >= 0 {
 			from, to := slotBounds(past, at, n, j)
 			f(op, past[from:to])
 		}
 	}
 }
 
+// opOfUser is the operator of users that has a number, -1 if none has.
+func (g *program) opOfUser(num uint32) int32 {
+	if int(num) >= len(g.userOp) {
+		return -1
+	}
+	return g.userOp[num]
+}
+
 // concernPast adds the rules that a past concerns.
 func (s *shard) concernPast(w *scratch, past []byte) {
-	s.eachPast(past, func(op int32, _ []byte) { s.concernRules(w, op) })
+	s.eachPast(past, func(op int32, _ []byte) { w.concern(s.program, op) })
+	w.sortRules()
 }
 
 // mergePast lets a past join the user's key. What the identifying event itself changes comes after it.

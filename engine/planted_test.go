@@ -15,10 +15,10 @@ const plantedSeeds = 1000
 //
 //	go test -tags planted ./engine -run TestPlantedBugs -v
 func TestPlantedBugs(t *testing.T) {
-	defer func() { planted = noBug }()
-	for name, b := range map[string]bug{"window": bugWindow, "tie": bugTie, "order": bugOrder, "cooldown": bugCooldown} {
+	defer Plant("")
+	for _, name := range []string{"window", "tie", "order", "cooldown"} {
 		t.Run(name, func(t *testing.T) {
-			planted = b
+			Plant(name)
 			for seed := range uint64(plantedSeeds) {
 				set, lines := generate(seed, streamLength)
 				o := oracle.RandomOptions(seed)

@@ -87,30 +87,34 @@ func (c *scrubber) key(t *table, i uint32, named map[uint16]bool) {
 	}
 }
 
-// slots goes through a key's slots. What rules have left behind goes altogether, whatever it was.
+// slots goes through a key's slots. Where rules have left some behind, those go altogether, whatever they hold.
 func (c *scrubber) slots(t *table, i uint32, others bool) {
 	rec := t.record(i)
 	at, n := directory(rec)
-	var live []uint32
+	unused := 0
 	for j := range n {
 		num := binary.LittleEndian.Uint32(rec[at+j*dirEntry:])
-		if int(num) >= len(t.live) || !t.live[num] {
-			continue
-		}
-		live = append(live, num)
-		if op := c.ops[num]; op >= 0 {
+		if !c.live(num) {
+			unused++
+		} else if op := c.ops[num]; op >= 0 {
 			from, to := slotBounds(rec, at, n, j)
 			c.slot(c.shard.program.plan.Ops[op].Kind, rec[from:to], t, i, others)
 		}
 	}
-	switch {
-	case len(live) == n:
-	case len(live) == 0:
+	switch unused {
+	case 0:
+	case n:
 		t.remove(i)
 	default:
 		t.touch(i)
-		t.grow(i, live[0], len(t.slot(i, live[0])))
+		t.strip(i, func(num uint32) bool { return !c.live(num) })
 	}
+}
+
+// live says whether the running rules use a slot.
+func (c *scrubber) live(num uint32) bool {
+	live := c.shard.program.live
+	return int(num) < len(live) && live[num]
 }
 
 // slot takes the person's texts out of one slot, whose length stays.

@@ -88,7 +88,17 @@ func (n *Node) seal(s *sealed, r *request) (held *request, err error) {
 	if err := n.options.Log.Append(s.entry); err != nil {
 		return nil, fmt.Errorf("append to the log at offset %d: %w", s.entry.First, err)
 	}
-	if err := n.options.Log.Sync(); err != nil {
+	if planted(bugEarlyAnswer) {
+		for _, r := range s.durable {
+			r.done <- result{}
+		}
+		s.durable = s.durable[:0]
+	}
+	sync := n.options.Log.Sync
+	if planted(bugLooseTick) && len(s.durable)+len(s.waiting) == 0 {
+		sync = func() error { return nil }
+	}
+	if err := sync(); err != nil {
 		return nil, fmt.Errorf("sync the log at offset %d: %w", s.entry.First, err)
 	}
 	for _, r := range s.durable {

@@ -46,7 +46,7 @@ func (s *shard) settle(b *Batch, w *scratch, k *keyRef, in *input, t *turn) {
 	}
 	for _, fd := range own {
 		t.taken(fd)
-		next := input{when: in.when, scope: k.scope, hash: k.hash, key: k.text, entry: k.i, row: fd.row, tests: fd.tests, rec: in.rec, from: fd, source: fd.source}
+		next := input{when: in.when, scope: k.scope, hash: k.hash, key: k.text, entry: k.i, row: fd.row, met: fd.met, rec: in.rec, from: fd, source: fd.source}
 		s.take(b, &next, t)
 	}
 }
@@ -146,7 +146,7 @@ func (s *shard) suppression(w *scratch, k *keyRef, ri int32, at nudge.Millis, t 
 	}
 	if r.Cooldown > 0 {
 		if slot := k.t.slot(k.i, s.program.rules[ri].cooldown); slot != nil {
-			if last := nudge.Millis(binary.LittleEndian.Uint64(slot)); at-last < r.Cooldown || planted == bugCooldown && at-last == r.Cooldown {
+			if last := nudge.Millis(binary.LittleEndian.Uint64(slot)); at-last < r.Cooldown || planted(bugCooldown) && at-last == r.Cooldown {
 				return nudge.SuppressedCooldown
 			}
 		}
@@ -169,8 +169,8 @@ func (s *shard) unless(w *scratch, k *keyRef, ri int32, at nudge.Millis, t *turn
 		}
 		for _, fd := range t.pending {
 			v := s.enter()
-			if s.collect(v, k.scope, fd.tests) {
-				s.applyEvent(nil, v, &seen, &input{when: fd.when, scope: k.scope, row: fd.row, tests: fd.tests, rec: -1, from: fd})
+			if r := fd.met.at(k.scope); r != nil {
+				s.applyEvent(nil, v, &seen, &input{when: fd.when, scope: k.scope, row: fd.row, met: fd.met, rec: -1, from: fd}, r)
 			}
 			s.leave()
 		}

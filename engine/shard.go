@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"slices"
-
 	"nudge"
 	"nudge/rules"
 )
@@ -14,7 +12,7 @@ type shard struct {
 	engine  *Engine
 	program *program
 
-	tables        [levels + 1]table // and that of pasts
+	tables        [levels]table
 	visitors      map[string]*visitorIdentity
 	users         map[string]*userIdentity
 	dirtyVisitors []string
@@ -25,7 +23,8 @@ type shard struct {
 	out     [levels][][]input // what this shard sends to each shard of a level
 	in      []input
 	found   [lookAhead]uint32 // entries of a block's visitors
-	scopes  []int             // scratch of otherScopes
+	sets    metSets
+	matched []int32 // scratch: the tests of one row
 	ahead   ahead
 	firings []settled
 	stats   shardStats
@@ -95,14 +94,15 @@ func (s *shard) findVisitors(b *Batch, block []int32) {
 	}
 }
 
-// match finds the tests that the records of a block match, for all levels.
+// match finds what the records of a block mean to each scope.
 func (s *shard) match(b *Batch, block []int32) {
 	for _, i := range block {
 		if a := &b.abouts[i]; a.duplicate {
-			b.tests[i] = b.tests[i][:0]
+			b.met[i] = nothingMet
 		} else {
 			s.program.fillIdentity(&b.rows[i], a.visitor, a.user, a.company)
-			b.tests[i] = s.program.plan.Match(&b.rows[i], b.tests[i][:0])
+			s.matched = s.program.plan.Match(&b.rows[i], s.matched[:0])
+			b.met[i] = s.met(s.matched)
 		}
 	}
 	s.lookAt(b, block)
@@ -122,22 +122,22 @@ func (s *shard) runLevel(level int, b *Batch) {
 // takeRecord gives a record to its visitor and sends it up to the keys whose rules it concerns.
 func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 	g, a, row := s.program, &b.abouts[i], &b.rows[i]
-	tests := b.tests[i]
+	met := b.met[i]
 	var past []byte
 	if a.identifies {
 		past = s.takePast(a.primary, a.visitor)
 	}
-	if len(tests) == 0 && past == nil {
+	if !met.concerned() && past == nil {
 		return
 	}
-	in := input{when: instant{at: row.At, off: b.records[i].off}, row: row, tests: tests, rec: i, source: a.primary}
+	in := input{when: instant{at: row.At, off: b.records[i].off}, row: row, met: met, rec: i, source: a.primary}
 	visitors := in
-	visitors.hash = a.primary
+	visitors.hash, visitors.entry = a.primary, visitor
 	if a.visitor != "" && a.user == "" { // before the visitor takes it: what its rules fire by it comes later in the past, too
-		s.remember(b, a.visitor, visitors)
+		visitors.entry = s.remember(b, a.visitor, visitors)
 	}
-	if a.visitor != "" && g.concerns(rules.ScopeVisitor, tests) {
-		visitors.scope, visitors.key, visitors.entry = rules.ScopeVisitor, a.visitor, visitor
+	if a.visitor != "" && met.at(rules.ScopeVisitor) != nil {
+		visitors.scope, visitors.key = rules.ScopeVisitor, a.visitor
 		s.take(b, &visitors, nil)
 	}
 	if a.user != "" {
@@ -145,53 +145,31 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 		users.hash, users.past = a.userHash, past
 		s.send(rules.ScopeUser, a.user, users)
 	}
-	if concerned := g.concerns(rules.ScopeCompany, tests); concerned && a.company == "" {
+	if concerned := met.at(rules.ScopeCompany) != nil; concerned && a.company == "" {
 		s.stats.noCompany++
 	} else if concerned {
 		in.hash = nudge.HashKey("company", a.company)
 		s.send(rules.ScopeCompany, a.company, in)
 	}
-	for _, sc := range s.otherScopes(tests) {
-		if key := g.plan.Scopes[sc].Key(row); key != "" {
-			in.hash = nudge.HashKey(g.plan.Scopes[sc].Per, key)
-			s.send(sc, key, in)
+	for j := range met.others {
+		scope := met.others[j].scope
+		sc := &g.plan.Scopes[scope]
+		if key := sc.Key(row); key != "" {
+			in.hash = nudge.HashKey(sc.Per, key)
+			s.send(scope, key, in)
 		}
 	}
 }
 
 // send passes an input up to the shard of its key, if any of the key's rules listens. A past goes up in any case.
 func (s *shard) send(scope int, key string, in input) {
-	if in.past == nil && !s.program.concerns(scope, in.tests) {
+	if in.past == nil && in.met.at(scope) == nil {
 		return
 	}
 	in.scope, in.key, in.entry = scope, key, noEntry
 	level := levelOf(s.program.plan.Scopes[scope].Kind)
 	to := in.hash.Shard(len(s.engine.shards))
 	s.out[level][to] = append(s.out[level][to], in)
-}
-
-func (g *program) concerns(scope int, tests []int32) bool {
-	for _, t := range tests {
-		if len(g.listening(int(t), scope)) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// otherScopes are the scopes beside visitor, user and company whose rules the tests concern, ascending; valid until the next call.
-func (s *shard) otherScopes(tests []int32) []int {
-	s.scopes = s.scopes[:0]
-	for _, t := range tests {
-		heard := s.program.heard[t]
-		for i := len(heard) - 1; i >= 0 && heard[i].scope > rules.ScopeCompany; i-- {
-			if scope := int(heard[i].scope); len(s.scopes) == 0 || s.scopes[len(s.scopes)-1] != scope {
-				s.scopes = append(s.scopes, scope)
-			}
-		}
-	}
-	slices.Sort(s.scopes)
-	return slices.Compact(s.scopes)
 }
 
 func (g *program) fillIdentity(row *rules.Row, visitor, user, company string) {

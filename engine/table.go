@@ -37,6 +37,8 @@ type table struct {
 
 	dirtyBytes int // of their records when they were first changed
 
+	focus focus
+
 	gone    []uint32 // entries of removed keys, to be given to new ones
 	removed [][]byte // rows of keys that were removed since the last checkpoint began
 
@@ -130,6 +132,7 @@ func (t *table) addEntry(hash nudge.KeyHash, size int) uint32 {
 // remove forgets a key, and lets the next checkpoint delete its row. What the heap holds of its timers is found to be nothing.
 func (t *table) remove(i uint32) {
 	t.touch(i) // first of all for a checkpoint that still has to serialise it
+	t.focus.entry = 0
 	e := t.entry(i)
 	t.removed = append(t.removed, t.rowKey(i))
 	t.index.remove(t, e.hash, i)
@@ -162,6 +165,9 @@ func (t *table) identity(i uint32) (scope uint16, key []byte) {
 func (t *table) slot(i uint32, num uint32) []byte {
 	if i == noEntry {
 		return nil
+	}
+	if i+1 == t.focus.entry {
+		return t.focus.slot(num)
 	}
 	rec := t.record(i)
 	at, n := directory(rec)
@@ -208,7 +214,6 @@ func (t *table) grow(i uint32, num uint32, size int) []byte {
 	old := t.record(i)
 	at, n := directory(old)
 	t.slots = append(t.slots[:0], slotCopy{num: num, size: size})
-	length := at + dirEntry + size
 	for j := range n {
 		from, to := slotBounds(old, at, n, j)
 		switch m := binary.LittleEndian.Uint32(old[at+j*dirEntry:]); {
@@ -216,30 +221,77 @@ func (t *table) grow(i uint32, num uint32, size int) []byte {
 			t.slots[0].old = old[from:to]
 		case int(m) < len(t.live) && t.live[m] || t.live == nil:
 			t.slots = append(t.slots, slotCopy{m, to - from, old[from:to]})
-			length += dirEntry + to - from
 		}
 	}
 	for j := 0; j+1 < len(t.slots) && t.slots[j].num > t.slots[j+1].num; j++ {
 		t.slots[j], t.slots[j+1] = t.slots[j+1], t.slots[j]
 	}
+	t.rewrite(i)
+	return t.slot(i, num)
+}
+
+// addSlots gives slots to a key that has none of them, ascending by number; what they hold at first is old, then zeros. It spares rewriting
+// the record for each.
+func (t *table) addSlots(i uint32, added []slotCopy) {
+	rec := t.record(i)
+	at, n := directory(rec)
+	t.slots = t.slots[:0]
+	for j := range n {
+		num := binary.LittleEndian.Uint32(rec[at+j*dirEntry:])
+		for len(added) > 0 && added[0].num < num {
+			t.slots, added = append(t.slots, added[0]), added[1:]
+		}
+		from, to := slotBounds(rec, at, n, j)
+		t.slots = append(t.slots, slotCopy{num, to - from, rec[from:to]})
+	}
+	t.slots = append(t.slots, added...)
+	t.rewrite(i)
+}
+
+// slotCount is how many slots the key has.
+func (t *table) slotCount(i uint32) int {
+	_, n := directory(t.record(i))
+	return n
+}
+
+// strip takes slots out of a key.
+func (t *table) strip(i uint32, goes func(num uint32) bool) {
+	rec := t.record(i)
+	at, n := directory(rec)
+	t.slots = t.slots[:0]
+	for j := range n {
+		from, to := slotBounds(rec, at, n, j)
+		if num := binary.LittleEndian.Uint32(rec[at+j*dirEntry:]); !goes(num) {
+			t.slots = append(t.slots, slotCopy{num, to - from, rec[from:to]})
+		}
+	}
+	t.rewrite(i)
+}
+
+// rewrite gives the key the slots that t.slots lists, ascending by number.
+func (t *table) rewrite(i uint32) {
+	old := t.record(i)
+	at, _ := directory(old)
+	length := at
+	for j := range t.slots {
+		length += dirEntry + t.slots[j].size
+	}
 	ref := t.slabs.alloc(length)
 	rec := t.slabs.bytes(ref, length)
 	copy(rec, old[:at])
 	binary.LittleEndian.PutUint16(rec[6:], uint16(len(t.slots)))
-	var slot []byte
 	write := at + len(t.slots)*dirEntry
 	for j, c := range t.slots {
 		putDir(rec, at, j, c.num, write)
 		clear(rec[write+copy(rec[write:write+c.size], c.old) : write+c.size])
-		if c.num == num {
-			slot = rec[write : write+c.size]
-		}
 		write += c.size
 	}
 	e := t.entry(i)
 	t.slabs.free(e.ref, len(old))
 	e.ref, e.used = ref, uint32(length)
-	return slot
+	if t.focus.entry == i+1 {
+		t.focusOn(i)
+	}
 }
 
 // slotCopy is a slot of a record that is rewritten.
@@ -257,7 +309,7 @@ func putDir(rec []byte, at, j int, num uint32, offset int) {
 // touch notes that the key is about to change. If a checkpoint still has to serialise it, that is done first (I3).
 func (t *table) touch(i uint32) {
 	e := t.entry(i)
-	if e.frozen {
+	if e.frozen && !planted(bugLateKey) {
 		t.serialiseKey(i)
 	}
 	if !e.dirty {

@@ -99,7 +99,7 @@ func (t *table) keepValue(i uint32, num uint32, keep int, v nudge.Value, ts nudg
 			}
 			continue
 		}
-		if !placed && (at < ts || at == ts && planted != bugTie) {
+		if !placed && (at < ts || at == ts && !planted(bugTie)) {
 			out, n, placed = append(out, t.value...), n+1, true
 		}
 		if n < keep {

@@ -73,14 +73,15 @@ func (w wait) openUntil() nudge.Millis {
 
 // endWait applies an ending event with time ts: it ends what is open if it lies in [start, start + window), and makes a
 // dwell that has pulsed ready again if it is not older than the start.
-func (t *table) endWait(i uint32, num uint32, ts, window nudge.Millis) {
+// It says whether a deadline is gone.
+func (t *table) endWait(i uint32, num uint32, ts, window nudge.Millis) (gone bool) {
 	w := wait(t.slot(i, num))
 	if w == nil {
 		w = wait(t.grow(i, num, waitIdleLen))
 	}
 	switch {
 	case w[0] == waitOpen && ts >= w.startTs() && ts < w.startTs()+window:
-		w[0] = waitIdle
+		w[0], gone = waitIdle, true
 	case w[0] == waitOpen && ts >= w.startTs():
 		w[1] |= flagEnded
 	case w[0] == waitPulsed && ts >= w.startTs():
@@ -89,13 +90,14 @@ func (t *table) endWait(i uint32, num uint32, ts, window nudge.Millis) {
 	if w[1]&flagEnd == 0 || ts > w.newestEnd() {
 		w.noteEnd(ts)
 	}
+	return gone
 }
 
-// startWait opens a wait, unless one is open or has pulsed, or an ending event was newer. kept is copied.
-func (t *table) startWait(i uint32, num uint32, ts, at, window nudge.Millis, kept []byte) {
+// startWait opens a wait, unless one is open or has pulsed, or an ending event was newer, and says whether it did. kept is copied.
+func (t *table) startWait(i uint32, num uint32, ts, at, window nudge.Millis, kept []byte) bool {
 	w := wait(t.slot(i, num))
 	if w != nil && (w[0] != waitIdle || w[1]&flagEnd != 0 && ts < w.newestEnd()) {
-		return
+		return false
 	}
 	if len(w) < waitHeader+len(kept) {
 		w = wait(t.grow(i, num, waitHeader+len(kept)))
@@ -106,6 +108,7 @@ func (t *table) startWait(i uint32, num uint32, ts, at, window nudge.Millis, kep
 	binary.LittleEndian.PutUint64(w[24:], uint64(max(ts+window, at+1)))
 	binary.LittleEndian.PutUint16(w[32:], uint16(len(kept)))
 	clear(w[waitHeader+copy(w[waitHeader:], kept):])
+	return true
 }
 
 // mergeWait lets a visitor's wait join the key's. First the newest end of either side ends what is open on the other one where it lies inside;

@@ -39,7 +39,7 @@ func newWarmer(e *Engine, from nudge.Offset) *warmer {
 	reader.serial, reader.program, reader.next = true, e.program.reading(), from
 	reader.use(e.settings)
 	for _, s := range reader.shards {
-		s.program = reader.program
+		s.use(reader.program)
 		for l := range s.tables {
 			s.tables[l].live = reader.program.live
 		}
@@ -112,7 +112,7 @@ func (w *warmer) take(entry nudge.Entry, between func() error) error {
 // apply applies the batch; last is its last record. Deployments and live records stand alone in their entries.
 func (w *warmer) apply(last nudge.Record) error {
 	before := w.engine.ordinal
-	if w.batch.until <= w.since {
+	if w.batch.until <= w.since || planted(bugWarmsShort) && w.batch.first() == w.live.Deploy+1 {
 		w.engine.identify(&w.batch)
 		w.engine.passed(&w.batch)
 	} else {
@@ -166,6 +166,7 @@ func (e *Engine) goLive(w *warmer) {
 	}
 	e.program.release()
 	for i, s := range e.shards {
+		s.use(e.program)
 		for l := range s.tables {
 			s.tables[l].takeFrom(&w.engine.shards[i].tables[l], unite)
 		}

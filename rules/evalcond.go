@@ -14,11 +14,11 @@ type useSet struct {
 	uses    []Use
 }
 
-func (s *useSet) add(a *ask, wake int) int { return s.addMarked(a, wake, 0) }
+func (s *useSet) add(a *ask, wake int) int { return s.addUse(a, Use{Wake: wake}) }
 
-// addMarked is add for a number that changes with time: it wakes when it reaches or passes mark.
-func (s *useSet) addMarked(a *ask, wake int, mark float64) int {
-	u := Use{Op: s.planner.op(s.scope, a), Wake: wake, Mark: mark}
+// addUse adds a use of which it fills in what the operator's call says.
+func (s *useSet) addUse(a *ask, u Use) int {
+	u.Op = s.planner.op(s.scope, a)
 	switch a.kind {
 	case OpCount, OpDistinct, OpValues, OpFirst:
 		u.Window = a.window
@@ -82,7 +82,7 @@ func (s *useSet) askFunc(a *ask, wake, positive bool) condFunc {
 	if wake {
 		w = wakeAt(">=", 1, positive)
 	}
-	i := s.add(a, w)
+	i := s.addUse(a, Use{Wake: w, AtLeast: 1})
 	return func(r []Reading) bool { return r[i].N >= 1 }
 }
 
@@ -96,7 +96,11 @@ func (s *useSet) compareFunc(c *cond, wake, positive bool) condFunc {
 		if wake {
 			w = wakeAt(c.op, c.right.val, positive)
 		}
-		i, k := s.add(c.left.ask, w), c.right.val
+		u, k := Use{Wake: w}, c.right.val
+		if c.left.ask.kind != OpTotal {
+			u.AtLeast = atLeast(c.op, k)
+		}
+		i := s.addUse(c.left.ask, u)
 		return func(r []Reading) bool { return want.of(compareNumbers(r[i].N, k)) == True }
 	}
 	l, r := s.numberFunc(c.left, wake), s.numberFunc(c.right, wake)
@@ -107,7 +111,7 @@ func (s *useSet) compareFunc(c *cond, wake, positive bool) condFunc {
 func (s *useSet) driftFunc(a *ask, want outcomes, k float64, wake bool) condFunc {
 	i := 0
 	if wake {
-		i = s.addMarked(a, WakeAtMark, k)
+		i = s.addUse(a, Use{Wake: WakeAtMark, Mark: k})
 	} else {
 		i = s.add(a, WakeNever)
 	}
@@ -138,6 +142,18 @@ func (s *useSet) numberFunc(n *number, wake bool) numberFunc {
 	}
 	op, a, b := n.op, s.numberFunc(n.args[0], wake), s.numberFunc(n.args[1], wake)
 	return func(r []Reading) float64 { return arith(op, a(r), b(r)) }
+}
+
+// atLeast is the n for which "number op k" is the same for all numbers from n on, and the same for all below; 0 if there is none above 0.
+func atLeast(op string, k float64) int {
+	n := 0.0
+	switch op {
+	case ">=", "<":
+		n = math.Ceil(k)
+	case ">", "<=":
+		n = math.Floor(k) + 1
+	}
+	return int(max(n, 0))
 }
 
 // wakeAt is which entry's leaving the window can make "number op k" true, or, where positive is false, can make it false: the n-th newest.

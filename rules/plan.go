@@ -179,6 +179,10 @@ type Use struct {
 	Wake   int          // which expiries can make the condition true: WakeNever, WakeEvery, WakeAtMark, or n > 0: that of the n-th newest entry
 	Fold   Fold         // OpNumbers, OpTally
 	Mark   float64      // WakeAtMark: the number that the reading is compared with
+
+	// AtLeast, if above 0, is all that the condition asks of OpCount and OpDistinct: whether so many are in the window. Then Reading.N
+	// may be AtLeast for as many or more, and one less for fewer.
+	AtLeast int
 }
 
 // Values of Use.Wake that are not positions.

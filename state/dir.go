@@ -21,6 +21,15 @@ const (
 	defaultCacheBytes   = 64 << 20
 )
 
+// A segment goes as a whole, when its last record is too old. So that its first ones do not stay much longer, it takes records of so small a part of
+// LogMaxAge only, or of a minute, which bounds how many segments there are.
+const (
+	segmentAgeShare = 16
+	minSegmentAge   = nudge.Millis(time.Minute / time.Millisecond)
+)
+
+func (o *Options) segmentAge() nudge.Millis { return max(o.LogMaxAge/segmentAgeShare, minSegmentAge) }
+
 // MinSegmentBytes bounds SegmentBytes from below: a segment's header and a small entry fit.
 const MinSegmentBytes = 512
 

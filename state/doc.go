@@ -8,6 +8,8 @@
 //
 //   - entry: the records of one micro-batch under one header; the unit that is written, synced and checked.
 //   - segment: one file of entries. It defines the name ids that it uses and stands alone. All but the last are sealed: never appended to again.
+//   - shape: what records have in common: type and names and kinds of their fields. A packed record names it and holds but its values.
+//   - block: many entries of a rewritten segment, compressed together. It stands alone.
 //   - rewriting: a sealed segment is written anew, under another name: smaller, and with voids where records were dropped. Offsets stay.
 //   - manifest: the list of the sealed segments with their offsets and final checksums. Replaced as a whole, never changed in place.
 //   - spare: the next segment, made ahead.
@@ -21,6 +23,7 @@
 //   - A new segment is on disk under its name before the manifest calls the one before it sealed, and takes entries only after.
 //     So a segment that the manifest expects and the folder lacks is damage, never a crash.
 //   - A rewritten segment is durable under its name, and was read back, before the manifest names it; the old file goes after.
+//   - Opening syncs the log's folder before it reads it: a process that was killed may have renamed a file and not come to that.
 //   - Opening checks the last segment entry by entry. Only the very last entry may be dropped, only where its bytes look as a torn write
 //     looks (see torn), and only if nothing valid follows. What is kept is written and synced once more, because a page that a failed sync left
 //     clean would otherwise be trusted without being on disk; what is dropped is overwritten with zeros before anything is appended.

@@ -14,14 +14,14 @@ import (
 //
 //	 0 u32 magic
 //	 4 u8  version
-//	 5 u8  flags: 1 = the payload begins with name definitions
-//	 6 u8  codec of the payload: 0 = as it is, 1 = s2
+//	 5 u8  flags: 1 = the payload begins with definitions, 2 = it is a block: it holds several entries and stands alone
+//	 6 u8  codec of the payload: 0 = flat, 1 = flat and s2, 2 = packed, 3 = packed and s2, 4 = packed and zstd
 //	 7 u8  0
 //	 8 u64 offset of the first record
-//	16 i64 log time
+//	16 i64 log time; of a block's last entry
 //	24 u32 number of records
 //	28 u32 stored length of the payload
-//	32 u32 length of the payload as it is
+//	32 u32 flat: length of the payload as it is; packed: length of its records once they are flat
 //	36 u32 CRC32C of the stored payload and the end mark
 //	40 u32 header checksum of the entry before; of the segment's header for the first
 //	44 u32 header checksum: CRC32C of bytes 0–43, seeded with the segment's salt
@@ -34,9 +34,13 @@ const (
 	endMark          = 0xA5
 
 	flagDefines = 1
+	flagBlock   = 2
 
-	codecPlain = 0
-	codecS2    = 1
+	codecFlat       = 0
+	codecFlatS2     = 1
+	codecPacked     = 2
+	codecPackedS2   = 3
+	codecPackedZstd = 4
 )
 
 // MaxEntryBytes bounds the records of one entry. The sequencer's batches are far smaller.
@@ -101,10 +105,10 @@ func readEntryHeader(b []byte) entryHeader {
 
 // encoder turns entries into the bytes of one segment. It belongs to the log's writer and keeps its buffers.
 type encoder struct {
-	names   nameWriter
-	payload []byte
-	joined  []byte
-	out     []byte
+	packer
+	plain []byte
+	flat  []byte
+	out   []byte
 }
 
 // encode returns e's bytes and its header. They are valid until the next call. After an error nothing is defined that was not before.
@@ -113,49 +117,88 @@ func (c *encoder) encode(e nudge.Entry, prev, salt uint32) ([]byte, entryHeader,
 	if err := checkRecords(e.Records, e.Count); err != nil {
 		return nil, h, err
 	}
-	c.payload = append(c.payload[:0], e.Records...)
-	c.names.begin()
-	for rest := c.payload; len(rest) > 0; {
+	c.begin()
+	packed := true
+	for rest := e.Records; packed && len(rest) > 0; {
+		var rec nudge.Record
+		rec, rest = nudge.SplitRecord(rest)
+		packed = c.add(rec, e.At)
+	}
+	if err := c.names.err; err != nil {
+		c.undo()
+		return nil, h, err
+	}
+	if !packed {
+		c.undo()
+		return c.encodeFlat(h, e.Records, salt)
+	}
+	c.plain = c.appendPlain(c.plain[:0])
+	h.plain, h.codec = uint32(c.size), codecPacked
+	if c.fresh() {
+		h.flags = flagDefines
+	}
+	return c.sealPacked(&h, salt), h, nil
+}
+
+// sealPacked makes the entry: uvarint length of what is compressed, that, and the ids as they are.
+func (c *encoder) sealPacked(h *entryHeader, salt uint32) []byte {
+	out := room(&c.out, entryHeaderBytes+binary.MaxVarintLen32+s2.MaxEncodedLen(len(c.plain))+len(c.ids)+1)
+	part := c.plain
+	if len(part) >= minS2Bytes {
+		// Behind the place of the longest length; it is moved to its own below.
+		if packed := s2.Encode(out[entryHeaderBytes+binary.MaxVarintLen32:], part); len(packed) < len(part) {
+			part, h.codec = packed, codecPackedS2
+		}
+	}
+	n := entryHeaderBytes + binary.PutUvarint(out[entryHeaderBytes:], uint64(len(part)))
+	n += copy(out[n:], part)
+	n += copy(out[n:], c.ids)
+	return finishEntry(h, out, n, salt)
+}
+
+// encodeFlat is the way of entries whose shapes have no room.
+func (c *encoder) encodeFlat(h entryHeader, records []byte, salt uint32) ([]byte, entryHeader, error) {
+	c.flat = append(c.flat[:0], records...)
+	c.begin()
+	for rest := c.flat; len(rest) > 0; {
 		var rec nudge.Record
 		rec, rest = nudge.SplitRecord(rest)
 		rec.MapNames(c.names.mapID)
 	}
 	if err := c.names.err; err != nil {
-		c.names.undo()
+		c.undo()
 		return nil, h, err
 	}
-	plain := c.payload
+	plain := c.flat
 	if c.names.fresh() {
-		c.joined = append(c.names.appendDefinitions(c.joined[:0]), plain...)
-		plain = c.joined
-		h.flags |= flagDefines
+		c.plain = append(c.names.appendDefinitions(c.plain[:0]), plain...)
+		plain = c.plain
+		h.flags = flagDefines
 	}
-	bytes := c.seal(&h, plain, salt)
-	return bytes, h, nil
+	out := room(&c.out, entryHeaderBytes+s2.MaxEncodedLen(len(plain))+1)
+	h.plain, h.codec = uint32(len(plain)), codecFlatS2
+	n := len(s2.Encode(out[entryHeaderBytes:], plain))
+	if n >= len(plain) {
+		n, h.codec = copy(out[entryHeaderBytes:], plain), codecFlat
+	}
+	return finishEntry(&h, out, entryHeaderBytes+n, salt), h, nil
 }
 
-// seal compresses plain where that helps and puts the header before it and the end mark behind.
-func (c *encoder) seal(h *entryHeader, plain []byte, salt uint32) []byte {
-	if need := entryHeaderBytes + s2.MaxEncodedLen(len(plain)) + 1; cap(c.out) < need {
-		c.out = make([]byte, need+need/4)
-	}
-	out := c.out[:cap(c.out)]
-	h.plain, h.codec = uint32(len(plain)), codecPlain
-	n := len(plain)
-	if n >= minS2Bytes {
-		n = len(s2.Encode(out[entryHeaderBytes:], plain))
-		h.codec = codecS2
-	}
-	if n >= len(plain) {
-		n = copy(out[entryHeaderBytes:], plain)
-		h.codec = codecPlain
-	}
-	h.stored = uint32(n)
-	end := entryHeaderBytes + n
+// finishEntry puts the header before the payload, which ends at end, and the end mark behind.
+func finishEntry(h *entryHeader, out []byte, end int, salt uint32) []byte {
+	h.stored = uint32(end - entryHeaderBytes)
 	out[end] = endMark
 	h.payload = crc32.Checksum(out[entryHeaderBytes:end+1], castagnoli)
 	h.put(out, salt)
 	return out[:end+1]
+}
+
+// room makes buf n bytes long at least and returns all of it.
+func room(buf *[]byte, n int) []byte {
+	if cap(*buf) < n {
+		*buf = make([]byte, n+n/4)
+	}
+	return (*buf)[:cap(*buf)]
 }
 
 // checkRecords makes sure that a broken buffer is refused before it is logged: logged, it would stop every later start.
@@ -174,64 +217,4 @@ func checkRecords(records []byte, count int) error {
 		return fmt.Errorf("the entry says %d records and holds %d; it must hold at least one", count, n)
 	}
 	return nil
-}
-
-// decoder turns the payloads of one segment's entries into records with the process's name ids. It belongs to one reader.
-type decoder struct {
-	names nameReader
-	plain []byte
-}
-
-// decode returns the entry of h and its stored payload; its records are valid until the next call. The entries that define names must be
-// decoded in their order.
-func (d *decoder) decode(h entryHeader, stored []byte) (nudge.Entry, error) {
-	e := nudge.Entry{First: h.first, At: h.at, Count: int(h.count)}
-	if err := d.expand(h, stored); err != nil {
-		return e, err
-	}
-	rest := d.plain
-	var err error
-	if h.flags&flagDefines != 0 {
-		if rest, err = d.names.define(rest); err != nil {
-			return e, err
-		}
-	}
-	e.Records = rest
-	if err := checkRecords(rest, e.Count); err != nil {
-		return e, err
-	}
-	for len(rest) > 0 {
-		var rec nudge.Record
-		rec, rest = nudge.SplitRecord(rest)
-		rec.MapNames(d.names.mapID)
-	}
-	return e, d.names.err
-}
-
-func (d *decoder) expand(h entryHeader, stored []byte) error {
-	if h.plain > maxPayloadBytes {
-		return fmt.Errorf("the payload is %d bytes, at most %d are possible", h.plain, maxPayloadBytes)
-	}
-	switch h.codec {
-	case codecPlain:
-		if int(h.plain) != len(stored) {
-			return fmt.Errorf("the payload is %d bytes, its header says %d", len(stored), h.plain)
-		}
-		d.plain = append(d.plain[:0], stored...)
-		return nil
-	case codecS2:
-		n, err := s2.DecodedLen(stored)
-		if err != nil || n != int(h.plain) {
-			return fmt.Errorf("the payload unpacks to %d bytes, its header says %d (%v)", n, h.plain, err)
-		}
-		if cap(d.plain) < n {
-			d.plain = make([]byte, n+n/4)
-		}
-		d.plain, err = s2.Decode(d.plain[:cap(d.plain)], stored)
-		if err != nil {
-			return fmt.Errorf("unpack the payload: %w", err)
-		}
-		return nil
-	}
-	return fmt.Errorf("the payload's codec is %d, which this build does not know: use the build that wrote it, or a newer one", h.codec)
 }

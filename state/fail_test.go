@@ -206,3 +206,47 @@ func TestLogAppendSyncsTheEntryBefore(t *testing.T) {
 	}
 	tl.check(t)
 }
+
+// A process that ends between the rename of a manifest and the sync of its folder leaves a folder that shows what is not on the disk. The next one
+// goes on from what it sees, so that must be there after a power cut, too.
+func TestLogOpenSyncsTheFolder(t *testing.T) {
+	o := Options{SegmentBytes: 700, spareInline: true}
+	for n := range 8 { // the n-th sync of the folder fails
+		mem := vfs.NewCrashableMem()
+		left, failed := n, false
+		tl := openTest(t, mem, o)
+		folder := tl.Log.dir
+		tl.closeQuietly()
+		fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if op.Kind != errorfs.OpFileSync || op.Path != folder {
+				return nil
+			}
+			if left--; left >= 0 || failed {
+				return nil
+			}
+			failed = true
+			return errorfs.ErrInjected
+		}))
+		ended, err := tryOpen(t, fs, o)
+		if err == nil {
+			_ = appendUntilError(t, ended, 20)
+			ended.closeQuietly()
+		}
+		if !failed {
+			t.Fatalf("the folder is synced only %d times: the test does not test", n)
+		}
+		next := openTest(t, mem, o) // the machine went on
+		next.append(t, 1)
+		want := next.Log.Next()
+		cut := mem.CrashClone(vfs.CrashCloneCfg{})
+		next.closeQuietly()
+		after, err := tryOpen(t, cut, o)
+		if err != nil {
+			t.Fatalf("the process ended at sync %d of the folder, the power failed after the next one: %v", n, err)
+		}
+		if after.Log.Next() != want {
+			t.Fatalf("the process ended at sync %d of the folder: the log ends with %d, %d was acknowledged", n, after.Log.Next()-1, want-1)
+		}
+		after.closeQuietly()
+	}
+}

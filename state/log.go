@@ -73,7 +73,7 @@ func (l *Log) Append(e nudge.Entry) error {
 	if err != nil {
 		return fmt.Errorf("append offset %d: %w", e.First, err)
 	}
-	if at.pos+int64(len(bytes)) > l.opts.SegmentBytes && at.pos > segmentHeaderBytes {
+	if at.pos > segmentHeaderBytes && (at.pos+int64(len(bytes)) > l.opts.SegmentBytes || e.At-l.active.since > l.opts.segmentAge()) {
 		if at, err = l.roll(at); err != nil {
 			return l.fail(fmt.Errorf("begin a log segment at offset %d: %w", e.First, err))
 		}
@@ -128,7 +128,11 @@ func (l *Log) sync() error {
 	if err != nil || at == synced {
 		return err
 	}
-	if err := l.active.file.SyncData(); err != nil {
+	err = l.active.file.SyncData()
+	if err != nil && planted(bugSyncAgain) {
+		err = l.active.file.SyncData()
+	}
+	if err != nil {
 		return l.fail(fmt.Errorf("sync log segment %s: %w", l.active.path, err))
 	}
 	l.mu.Lock()
@@ -193,12 +197,40 @@ func (l *Log) bytesLocked() int64 {
 	return n
 }
 
+// LogStats is what the log holds.
+type LogStats struct {
+	Segments  int          // with the active one
+	Rewritten int          // of them
+	Bytes     int64        // as Bytes
+	Since     nudge.Millis // log time of the oldest entry, 0 if there is none
+	Voids     int          // records that were made voids by hand
+}
+
+// Stats says what the log holds.
+func (l *Log) Stats() LogStats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := LogStats{Segments: len(l.manifest.sealed) + 1, Bytes: l.bytesLocked(), Voids: len(l.manifest.voids)}
+	for _, sealed := range l.manifest.sealed {
+		if sealed.generation > 0 {
+			s.Rewritten++
+		}
+	}
+	switch {
+	case len(l.manifest.sealed) > 0:
+		s.Since = l.manifest.sealed[0].since
+	case l.appended.next > l.active.header.first:
+		s.Since = l.active.since
+	}
+	return s
+}
+
 // Confirm checks that the log reaches stored: the last offset that a checkpoint or a cursor speaks of. If it does not, acknowledged
 // records are lost and the node must not start (I7).
 func (l *Log) Confirm(stored nudge.Offset) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if stored < l.synced.next {
+	if stored < l.synced.next || planted(bugDropsAny) {
 		return nil
 	}
 	what := fmt.Sprintf("the log ends with offset %d, but offset %d was stored as done: records are missing at its end", l.synced.next-1, stored)

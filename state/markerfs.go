@@ -6,18 +6,31 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// markerFS syncs the folder before Pebble creates a file "marker.…" in it. Such a file names the manifest that is valid; Pebble syncs the folder once after
-// creating both. On a file system that may write the two entries in either order, a crash before that sync can leave a marker that
-// names a manifest that is not there, and the store does not open any more.
+// markerFS syncs the folder before Pebble creates or removes a file "marker.…" in it. Such a file names the manifest that is valid. Pebble syncs the
+// folder once: after it has created a manifest and its marker, and has removed the marker before. A file system may write these entries in any
+// order. So a crash before that sync could leave a marker that names a manifest that is not there, and the store would not open any more; or no
+// marker at all, and Pebble would take the folder for a new one and begin an empty store without a word.
 type markerFS struct{ vfs.FS }
 
 func (fs markerFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	if strings.HasPrefix(fs.PathBase(name), "marker.") {
-		if err := syncDir(fs.FS, fs.PathDir(name)); err != nil {
-			return nil, err
-		}
+	if err := fs.before(name); err != nil {
+		return nil, err
 	}
 	return fs.FS.Create(name, category)
+}
+
+func (fs markerFS) Remove(name string) error {
+	if err := fs.before(name); err != nil {
+		return err
+	}
+	return fs.FS.Remove(name)
+}
+
+func (fs markerFS) before(name string) error {
+	if !strings.HasPrefix(fs.PathBase(name), "marker.") || planted(bugLooseMarker) {
+		return nil
+	}
+	return syncDir(fs.FS, fs.PathDir(name))
 }
 
 // Unwrap lets Pebble find the file system below.

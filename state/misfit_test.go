@@ -34,8 +34,8 @@ func TestLogMisfits(t *testing.T) {
 		{"a later version", active, func(b []byte, _ *entryHeader) { b[4] = entryVersion + 1 }, "the entry's version is 2, this build reads 1"},
 		{"an unknown flag", active, func(_ []byte, h *entryHeader) { h.flags |= 0x80 }, "flags 0x8"},
 		{"an unknown codec", active, func(_ []byte, h *entryHeader) { h.codec = 9 }, "codec is 9"},
-		{"a record too many", active, func(_ []byte, h *entryHeader) { h.count++ }, "says 2 records and holds 1"},
-		{"a wrong length", active, func(_ []byte, h *entryHeader) { h.plain++ }, "its header says"},
+		{"a record too many", active, func(_ []byte, h *entryHeader) { h.count++ }, "a record is cut off"},
+		{"a wrong length", active, func(_ []byte, h *entryHeader) { h.plain++ }, "left behind the last record, and 1 that it should have taken"},
 		{"another last entry than was sealed", sealedName, func(_ []byte, h *entryHeader) { h.at++ }, "the segment should end at byte"},
 	} {
 		t.Run(c.what, func(t *testing.T) {

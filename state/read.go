@@ -32,7 +32,7 @@ func (l *Log) Read(from nudge.Offset, fn func(nudge.Entry) error) error {
 	}
 	defer l.unpin(spans[0].number)
 	var d decoder
-	d.names.init(l.opts.Names)
+	d.init(l.opts.Names)
 	for _, s := range spans {
 		if err := l.readSpan(&d, s, from, fn); err != nil {
 			return err
@@ -145,21 +145,23 @@ func (l *Log) readFile(d *decoder, f vfs.File, path string, s span, from nudge.O
 	if err != nil {
 		return err
 	}
-	d.names.reset()
+	d.reset()
 	w := newWalker(f, h, s.end)
 	for w.pos < s.end && !(s.part && w.next >= s.next) {
-		if err := l.readEntry(d, w, path, from, fn); err != nil {
+		if err := l.readEntry(d, w, path, from, s.next, fn); err != nil {
 			return err
 		}
 	}
-	if w.next != s.next || !s.part && (w.pos != s.end || w.prev != s.final) {
+	if w.next < s.next || !s.part && (w.next != s.next || w.pos != s.end || w.prev != s.final) {
 		return &Damage{File: path, Pos: w.pos, Offset: w.next, What: fmt.Sprintf("the segment should end at byte %d with offset %d", s.end, s.next-1)}
 	}
 	return nil
 }
 
-// readEntry reads the next entry and hands it to fn, if it reaches from. One before it is only unpacked for the names that it defines.
-func (l *Log) readEntry(d *decoder, w *walker, path string, from nudge.Offset, fn func(nudge.Entry) error) error {
+// readEntry reads the next entry, or block of them, and hands to fn what reaches from and begins before to. What does not is only opened for
+// what it defines.
+func (l *Log) readEntry(d *decoder, w *walker, path string, from, to nudge.Offset, fn func(nudge.Entry) error) error {
+	floor := w.at
 	h, stored, flaw, problem, err := w.step()
 	if err != nil {
 		return fmt.Errorf("read %s: %w", path, err)
@@ -168,15 +170,24 @@ func (l *Log) readEntry(d *decoder, w *walker, path string, from nudge.Offset, f
 		return &Damage{File: path, Pos: w.pos, Offset: w.next, What: problem}
 	}
 	wanted := w.next > from
-	if !wanted && h.flags&flagDefines == 0 {
+	if !wanted && h.flags&(flagDefines|flagBlock) != flagDefines {
 		return nil
 	}
-	e, err := d.decode(h, stored)
+	err = d.open(h, stored, floor)
+	for err == nil {
+		var e nudge.Entry
+		var ok bool
+		if e, ok, err = d.entry(); !ok {
+			break
+		}
+		if err == nil && wanted && e.First+nudge.Offset(e.Count) > from && e.First < to {
+			if err := fn(e); err != nil {
+				return err
+			}
+		}
+	}
 	if err != nil {
 		return &Damage{File: path, Pos: w.last, Offset: h.first, What: err.Error()}
 	}
-	if !wanted {
-		return nil
-	}
-	return fn(e)
+	return nil
 }

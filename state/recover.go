@@ -9,11 +9,11 @@ import (
 	"nudge"
 )
 
-// openLog opens the log in dir, which exists. The steps: list and tidy, compare with the manifest, check the active segment, make what
+// openLog opens the log in dir, which exists. The steps: make durable what the folder shows, list and tidy, compare with the manifest, check the active segment, make what
 // was kept durable.
 func openLog(dir string, o Options) (*Log, error) {
 	l := &Log{fs: o.FS, dir: dir, opts: o, logger: o.Logger, pins: map[uint64]int{}}
-	l.encoder.names.init(o.Names)
+	l.encoder.init(o.Names)
 	if err := l.open(); err != nil {
 		return nil, fmt.Errorf("open log: %w", errors.Join(err, l.close()))
 	}
@@ -21,6 +21,13 @@ func openLog(dir string, o Options) (*Log, error) {
 }
 
 func (l *Log) open() error {
+	// A process that was killed may have renamed a manifest or a segment and not synced the folder: before anything rests on what it shows, that
+	// must be on the disk.
+	if !planted(bugLooseFolder) {
+		if err := syncDir(l.fs, l.dir); err != nil {
+			return err
+		}
+	}
 	m, err := readManifest(l.fs, l.dir)
 	if err != nil {
 		return err
@@ -214,24 +221,25 @@ func (l *Log) activeHeader(f vfs.File, path string, number uint64) (segmentHeade
 	return h, h.check(path, number, first, prev)
 }
 
-// walkAll walks to the first place where no sound entry stands, and learns the names that the segment defines. It returns what is wrong
+// walkAll walks to the first place where no sound entry stands, and learns the names and shapes that the segment defines. It returns what is wrong
 // there beyond there being no entry.
 func (l *Log) walkAll(w *walker) (problem atPlace, err error) {
 	var d decoder
-	d.names.init(l.opts.Names)
+	d.init(l.opts.Names)
 	for {
+		floor := w.at
 		h, stored, f, what, err := w.step()
 		if err != nil {
 			return atPlace{}, fmt.Errorf("read %s: %w", l.active.path, err)
 		}
 		if f != sound {
-			l.encoder.names.reset(d.names.ids)
+			l.encoder.reset(d.segment.names.ids, d.segment.shapes.all)
 			return atPlace{f, what}, nil
 		}
 		if h.flags&flagDefines == 0 {
 			continue
 		}
-		if _, err := d.decode(h, stored); err != nil {
+		if err := d.open(h, stored, floor); err != nil {
 			return atPlace{}, &Damage{File: l.active.path, Pos: w.last, Offset: h.first, What: err.Error()}
 		}
 	}
@@ -251,7 +259,7 @@ func notDroppable(tail []byte, w *walker, following bool, p atPlace) string {
 	if following {
 		return p.what + ", though a later segment exists"
 	}
-	if yes, why := torn(tail, w.pos, w.salt); !yes {
+	if yes, why := torn(tail, w.pos, w.salt); !yes && !planted(bugDropsAny) {
 		return p.what + ", " + why
 	}
 	return ""
@@ -261,7 +269,7 @@ func notDroppable(tail []byte, w *walker, following bool, p atPlace) string {
 // system may hold its pages as clean although they never reached the disk, and a sync alone would not write them. What is dropped becomes
 // zeros, so that it can never stand behind a later, shorter entry.
 func settle(f vfs.File, w *walker, tail int) error {
-	if w.last > 0 {
+	if w.last > 0 && !planted(bugNoRewrite) {
 		b := make([]byte, w.pos-w.last)
 		if err := readPadded(f, b, w.last); err != nil {
 			return err
@@ -270,7 +278,7 @@ func settle(f vfs.File, w *walker, tail int) error {
 			return err
 		}
 	}
-	if tail > 0 {
+	if tail > 0 && !planted(bugTailStays) {
 		if _, err := f.WriteAt(make([]byte, tail), w.pos); err != nil {
 			return err
 		}

@@ -56,6 +56,9 @@ func (l *Log) Rewrite(ctx context.Context, o RewriteOptions) (report RewriteRepo
 	}
 	pace := pace{log: l, began: time.Now(), hurry: o.Hurry}
 	for _, number := range l.segmentsBetween(o.From, o.Through) {
+		if err := ctx.Err(); err != nil {
+			return report, err
+		}
 		if err := l.rewriteSegment(ctx, number, &o, &pace, &report); err != nil {
 			return report, fmt.Errorf("rewrite log segment %d: %w", number, err)
 		}
@@ -88,7 +91,7 @@ func (l *Log) rewriteSegment(ctx context.Context, number uint64, o *RewriteOptio
 	}
 	defer l.unpin(number)
 	w := &rewriter{log: l, ctx: ctx, old: *old, prev: prev, drop: o.Drop, pace: pace, sum: newEntrySum()}
-	w.read.names.init(l.opts.Names)
+	w.read.init(l.opts.Names)
 	if needed, err := w.needed(); err != nil || !needed {
 		return err
 	}
@@ -174,8 +177,9 @@ type rewriter struct {
 
 	file    vfs.File
 	header  segmentHeader
-	encoder encoder
-	chain   uint32 // header checksum of the entry before
+	blocks  blockEncoder
+	encoder encoder // of entries that no block has room for
+	chain   uint32  // header checksum of the entry before
 	buffer  []byte
 	pos     int64 // behind what the file and the buffer hold
 	voids   []byte
@@ -232,6 +236,9 @@ func (w *rewriter) write() (fresh sealed, err error) {
 		err = w.each(w.add)
 	}
 	if err == nil {
+		err = w.closeBlock()
+	}
+	if err == nil {
 		err = w.flush()
 	}
 	if err == nil {
@@ -259,19 +266,51 @@ func (w *rewriter) begin() error {
 	w.header = newSegmentHeader(h.number, h.first, h.lastAt, h.prev)
 	w.buffer = append(w.buffer, w.header.bytes()...)
 	w.pos, w.chain = segmentHeaderBytes, w.header.crc
-	w.encoder.names.init(w.log.opts.Names)
-	w.encoder.names.reset(nil)
-	return nil
+	w.encoder.init(w.log.opts.Names)
+	w.encoder.reset(nil, nil)
+	return w.blocks.init(w.log.opts.Names)
 }
 
-// add writes an entry of the old segment, voids for the records that are dropped.
+// add takes an entry of the old segment, voids for the records that are dropped.
 func (w *rewriter) add(e nudge.Entry) error {
 	e.Records = w.withoutDropped(e)
 	w.sum.add(e)
+	for {
+		ok, err := w.blocks.add(e)
+		if err != nil {
+			return fmt.Errorf("offset %d: %w", e.First, err)
+		}
+		if ok && !w.blocks.full() {
+			return nil
+		}
+		alone := w.blocks.empty()
+		if err := w.closeBlock(); err != nil || ok {
+			return err
+		}
+		if alone {
+			return w.addAlone(e)
+		}
+	}
+}
+
+// addAlone writes an entry that even an empty block has no room for.
+func (w *rewriter) addAlone(e nudge.Entry) error {
 	bytes, h, err := w.encoder.encode(e, w.chain, w.header.salt)
 	if err != nil {
 		return fmt.Errorf("offset %d: %w", e.First, err)
 	}
+	return w.put(bytes, h)
+}
+
+func (w *rewriter) closeBlock() error {
+	if w.blocks.empty() {
+		w.blocks.begin() // of what it could not take
+		return nil
+	}
+	return w.put(w.blocks.close(w.chain, w.header.salt))
+}
+
+func (w *rewriter) put(bytes []byte, h entryHeader) error {
 	w.chain = h.crc
 	w.pos += int64(len(bytes))
 	w.buffer = append(w.buffer, bytes...)

@@ -27,7 +27,9 @@ func (l *Log) roll(at end) (end, error) {
 	if err != nil {
 		return at, errors.Join(err, next.file.Close())
 	}
-	l.encoder.names.reset(nil)
+	if !planted(bugSegmentNames) {
+		l.encoder.reset(nil, nil)
+	}
 	return begun, old.file.Close()
 }
 
@@ -80,7 +82,7 @@ func (l *Log) beginSegment(file vfs.File, h segmentHeader) (segment, error) {
 	if err == nil {
 		err = l.fs.Rename(l.fs.PathJoin(l.dir, spareName), path)
 	}
-	if err == nil {
+	if err == nil && !planted(bugLooseRoll) {
 		err = syncDir(l.fs, l.dir)
 	}
 	if err != nil {

@@ -89,6 +89,55 @@ func TestLogTrimByBytes(t *testing.T) {
 	tl.reopenTrimmed(t, s[3].first)
 }
 
+// A segment takes records of a sixteenth of the age only, and of a minute at least, so that its first ones do not stay much longer than they should.
+func TestSegmentsAreBoundInTime(t *testing.T) {
+	for _, c := range []struct{ keep, most nudge.Millis }{{16 * 3600_000, 3600_000}, {1, minSegmentAge}, {minSegmentAge * segmentAgeShare, minSegmentAge}} {
+		tl := openTest(t, vfs.NewMem(), Options{LogMaxAge: c.keep})
+		add := func(at nudge.Millis) int {
+			e := tl.build.entry(t, tl.Log.Next(), at, 1)
+			tl.want = append(tl.want, factOf(t, tl.build.names, e))
+			if err := errors.Join(tl.Log.Append(e), tl.Log.Sync()); err != nil {
+				t.Fatal(err)
+			}
+			return tl.Log.Stats().Segments
+		}
+		if one, same, next := add(1000), add(1000+c.most), add(1001+c.most); one != 1 || same != 1 || next != 2 {
+			t.Errorf("keep %d: %d, %d, %d segments", c.keep, one, same, next)
+		}
+		tl.reopen(t) // the active segment's first time is known again
+		if same, next := add(1001+2*c.most), add(1002+2*c.most); same != 2 || next != 3 {
+			t.Errorf("keep %d, reopened: %d, %d segments", c.keep, same, next)
+		}
+		tl.check(t)
+	}
+}
+
+func TestLogStats(t *testing.T) {
+	tl := openTest(t, vfs.NewMem(), Options{SegmentBytes: 640})
+	if s := tl.Log.Stats(); s != (LogStats{Segments: 1, Bytes: segmentHeaderBytes}) {
+		t.Errorf("a new log: %+v", s)
+	}
+	tl.append(t, 1)
+	if s := tl.Log.Stats(); s.Since != 10 || s.Segments != 1 {
+		t.Errorf("one entry: %+v", s)
+	}
+	for range 20 {
+		tl.append(t, 1)
+	}
+	second := tl.Log.manifest.sealed[1]
+	tl.rewrite(t, RewriteOptions{Hurry: true, From: 1, Through: second.last})
+	if s := tl.Log.Stats(); s.Since != 10 || s.Segments < 3 || s.Rewritten != 2 || s.Bytes != tl.Log.Bytes() {
+		t.Errorf("many entries: %+v", s)
+	}
+	tl.Log.opts.LogMaxBytes = tl.Log.Bytes() - 1
+	if err := tl.Log.Trim(tl.Log.Next(), 0); err != nil {
+		t.Fatal(err)
+	}
+	if s := tl.Log.Stats(); s.Since != second.since || s.Rewritten != 1 {
+		t.Errorf("trimmed: %+v", s)
+	}
+}
+
 // Log time goes on even if nothing but an empty segment is left of the log.
 func TestLogTimeSurvivesTrimmingEverything(t *testing.T) {
 	tl := trimTest(t, Options{})

@@ -78,7 +78,7 @@ func (w *walker) misfit(h *entryHeader, version byte) string {
 	switch {
 	case version != entryVersion:
 		return fmt.Sprintf("the entry's version is %d, this build reads %d: use the build that wrote it, or a newer one", version, entryVersion)
-	case h.flags&^flagDefines != 0:
+	case h.flags&^(flagDefines|flagBlock) != 0:
 		return fmt.Sprintf("the entry has flags %#x, which this build does not know: use the build that wrote it, or a newer one", h.flags)
 	case h.first != w.next:
 		return fmt.Sprintf("the entry begins with offset %d: records are missing or doubled", h.first)

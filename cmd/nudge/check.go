@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,9 +17,6 @@ import (
 
 // defaultRules is the folder of the rules.
 const defaultRules = "rules"
-
-// defaultLogKeep is how long the log is kept where nobody says otherwise.
-const defaultLogKeep = nudge.Millis(35 * 24 * time.Hour / time.Millisecond)
 
 // checkConfig is how check was called.
 type checkConfig struct {
@@ -32,7 +28,7 @@ type checkConfig struct {
 }
 
 func newCheck() *cobra.Command {
-	c := &checkConfig{dir: defaultRules, logKeep: defaultLogKeep}
+	c := &checkConfig{dir: defaultRules}
 	cmd := &cobra.Command{
 		Use:   "check [DIR]",
 		Short: "Find the errors of rule files and say what each rule costs",
@@ -56,7 +52,7 @@ rules, for editors.`,
 	fs.StringVar(&c.format, "format", "text", "text, json, github (annotations of a GitHub workflow) or sarif (SARIF 2.1.0)")
 	fs.StringVar(&c.catalog, "catalog", "", "json: print the words of the language and of this folder instead, for editors")
 	fs.StringVar(&c.docs, "docs", "", "where docs/errors.md can be read, as https://…/errors.md: the helpUri of --format sarif")
-	fs.Var((*durationFlag)(&c.logKeep), "log-keep", "how long the server keeps its log: a rule that needs more of the past is warned of")
+	registerLogKeep(fs, &c.logKeep)
 	return cmd
 }
 

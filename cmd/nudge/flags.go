@@ -66,6 +66,19 @@ func (f *engineFlags) location() (*time.Location, error) {
 	return loc, nil
 }
 
+const (
+	flagLogKeep = "log-keep"
+
+	// defaultLogKeep is how long the log is kept where nobody says otherwise.
+	defaultLogKeep = nudge.Millis(35 * 24 * time.Hour / time.Millisecond)
+)
+
+// registerLogKeep registers the flag of the commands that only compare rules with it.
+func registerLogKeep(fs *pflag.FlagSet, keep *nudge.Millis) {
+	*keep = defaultLogKeep
+	fs.Var((*durationFlag)(keep), flagLogKeep, "how long the server keeps its log: a rule that needs more of the past is warned of")
+}
+
 // durationFlag is a length of time as rules write it: 500ms, 20s, 1h30m, 30d, 2w.
 type durationFlag nudge.Millis
 
@@ -77,8 +90,8 @@ func (d *durationFlag) Set(s string) error {
 	return err
 }
 
-func (d *durationFlag) String() string {
-	ms := nudge.Millis(*d)
+func (d durationFlag) String() string {
+	ms := nudge.Millis(d)
 	for _, u := range durationUnits {
 		if ms != 0 && ms%u.ms == 0 {
 			return strconv.FormatInt(int64(ms/u.ms), 10) + u.name

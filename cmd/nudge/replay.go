@@ -24,6 +24,7 @@ type replayFlags struct {
 	until      instantFlag
 	drain      bool
 	batch      int
+	logKeep    nudge.Millis
 }
 
 const (
@@ -58,6 +59,7 @@ The same command on the same input prints the same bytes, whatever --shards and 
 	fs.BoolVar(&f.skipBad, "skip-bad", false, "count lines that cannot be read and go on")
 	fs.Var(&f.until, "until", "after the last event, run the timers due up to this time")
 	fs.BoolVar(&f.drain, "drain", false, "after the last event, run every pending timer")
+	registerLogKeep(fs, &f.logKeep)
 	fs.IntVar(&f.batch, "batch", defaultBatch, "events applied at once; the answers do not depend on it")
 	return cmd
 }
@@ -86,7 +88,7 @@ func replay(ctx context.Context, f *replayFlags, paths []string, stdin io.Reader
 		return err
 	}
 	names := nudge.NewNames()
-	plan, err := loadPlan(f.rules, &f.engineFlags, names, stderr)
+	plan, err := loadPlan(f.rules, f, names, stderr)
 	if err != nil {
 		return err
 	}

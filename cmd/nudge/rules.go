@@ -26,7 +26,7 @@ func readRules(dir string) ([]rules.Source, error) {
 }
 
 // loadPlan reads and compiles a rules folder. Remarks about the rules go to stderr.
-func loadPlan(dir string, f *engineFlags, names *nudge.Names, stderr io.Writer) (*rules.Plan, error) {
+func loadPlan(dir string, f *replayFlags, names *nudge.Names, stderr io.Writer) (*rules.Plan, error) {
 	sources, err := readRules(dir)
 	if err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func loadPlan(dir string, f *engineFlags, names *nudge.Names, stderr io.Writer) 
 	if err != nil {
 		return nil, err
 	}
-	plan, remarks := rules.Compile(sources, rules.Options{Names: names, Location: loc})
+	plan, remarks := rules.Compile(sources, rules.Options{Names: names, Location: loc, LogRetention: f.logKeep})
 	fmt.Fprint(stderr, inFolder(dir, remarks).Text())
 	if remarks.HasErrors() {
 		return nil, &reported{exitFound}

@@ -62,7 +62,7 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 	}
 
 	names := nudge.NewNames()
-	dir, err := state.Open(c.data, state.Options{Names: names, LogMaxBytes: int64(c.logMax), Logger: logger})
+	dir, err := state.Open(c.data, state.Options{Names: names, LogMaxBytes: int64(c.logMax), LogMaxAge: c.logKeep, Logger: logger})
 	if err != nil {
 		return err
 	}
@@ -75,14 +75,15 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 		Engine: engine.Options{
 			Names: names, Shards: c.shards, Lateness: c.lateness, DedupEvents: c.dedupEvents, Location: location,
 		},
-		Log: dir.Log, Store: dir.Store, Logger: logger, Recall: recallPopups,
+		Log: dir.Log, Store: dir.Store, Logger: logger, Recall: recallPopups, LogKeep: c.logKeep,
 		OnFirings: func(f []nudge.Firing) { hub.Publish(f) },
 		OnReceipt: func(id string) { hub.Receipt(id) },
 	})
 	if err != nil {
 		return err
 	}
-	if err := registerNode(registry, node.Stats()); err != nil {
+	keeper := &logKeeper{log: dir.Log, logger: logger}
+	if err := errors.Join(registerNode(registry, node.Stats()), keeper.register(registry)); err != nil {
 		return err
 	}
 	hub, err = deliver.New(deliver.Options{
@@ -106,12 +107,13 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 		return fmt.Errorf("recover %s: %w", c.data, err)
 	}
 
-	return c.serve(ctx, &services{node: node, hub: hub, server: server, rules: rulesFrom, logger: logger, stdout: stdout, stderr: stderr})
+	return c.serve(ctx, &services{node: node, log: keeper, hub: hub, server: server, rules: rulesFrom, logger: logger, stdout: stdout, stderr: stderr})
 }
 
 // services are the parts of a server that run.
 type services struct {
 	node   *engine.Node
+	log    *logKeeper
 	hub    *deliver.Hub
 	server *ingest.Server
 	rules  ruleSource
@@ -128,18 +130,19 @@ func (c *serveConfig) serve(ctx context.Context, s *services) error {
 	nodeCtx, stopNode := context.WithCancel(context.WithoutCancel(ctx))
 	nodeDone := start(func() error { return s.node.Run(nodeCtx) }, fail)
 	serverCtx, stopServer := context.WithCancel(context.WithoutCancel(ctx))
-	serverDone, watchDone := closed(), closed()
+	serverDone, watchDone, logDone := closed(), closed(), closed()
 
 	w := &ruleWatcher{source: s.rules, deploy: s.node.Deploy, logger: s.logger, stderr: s.stderr}
 	err := w.first(ctx, s.node.Plan(), s.node.SettingsChanged())
 	if err == nil {
 		serverDone = start(func() error { return s.server.Run(serverCtx) }, fail)
 		watchDone = start(func() error { return w.watch(ctx) }, fail)
+		logDone = start(func() error { return s.log.run(ctx) }, fail)
 		c.announce(s)
 		<-ctx.Done()
 	}
 
-	err = errors.Join(err, <-watchDone)
+	err = errors.Join(err, <-watchDone, <-logDone)
 	s.hub.Close()
 	stopServer()
 	err = errors.Join(err, <-serverDone)

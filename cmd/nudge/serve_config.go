@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
+
+	"nudge"
 )
 
 // serveConfig is everything that `nudge serve` can be told.
@@ -19,6 +22,7 @@ type serveConfig struct {
 	writeKeys  []string
 	feedKeys   []string
 	logMax     sizeFlag
+	logKeep    nudge.Millis
 	demo       bool
 }
 
@@ -26,6 +30,7 @@ const (
 	flagRules    = "rules"
 	flagWriteKey = "write-key"
 	flagFeedKey  = "feed-key"
+	flagLogMax   = "log-max"
 
 	defaultData   = "data"
 	defaultListen = "127.0.0.1:8080"
@@ -34,19 +39,23 @@ const (
 	// minLogMax holds four segments of the log: one that is written, one made ahead, and something to read back.
 	minLogMax = sizeFlag(256 << 20)
 
+	// minLogKeep is far more than a checkpoint is behind: what is younger is needed for a restart.
+	minLogKeep = nudge.Millis(time.Hour / time.Millisecond)
+
 	// maxKeyBytes bounds a write key or feed key.
 	maxKeyBytes = 256
 )
 
 func (c *serveConfig) register(fs *pflag.FlagSet) {
 	c.engineFlags.register(fs)
-	c.logMax = defaultLogMax
+	c.logMax, c.logKeep = defaultLogMax, defaultLogKeep
 	fs.StringVar(&c.data, "data", defaultData, "folder of the log and the checkpoints; made if it is not there")
 	fs.StringVar(&c.rules, flagRules, defaultRules, "folder of the rules; a file that is saved is live within a second")
 	fs.StringVar(&c.listen, "listen", defaultListen, "address to listen on; port 0 picks a free one")
 	fs.StringArrayVar(&c.writeKeys, flagWriteKey, nil, "public key with which sites send events and ask for popups (repeat)")
 	fs.StringArrayVar(&c.feedKeys, flagFeedKey, nil, "key with which sales tools read alerts (repeat)")
-	fs.Var(&c.logMax, "log-max", "size at which the oldest part of the log goes, even before 35 days")
+	fs.Var(&c.logMax, flagLogMax, "size at which the oldest part of the log goes, even if it is younger than --log-keep")
+	fs.Var((*durationFlag)(&c.logKeep), flagLogKeep, "age at which the oldest part of the log goes, even if it is smaller than --log-max")
 	fs.BoolVar(&c.demo, "demo", false, "serve the example site under /demo/, with the example rules unless --rules is given")
 }
 
@@ -61,6 +70,9 @@ func (c *serveConfig) Validate() error {
 	}
 	if c.logMax < minLogMax {
 		all = append(all, fmt.Errorf("--log-max is %v; the least is %v", c.logMax, minLogMax))
+	}
+	if c.logKeep < minLogKeep {
+		all = append(all, fmt.Errorf("--log-keep is %v; the least is %v", durationFlag(c.logKeep), durationFlag(minLogKeep)))
 	}
 	for _, k := range c.writeKeys {
 		all = appendKeyProblem(all, flagWriteKey, k)

@@ -9,7 +9,7 @@ func TestServeConfig(t *testing.T) {
 	good := func() serveConfig {
 		return serveConfig{
 			engineFlags: engineFlags{shards: 1, lateness: 1, dedupEvents: 1, timezone: "UTC"},
-			data:        "data", rules: "rules", listen: defaultListen, logMax: minLogMax,
+			data:        "data", rules: "rules", listen: defaultListen, logMax: minLogMax, logKeep: minLogKeep,
 		}
 	}
 	for _, tt := range []struct {
@@ -29,9 +29,9 @@ func TestServeConfig(t *testing.T) {
 		{"the clock of the machine", func(c *serveConfig) { c.timezone = "Local" }, []string{"differs from machine to machine"}},
 		{"longest key", func(c *serveConfig) { c.feedKeys = []string{strings.Repeat("k", maxKeyBytes)} }, nil},
 		{"all at once", func(c *serveConfig) {
-			c.data, c.rules, c.logMax, c.dedupEvents, c.lateness = "", "", minLogMax-1, 0, 0
+			c.data, c.rules, c.logMax, c.logKeep, c.dedupEvents, c.lateness = "", "", minLogMax-1, minLogKeep-1, 0, 0
 			c.writeKeys, c.feedKeys = []string{"", "a:b"}, []string{strings.Repeat("k", maxKeyBytes+1)}
-		}, []string{"--data is empty", "--rules is empty", "--log-max", "--dedup-events", "--lateness", `--write-key ""`, `--write-key "a:b"`, `--feed-key "kkk`}},
+		}, []string{"--data is empty", "--rules is empty", "--log-max is 268435455; the least is 256MiB", "--log-keep is 3599999ms; the least is 1h", "--dedup-events", "--lateness", `--write-key ""`, `--write-key "a:b"`, `--feed-key "kkk`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := good()

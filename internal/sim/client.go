@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"nudge"
@@ -137,9 +138,23 @@ func (l *life) client(c *client, quota int, r *rand.Rand) {
 	}
 }
 
-// send sends a call and says whether it was answered.
+// send sends a call and says whether it was answered. An impatient client sends it once more before it is.
 func (l *life) send(c *call, codec *ingest.Codec, r *rand.Rand) bool {
 	l.compose(c, r)
+	var again sync.WaitGroup
+	if r.IntN(15) == 0 {
+		wait := pause(r, 20*time.Millisecond)
+		again.Go(func() {
+			time.Sleep(wait)
+			l.submit(&call{events: c.events, body: c.body, decide: true}, ingest.NewCodec(ingest.CodecOptions{Names: l.names}))
+		})
+	}
+	answered := l.submit(c, codec)
+	again.Wait()
+	return answered
+}
+
+func (l *life) submit(c *call, codec *ingest.Codec) bool {
 	var b nudge.RecordBuilder
 	done, err := codec.Events(slices.Clone(c.body), "application/json", l.millis(), &b)
 	if err != nil || done.Records != len(c.events) {
@@ -166,6 +181,8 @@ func (l *life) answered(c *call) {
 		at := l.ledger.offsets(u)
 		if len(at) == 0 || l.lost > 0 && at[0] >= l.lost {
 			l.problem("I1: the event %d was answered, but stands at %v, and the log failed at offset %d", u, at, l.lost)
+			continue
 		}
+		l.known = max(l.known, at[0])
 	}
 }

@@ -16,21 +16,23 @@ import (
 type disk struct {
 	seed uint64
 
-	mu      sync.Mutex
-	medium  *medium
-	ops     int         // that changed files
-	trace   hash.Hash64 // of them
-	crashAt int         // the operation before which the plug is pulled; 0: none
-	failAt  int         // the first operation that may fail from here on fails; 0: none
-	slow    int         // one sync in so many takes long; 0: none
-	syncs   map[string]uint64
+	mu       sync.Mutex
+	medium   *medium
+	ops      int         // that changed files
+	trace    hash.Hash64 // of them
+	crashAt  int         // the operation before which the plug is pulled; 0: none
+	failAt   int         // the first operation that may fail from here on fails; 0: none
+	reads    int         // of files
+	failRead int         // the read that fails; 0: none
+	slow     int         // one sync in so many takes long; 0: none
+	syncs    map[string]uint64
 
 	left    *medium       // by the crash; nil: there was none yet
 	crashed chan struct{} // closed by it
 	failed  *operation    // that did
 }
 
-// operation is what a process asks of a disk, if it changes something.
+// operation is what a process asks of a disk: a read, or what changes something.
 type operation struct {
 	kind opKind
 	path string
@@ -46,6 +48,7 @@ const (
 	opFolder opKind = "make folder"
 	opWrite  opKind = "write"
 	opSync   opKind = "sync"
+	opRead   opKind = "read"
 )
 
 func (o *operation) String() string { return fmt.Sprint(o.kind, " ", o.path) }
@@ -83,6 +86,17 @@ func (d *disk) answer(op operation) (wait time.Duration, err error) {
 		return d.slowness(op.path), nil
 	}
 	return 0, nil
+}
+
+// askRead comes before each read of a file, which fails if it returns an error.
+func (d *disk) askRead(path string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.reads++; d.reads != d.failRead || d.failed != nil || d.left != nil {
+		return nil
+	}
+	d.failed = &operation{opRead, path}
+	return errInjected
 }
 
 // mayFail leaves out what Pebble answers with the end of the process, which this one is: its manifest and what stands beside it.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -50,12 +51,22 @@ func (f files) open(name string, kind opKind, open func() (vfs.File, error)) (vf
 	return &file{inner, f.d, f.d.medium.live[name]}, nil
 }
 
+func (f files) Open(name string, o ...vfs.OpenOption) (vfs.File, error) {
+	inner, err := f.FS.Open(name, o...)
+	if err != nil {
+		return nil, err
+	}
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	return &file{inner, f.d, f.d.medium.live[name]}, nil
+}
+
 func (f files) OpenDir(name string) (vfs.File, error) {
 	inner, err := f.FS.OpenDir(name)
 	if err != nil {
 		return nil, err
 	}
-	return &folder{inner, f.d, name}, nil
+	return &folder{inner, f.d, path.Clean(name)}, nil
 }
 
 // change asks for an operation, and where that succeeds tells the medium.
@@ -88,7 +99,7 @@ func (f files) MkdirAll(name string, perm os.FileMode) error {
 	if _, err := f.FS.Stat(name); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return f.change(opFolder, name, func() error { return f.FS.MkdirAll(name, perm) }, func(m *medium) { m.live[name] = &inode{path: name, folder: true} })
+	return f.change(opFolder, name, func() error { return f.FS.MkdirAll(name, perm) }, func(m *medium) { m.makeFolder(name) })
 }
 
 var errUnused = errors.New("this operation is not simulated: nothing has used it")
@@ -111,6 +122,20 @@ func (f *file) path() string {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
 	return f.node.path
+}
+
+func (f *file) Read(p []byte) (int, error) {
+	if err := f.d.askRead(f.path()); err != nil {
+		return 0, err
+	}
+	return f.File.Read(p)
+}
+
+func (f *file) ReadAt(p []byte, at int64) (int, error) {
+	if err := f.d.askRead(f.path()); err != nil {
+		return 0, err
+	}
+	return f.File.ReadAt(p, at)
 }
 
 func (f *file) Write(p []byte) (int, error) {

@@ -95,17 +95,24 @@ func (w *world) live(n int) {
 	l.disk = newDisk(w.medium, w.rng.Uint64())
 	last := n == w.lives-1
 	l.fate(last)
+	if w.damages && n > 0 {
+		w.damage(l.actor("damage"), w.known)
+	}
 	w.report.Starts++
 	err := l.open()
-	if err == nil && !l.disk.over() {
+	switch {
+	case err == nil && l.disk.over():
+		l.run() // to its end: a checkpoint may be under way
+	case err == nil:
 		l.checkRecovered()
+		l.run()
 		l.work(last)
 	}
 	l.close(err)
 	if !last {
 		time.Sleep(w.downtime(w.rng))
 		if w.steps && w.rng.IntN(2) == 0 {
-			w.setWall(w.now().Add(time.Duration(w.rng.Int64N(int64(20*time.Minute))) - 10*time.Minute))
+			w.step()
 		}
 	}
 }
@@ -123,14 +130,19 @@ func (l *life) fate(last bool) {
 	case 1, 2:
 		l.disk.crashAt = 1 + r.IntN(400)
 	}
-	if l.fails && r.IntN(2) == 0 {
-		l.disk.failAt = 1 + r.IntN(250)
+	if l.fails {
+		switch r.IntN(4) {
+		case 0, 1:
+			l.disk.failAt = 1 + r.IntN(250)
+		case 2:
+			l.disk.failRead = 1 + r.IntN(60)
+		}
 	}
 }
 
 // open opens the folder and recovers.
 func (l *life) open() (err error) {
-	l.dir, err = state.Open(dataDir, state.Options{FS: l.disk.fs(), SegmentBytes: l.segmentBytes, Names: l.names, CacheBytes: 1 << 20})
+	l.dir, err = state.Open(dataDir, state.Options{FS: l.disk.fs(), SegmentBytes: l.segmentBytes, LogMaxBytes: l.logMaxBytes, Names: l.names, CacheBytes: 1 << 20})
 	if err != nil {
 		return err
 	}
@@ -163,22 +175,27 @@ func (l *life) deliver(firings []nudge.Firing) {
 				l.problem("I5: the deliverers are told of %v after %v", f.Cursor, l.lastTold)
 			}
 			l.lastTold = f.Cursor
-			if old, ok := l.told[f.Cursor]; ok && old != f.ID {
-				l.problem("I4: the firing at %v was %s and is %s", f.Cursor, old, f.ID)
+			if old, ok := l.told[f.Cursor]; ok && old.ID != f.ID {
+				l.problem("I4: the firing at %v was %s and is %s", f.Cursor, old.ID, f.ID)
 			}
-			l.told[f.Cursor] = f.ID
+			l.told[f.Cursor] = f
+			l.known = max(l.known, f.Cursor.Offset)
 		}
 	})
 }
 
-// work runs the node among clients and consumers until the process ends by itself, by a signal or by a crash.
-func (l *life) work(last bool) {
+// run lets the node run until it is stopped.
+func (l *life) run() {
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
 	go func() {
 		l.runErr = l.node.Run(ctx)
 		close(l.ended)
 	}()
+}
+
+// work lets the process live among clients and consumers until it ends by itself, by a signal or by a crash.
+func (l *life) work(last bool) {
 	if len(l.node.Plan().Rules) == 0 && !l.deploy() {
 		return // somebody who sends before rules run finds none that read it back: that is another test
 	}
@@ -194,7 +211,7 @@ func (l *life) work(last bool) {
 		r := l.actor(c.name)
 		consumers.Go(func() { l.walker(c, r) })
 	}
-	l.manage(last)
+	l.manage()
 	if last {
 		clients.Wait()
 		time.Sleep(pick(l.rng, 0, 3*time.Second, 30*time.Second)) // for timers
@@ -209,20 +226,21 @@ func (l *life) work(last bool) {
 
 // settle waits until all that is in the log is applied, at a moment at which nobody does anything.
 func (l *life) settle() {
-	for {
+	for range 10_000 {
 		synctest.Wait()
 		if l.node.Stats().LogNext.Load() == uint64(l.dir.Log.Next()) {
 			return
 		}
 		time.Sleep(time.Millisecond)
 	}
+	l.problem("the log does not come to rest")
 }
 
 // manage lets the process live for a while, deploys rules, and sets the clock.
-func (l *life) manage(last bool) {
+func (l *life) manage() {
 	for range l.rng.IntN(5) {
 		select {
-		case <-time.After(time.Duration(l.rng.IntN(4000)) * time.Millisecond):
+		case <-time.After(pause(l.rng, 4*time.Second)):
 		case <-l.disk.crashed:
 			return
 		case <-l.ended:
@@ -231,6 +249,9 @@ func (l *life) manage(last bool) {
 		if l.late && l.rng.IntN(2) == 0 {
 			l.rules.change(l.rng)
 			l.deploy()
+		}
+		if l.steps && l.rng.IntN(3) == 0 {
+			l.step()
 		}
 	}
 }
@@ -252,22 +273,22 @@ func (l *life) end(last bool) {
 	if !last && l.rng.IntN(3) > 0 {
 		l.disk.pull()
 	}
-	failure := l.disk.failure()
-	if failure.fatal() && !l.disk.over() {
+	if failed := l.disk.failure(); failed.fatal() && !l.disk.over() {
 		select {
 		case <-l.ended:
 		case <-time.After(10 * time.Second):
-			l.problem("I9: %v failed, and the process goes on", failure)
+			l.problem("I9: %v failed, and the process goes on", failed)
 		}
 	}
 	l.stop()
 	<-l.ended
-	switch {
-	case l.disk.over() || failure != nil:
-	case l.runErr != nil:
+	if l.runErr != nil && !l.excused() {
 		l.problem("Run: %v", l.runErr)
 	}
 }
+
+// excused says whether an error is no wonder: the disk failed, or all that happens since is seen by nobody.
+func (l *life) excused() bool { return l.disk.over() || l.disk.failure() != nil }
 
 // close frees the folder and leaves to the next process what is on the disk.
 func (l *life) close(openErr error) {
@@ -278,16 +299,15 @@ func (l *life) close(openErr error) {
 	if l.hub != nil {
 		l.hub.Close()
 	}
-	failure := l.disk.failure()
-	if openErr != nil && !l.disk.over() && failure == nil {
+	if openErr != nil && !l.excused() {
 		l.problem("I7: the folder does not open: %v", openErr)
 	}
 	if l.dir != nil {
-		if err := l.dir.Close(); err != nil && !l.disk.over() && failure == nil {
+		if err := l.dir.Close(); err != nil && !l.excused() {
 			l.problem("close the folder: %v", err)
 		}
 	}
-	if failure != nil {
+	if l.disk.failure() != nil {
 		l.report.Failures++
 	}
 	l.report.Trace = l.report.Trace*31 + l.disk.trace.Sum64()

@@ -45,6 +45,14 @@ func (m *medium) rename(from, to string) {
 	delete(m.live, from)
 }
 
+// makeFolder adds a folder and those above it that are missing.
+func (m *medium) makeFolder(name string) {
+	if !m.has(name) {
+		m.makeFolder(path.Dir(name))
+		m.live[name] = &inode{path: name, folder: true}
+	}
+}
+
 // syncFolder makes the entries of a folder durable.
 func (m *medium) syncFolder(dir string) {
 	for name := range m.durable {

@@ -12,6 +12,9 @@ import (
 // expired nor been seen, of each visitor the newest.
 func (l *life) checkPending(feed []nudge.Firing) {
 	now := l.millis()
+	if l.retains {
+		return // popups of trimmed firings are pending until the next start
+	}
 	if n := len(l.ledger.facts); n > 0 && l.ledger.facts[n-1].at > now {
 		return // the wall clock was set back: log time and the deliverers' time differ
 	}

@@ -18,6 +18,8 @@ type plan struct {
 	options oracle.Options // the settings that answers depend on
 
 	segmentBytes int64
+	logMaxBytes  int64 // 0: the log keeps everything
+	retains      bool  // it does not
 	popupTTL     time.Duration
 	popupsKept   int  // per visitor
 	exact        bool // an id is remembered for as long as the run: each event counts once
@@ -25,6 +27,7 @@ type plan struct {
 	late         bool // rules are deployed while others run
 	slow         int
 	fails        bool
+	damages      bool
 	steps        bool // the wall clock is set
 }
 
@@ -48,8 +51,13 @@ func newPlan(seed uint64) plan {
 	p.fixed = r.IntN(2) == 0
 	p.late = r.IntN(2) == 0
 	p.slow = pick(r, 0, 0, 2, 10)
-	p.fails = r.IntN(4) == 0
+	p.fails = r.IntN(3) == 0
+	p.damages = r.IntN(6) == 0
 	p.steps = r.IntN(3) == 0
+	if r.IntN(6) == 0 {
+		p.retains, p.late = true, false // rules that warm would read less than the oracle
+		p.segmentBytes, p.logMaxBytes = pick[int64](r, 1<<10, 2<<10), pick[int64](r, 2<<10, 5<<10)
+	}
 	return p
 }
 

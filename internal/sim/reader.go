@@ -67,7 +67,7 @@ func (l *life) walker(c *walker, r *rand.Rand) {
 // readFeed reads a page of all firings.
 func (l *life) readFeed(c *walker, r *rand.Rand) (more bool) {
 	page, err := l.node.Firings(c.after, 1+r.IntN(20))
-	if err != nil && !l.disk.over() && l.disk.failure() == nil {
+	if err != nil && !l.excused() {
 		l.problem("I5: the feed behind %v: %v", c.after, err)
 	}
 	l.disk.seen(func() {
@@ -173,7 +173,7 @@ func (l *life) get(path string, into any) (ok bool) {
 	if err == nil && ctx.Response.StatusCode() == fasthttp.StatusOK {
 		return true
 	}
-	if !l.disk.over() && l.disk.failure() == nil {
+	if !l.excused() {
 		l.problem("GET %s: %d %s", path, ctx.Response.StatusCode(), ctx.Response.Body())
 	}
 	return false

@@ -54,6 +54,7 @@ func (s *total) add(r *Report) {
 	s.Starts += r.Starts
 	s.Crashes += r.Crashes
 	s.Failures += r.Failures
+	s.Damages += r.Damages
 	s.Events += r.Events
 	s.Firings += r.Firings
 	if len(r.Problems) > 0 {
@@ -62,8 +63,8 @@ func (s *total) add(r *Report) {
 }
 
 func (s *total) String() string {
-	return fmt.Sprintf("%d seeds: %.0f simulated hours, %d starts, %d crashes, %d disk failures, %d events, %d firings, %d differences",
-		s.seeds, s.Simulated.Hours(), s.Starts, s.Crashes, s.Failures, s.Events, s.Firings, s.failures)
+	return fmt.Sprintf("%d seeds: %.0f simulated hours, %d starts, %d crashes, %d disk failures, %d flipped bits noticed, %d events, %d firings, %d differences",
+		s.seeds, s.Simulated.Hours(), s.Starts, s.Crashes, s.Failures, s.Damages, s.Events, s.Firings, s.failures)
 }
 
 func simulate(t *testing.T, seed uint64) (r Report) {
@@ -74,12 +75,16 @@ func simulate(t *testing.T, seed uint64) (r Report) {
 	return r
 }
 
+// memoryLimit is where the collector comes to help all the same.
+const memoryLimit = 1 << 30
+
 // deterministic lets goroutines run one at a time, without interruption by the collector.
 func deterministic(t *testing.T) {
-	procs, percent := runtime.GOMAXPROCS(1), debug.SetGCPercent(-1)
+	procs, percent, limit := runtime.GOMAXPROCS(1), debug.SetGCPercent(-1), debug.SetMemoryLimit(memoryLimit)
 	t.Cleanup(func() {
 		runtime.GOMAXPROCS(procs)
 		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
 	})
 }
 

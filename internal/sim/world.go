@@ -25,8 +25,9 @@ type world struct {
 	rules   ruleSet
 
 	mu       sync.Mutex
-	lines    []string          // the events that were composed, as JSON without at; an event's u is its index
-	told     map[cursor]string // what the deliverers were told
+	lines    []string                // the events that were composed, as JSON without at; an event's u is its index
+	told     map[cursor]nudge.Firing // what the deliverers were told
+	known    nudge.Offset            // the last record that somebody outside was told of, as applied or as answered
 	problems []string
 	report   Report
 }
@@ -39,6 +40,7 @@ type Report struct {
 	Starts    int      // of processes
 	Crashes   int      // power cuts and kills
 	Failures  int      // operations of the disk that failed
+	Damages   int      // flipped bits that were noticed
 	Events    int      // in the log, duplicates too
 	Firings   int      // in the feed
 	Trace     uint64   // what the disks were asked for, when: the same each time that the seed is run
@@ -64,7 +66,7 @@ func Run(seed uint64) Report {
 }
 
 func newWorld(seed uint64) *world {
-	w := &world{plan: newPlan(seed), medium: newMedium(), told: map[cursor]string{}}
+	w := &world{plan: newPlan(seed), medium: newMedium(), told: map[cursor]nudge.Firing{}}
 	w.rng = w.chance("world")
 	w.setWall(w.start)
 	set, lines := w.generate()
@@ -76,13 +78,23 @@ func newWorld(seed uint64) *world {
 
 // now is the wall clock, which the process and the senders read.
 func (w *world) now() time.Time {
-	return time.Now().Add(time.Duration(w.wall.Load()))
+	now := time.Now().Add(time.Duration(w.wall.Load()))
+	if w.steps {
+		return now.Round(0) // without the monotonic part, which would jump with the clock
+	}
+	return now
 }
 
 func (w *world) millis() nudge.Millis { return nudge.Millis(w.now().UnixMilli()) }
 
 // setWall sets the clock on the wall.
 func (w *world) setWall(t time.Time) { w.wall.Store(int64(time.Until(t))) }
+
+// step sets the clock on the wall forward or back.
+func (w *world) step() {
+	most := pick(w.rng, 100*time.Millisecond, 5*time.Second, 10*time.Minute)
+	w.setWall(w.now().Add(time.Duration(w.rng.Int64N(int64(2*most))) - most))
+}
 
 // problem notes that a promise was broken.
 func (w *world) problem(format string, args ...any) {
