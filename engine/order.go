@@ -54,7 +54,7 @@ type input struct {
 	from  *fired // nil: the record itself
 
 	source nudge.KeyHash // of the primary key of the event that brought it, see Firing.Source
-	past  []byte // of a user at an identifying event: what the visitor did before, a record of table.go; else nil
+	past   []byte        // of a user at an identifying event: what the visitor did before, a record of table.go; else nil
 }
 
 // compareInputs orders what comes up to a level: by instant, the record itself before what was fired by it, and that by kind, key
