@@ -11,7 +11,8 @@ import (
 	"nudge/rules"
 )
 
-// Store is what checkpoints are kept in. A commit is atomic, and durable when it returns.
+// Store is what checkpoints are kept in. A commit is atomic, and durable when it returns. Where the disk is full it waits for room, and returns
+// nudge.ErrFull only once the process is to end.
 type Store interface {
 	Commit(write func(w Writer) error) error
 	Get(key []byte) (value []byte, ok bool, err error)

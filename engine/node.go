@@ -13,7 +13,8 @@ import (
 	"nudge/rules"
 )
 
-// Log is the durable, ordered log. One goroutine appends; reading may go on beside it.
+// Log is the durable, ordered log. One goroutine appends; reading may go on beside it. Append and Trim return nudge.ErrFull where the disk is
+// full: then they have changed nothing, and may be called again.
 type Log interface {
 	Append(e nudge.Entry) error
 	Sync() error
@@ -75,6 +76,7 @@ type Node struct {
 	dueChanged  chan struct{} // wakes the sequencer
 	stopping    chan struct{} // closed when Run begins to stop
 	stopped     chan struct{} // closed when nothing will be answered any more
+	full        fullDisk      // the sequencer's
 	doneChans   sync.Pool     // of requests that were answered
 	stats       NodeStats
 	plan        atomic.Pointer[rules.Plan]
@@ -91,6 +93,7 @@ type NodeStats struct {
 	Records, Batches, Ticks, Firings, Suppressed, Duplicates, NoCompany, Overflows, Busy, Checkpoints, Bytes atomic.Uint64
 	LogNext, CheckpointNext                                                                                  atomic.Uint64
 	RulesWarming, WarmupOffset                                                                               atomic.Uint64
+	Full, FullRefused                                                                                        atomic.Uint64 // 1 while the disk is full; requests refused for it
 }
 
 // request is what one call of Submit or Deploy hands to the sequencer.
@@ -177,7 +180,7 @@ func (n *Node) Recover() error {
 	if err := n.recall(); err != nil {
 		return err
 	}
-	s := &sealed{}
+	s, from := &sealed{}, e.clock
 	err := o.Log.Read(e.next, func(entry nudge.Entry) error {
 		if entry.First != e.next {
 			return fmt.Errorf("the log goes on at offset %d where %d is due: records are missing", entry.First, e.next)
@@ -192,6 +195,7 @@ func (n *Node) Recover() error {
 		n.writer.wait()
 		return err
 	}
+	n.writer.recovered(from)
 	n.stats.LogNext.Store(uint64(e.next))
 	n.plan.Store(e.Plan())
 	n.compiled.Store(e.Plan())
@@ -216,8 +220,8 @@ func (n *Node) SettingsChanged() bool { return n.settingsChanged }
 func (n *Node) Stats() *NodeStats { return &n.stats }
 
 // Submit hands records to the sequencer and returns when they are durable (I1); with decide when the rules have seen them, with
-// the firings whose first cause is one of them. It returns nudge.ErrBusy at the bound, when nothing was taken, and
-// nudge.ErrStopped. records must stay as they are until then. ctx is looked at before they are taken: afterwards nothing can take
+// the firings whose first cause is one of them. It returns nudge.ErrBusy at the bound and nudge.ErrFull on a full disk, when nothing
+// was taken, and nudge.ErrStopped. records must stay as they are until then. ctx is looked at before they are taken: afterwards nothing can take
 // them back.
 func (n *Node) Submit(ctx context.Context, records []byte, count int, decide bool) ([]nudge.Firing, error) {
 	return n.submit(ctx, &request{records: records, count: count, decide: decide})

@@ -16,8 +16,8 @@ type reader struct {
 	done   chan struct{} // closed at its end; then the warmer and err may be read
 	err    error
 
-	asked   bool // for the live record
-	hurries bool // does not yield any more
+	asked   <-chan result // for the live record; nil: not yet, or the disk was full
+	hurries bool          // does not yield any more
 	seen    uint64
 	worked  time.Time // since when it has not yielded
 	timer   *time.Timer
@@ -75,13 +75,20 @@ func (r *reader) read() error {
 // follow takes the applier's entries until the live record is one of them, or it has fallen too far behind.
 func (r *reader) follow() error {
 	for !r.warmer.done {
-		if !r.asked && r.tail.waiting() < nearEntries {
+		if r.asked == nil && r.tail.waiting() < nearEntries {
 			r.asked = r.node.askLive(r.warmer.live)
 		}
-		if !r.asked {
+		if r.asked == nil {
 			r.timer.Reset(minTick)
 		}
 		select {
+		case res := <-r.asked: // what the log has taken comes with the entries
+			if res.err != nil {
+				r.asked = nil
+				if err := r.pause(probeEvery); err != nil {
+					return err
+				}
+			}
 		case entry, ok := <-r.tail.entries:
 			if !ok {
 				return nil
@@ -118,32 +125,40 @@ func (r *reader) between() error {
 	default:
 	}
 	spent := time.Since(r.worked)
-	if spent < maxWork || r.hurries || r.asked {
+	if spent < maxWork || r.hurries || r.asked != nil {
 		return nil
 	}
 	if next := r.node.stats.LogNext.Load(); next != r.seen {
 		r.seen = next
-		r.timer.Reset(min(spent, maxPause))
-		select {
-		case <-r.timer.C:
-		case <-r.stop:
-			return errStopReading
+		if err := r.pause(min(spent, maxPause)); err != nil {
+			return err
 		}
 	}
 	r.worked = time.Now()
 	return nil
 }
 
-// askLive hands the live record to the sequencer, if there is room.
-func (n *Node) askLive(live liveRecord) bool {
+func (r *reader) pause(d time.Duration) error {
+	r.timer.Reset(d)
+	select {
+	case <-r.timer.C:
+		return nil
+	case <-r.stop:
+		return errStopReading
+	}
+}
+
+// askLive hands the live record to the sequencer, if there is room in the queue, and returns where the answer comes.
+func (n *Node) askLive(live liveRecord) <-chan result {
 	rec := live.record()
+	done := make(chan result, 1)
 	n.queuedBytes.Add(int64(len(rec)))
 	select {
-	case n.queue <- &request{records: rec, count: 1, alone: true, done: make(chan result, 1)}:
-		return true
+	case n.queue <- &request{records: rec, count: 1, alone: true, done: done}:
+		return done
 	default:
 		n.queuedBytes.Add(-int64(len(rec)))
-		return false
+		return nil
 	}
 }
 

@@ -95,7 +95,7 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 	defer hub.Close()
 	server, err := ingest.NewServer(ingest.ServerOptions{
 		Listen: c.listen, Sink: node, Names: names, Reserved: func(typ nudge.NameID) bool { return node.Plan().Emits(typ) }, WriteKeys: c.writeKeys, Routes: routes(hub, registry), NotFound: site(c),
-		Logger: logger, Registerer: registry,
+		Ready: node.Ready, Logger: logger, Registerer: registry,
 	})
 	if err != nil {
 		return err
@@ -107,13 +107,16 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 		return fmt.Errorf("recover %s: %w", c.data, err)
 	}
 
-	return c.serve(ctx, &services{node: node, log: keeper, hub: hub, server: server, rules: rulesFrom, logger: logger, stdout: stdout, stderr: stderr})
+	return c.serve(ctx, &services{
+		node: node, log: keeper, store: dir.Store, hub: hub, server: server, rules: rulesFrom, logger: logger, stdout: stdout, stderr: stderr,
+	})
 }
 
 // services are the parts of a server that run.
 type services struct {
 	node   *engine.Node
 	log    *logKeeper
+	store  *state.Store
 	hub    *deliver.Hub
 	server *ingest.Server
 	rules  ruleSource
@@ -131,6 +134,7 @@ func (c *serveConfig) serve(ctx context.Context, s *services) error {
 	nodeDone := start(func() error { return s.node.Run(nodeCtx) }, fail)
 	serverCtx, stopServer := context.WithCancel(context.WithoutCancel(ctx))
 	serverDone, watchDone, logDone := closed(), closed(), closed()
+	storeDone := start(func() error { return watchStore(ctx, s.store) }, fail)
 
 	w := &ruleWatcher{source: s.rules, deploy: s.node.Deploy, logger: s.logger, stderr: s.stderr}
 	err := w.first(ctx, s.node.Plan(), s.node.SettingsChanged())
@@ -142,12 +146,24 @@ func (c *serveConfig) serve(ctx context.Context, s *services) error {
 		<-ctx.Done()
 	}
 
-	err = errors.Join(err, <-watchDone, <-logDone)
+	fail(err)
+	s.store.Hurry()
+	err = errors.Join(err, <-watchDone, <-logDone, <-storeDone)
 	s.hub.Close()
 	stopServer()
 	err = errors.Join(err, <-serverDone)
 	stopNode()
 	return errors.Join(err, <-nodeDone)
+}
+
+// watchStore waits until the store fails for good: whoever reads or commits next would hear of it too, but maybe much later, or never.
+func watchStore(ctx context.Context, store *state.Store) error {
+	select {
+	case <-store.Failed():
+		return store.Err()
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // start runs a part. Where it fails the others are told to stop.

@@ -24,6 +24,7 @@ var directions = map[string][]string{
 	"examples":         {"", "rules"},
 	"bench":            {everything},
 	"cmd/nudge":        {everything},
+	"internal/chaos":   {},
 	"internal/fixture": {"", "rules", "engine", "ingest"},
 	"internal/lint":    {},
 	"internal/oracle":  {"", "rules"},

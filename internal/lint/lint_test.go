@@ -129,7 +129,7 @@ func TestRulesCatch(t *testing.T) {
 			"README.md": "    make run\n    make tests", ".ci/run": "# make test\ngo test ./...",
 		}, []string{"README.md: does not name `make test`", ".ci/run: does not name `make test`"}},
 		{"makefile", makefileRule, map[string]string{
-			"Makefile": "# go run\nrun:\nbuild:\n# c\ntest:\n# c\nrace:\n# c\ncheck:\n# c\nbench:\n# c\ne2e:\n# c\nfuzz:\n# c\nsim:",
+			"Makefile": "# go run\nrun:\nbuild:\n# c\ntest:\n# c\nrace:\n# c\ncheck:\n# c\nbench:\n# c\ne2e:\n# c\nfuzz:\n# c\nsim:\n# c\nchaos:",
 		}, []string{"Makefile:3: the target build", "no target fmt"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
