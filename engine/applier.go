@@ -67,6 +67,9 @@ func (n *Node) applySealed(s *sealed) error {
 			return fmt.Errorf("the log's entry at offset %d has fewer records than it says", s.entry.First)
 		}
 		rec, rest = nudge.SplitRecord(rest)
+		if rec.Kind() == nudge.RecordPosition {
+			n.engine.notePosition(rec)
+		}
 		s.batch.Add(off, s.entry.At, rec)
 		off++
 	}

@@ -37,6 +37,8 @@ const (
 	tableDedup    = 'd' // newest ordinal, shard → ids applied since the checkpoint before
 	tableFirings  = 'f' // cursor → the firing
 	tableReceipts = 'r' // offset → id of a popup that was seen
+
+	tablePositions = 'p' // name → how far its owner has got
 )
 
 // checkpointFormat is the version of all rows; a store of another one is refused.
@@ -93,6 +95,7 @@ func (e *Engine) freeze() *checkpoint {
 		NextOp: e.dict.nextOp, Settings: e.settings, Sizes: e.dict.sizes, Deployed: e.deployed, Cold: e.dict.cold, Held: e.dict.held,
 	}
 	c.put([]byte{tableDeploy}, mustJSON(d))
+	e.freezePositions(c)
 	if w := d.window(); e.ordinal > w {
 		c.dedups = e.ordinal - w
 	}

@@ -174,7 +174,7 @@ func (n *Node) Recover() error {
 	}
 	n.stats.CheckpointNext.Store(uint64(e.next))
 	n.warmup.deployed()
-	if err := n.feed.load(e.next); err != nil {
+	if err := n.feed.load(e.next, o.Log.First()); err != nil {
 		return err
 	}
 	if err := n.recall(); err != nil {

@@ -31,7 +31,7 @@ func (e *Engine) restore(st Store) error {
 	if err := e.restoreDeploy(st); err != nil {
 		return err
 	}
-	for _, load := range []func(Store) error{e.restoreIdentities, e.restoreDedup, e.restoreKeys} {
+	for _, load := range []func(Store) error{e.restorePositions, e.restoreIdentities, e.restoreDedup, e.restoreKeys} {
 		if err := load(st); err != nil {
 			return err
 		}
