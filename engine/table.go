@@ -33,6 +33,7 @@ type table struct {
 	taken   uint32   // entries of warmed that were looked at
 	unite   uniter   // where the log could not be read from its beginning
 	live    []bool   // numbers of the slots that the running rules use; nil: all
+	unsaved bool     // no checkpoint ever takes it, so nothing is noted for one
 	dirty   []uint32 // entries changed since the last checkpoint began
 
 	dirtyBytes int // of their records when they were first changed
@@ -134,7 +135,9 @@ func (t *table) remove(i uint32) {
 	t.touch(i) // first of all for a checkpoint that still has to serialise it
 	t.focus.entry = 0
 	e := t.entry(i)
-	t.removed = append(t.removed, t.rowKey(i))
+	if !t.unsaved {
+		t.removed = append(t.removed, t.rowKey(i))
+	}
 	t.index.remove(t, e.hash, i)
 	t.slabs.free(e.ref, int(e.used))
 	*e = entry{due: never, armed: never}
@@ -312,8 +315,11 @@ func (t *table) touch(i uint32) {
 	if e.frozen && !planted(bugLateKey) {
 		t.serialiseKey(i)
 	}
-	if !e.dirty {
-		e.dirty = true
+	if e.dirty {
+		return
+	}
+	e.dirty = true
+	if !t.unsaved {
 		t.dirty = append(t.dirty, i)
 		t.dirtyBytes += int(e.used)
 	}

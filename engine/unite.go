@@ -86,8 +86,7 @@ func uniteNumbers(had, read numbers, keep int) numbers {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b entry) int { return cmp.Compare(at(a), at(b)) })
-	gone := max(len(all)-keep, 0)
-	kept := all[gone:]
+	kept := all[max(len(all)-keep, 0):]                                      // the key has seen all that was read: of what goes here it has dropped one that is as new
 	n := numbers(make([]byte, numbersHeader+numbersEntry*max(len(kept), 1))) // a circle without room could not grow
 	n.set(len(kept), 0)
 	for i := range kept {
@@ -97,9 +96,6 @@ func uniteNumbers(had, read numbers, keep int) numbers {
 		if ts, ok := from.dropped(); ok {
 			n.noteDropped(ts)
 		}
-	}
-	if gone > 0 {
-		n.noteDropped(at(all[gone-1]))
 	}
 	return n
 }

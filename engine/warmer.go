@@ -41,7 +41,7 @@ func newWarmer(e *Engine, from nudge.Offset) *warmer {
 	for _, s := range reader.shards {
 		s.use(reader.program)
 		for l := range s.tables {
-			s.tables[l].live = reader.program.live
+			s.tables[l].live, s.tables[l].unsaved = reader.program.live, true
 		}
 	}
 	return &warmer{engine: reader, live: liveRecord{e.deployed, from}, since: expiredAt(e.clock, reader.program.reach())}

@@ -17,6 +17,7 @@ import (
 	"nudge/deliver"
 	"nudge/engine"
 	"nudge/ingest"
+	"nudge/internal/beside"
 	"nudge/state"
 )
 
@@ -79,7 +80,7 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 		Engine: engine.Options{
 			Names: names, Shards: c.shards, Lateness: c.lateness, DedupEvents: c.dedupEvents, Location: location,
 		},
-		Log: dir.Log, Store: dir.Store, Logger: logger, Recall: recallPopups, LogKeep: c.logKeep,
+		Log: dir.Log, Store: dir.Store, Logger: logger, Recall: recallPopups, LogKeep: c.logKeep, Beside: beside.Run,
 		OnFirings: func(f []nudge.Firing) { hub.Publish(f); brokers.wake() },
 		OnReceipt: func(id string) { hub.Receipt(id) },
 	})

@@ -25,6 +25,7 @@ var directions = map[string][]string{
 	"examples":         {"", "rules"},
 	"bench":            {everything},
 	"cmd/nudge":        {everything},
+	"internal/beside":  {},
 	"internal/chaos":   {},
 	"internal/fixture": {"", "rules", "engine", "ingest"},
 	"internal/lint":    {},
