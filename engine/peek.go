@@ -119,6 +119,7 @@ type KeyState struct {
 	User    []Binding   `json:"user,omitempty"`    // of a visitor: who it was, oldest first
 	Company []Binding   `json:"company,omitempty"` // of a visitor or user
 	Visitor []Binding   `json:"visitor,omitempty"` // of a user: where it was seen last
+	Mails   []string    `json:"mails,omitempty"`   // of a user
 	Slots   []SlotState `json:"slots,omitempty"`
 }
 
@@ -149,33 +150,50 @@ func (c *Checkpoint) Key(per, text string) (k KeyState, ok bool, err error) {
 	}
 	switch num {
 	case rules.ScopeVisitor:
-		err = c.identity(tableVisitors, "visitor", text, &k.User, &k.Company)
+		err = c.visitor(&k)
 	case rules.ScopeUser:
-		err = c.identity(tableUsers, "user", text, &k.Company, &k.Visitor)
+		err = c.user(&k)
 	}
-	return k, k.Stored || len(k.User)+len(k.Company)+len(k.Visitor) > 0, err
+	return k, k.Stored || len(k.User)+len(k.Company)+len(k.Visitor)+len(k.Mails) > 0, err
 }
 
-// identity reads a row of two histories.
-func (c *Checkpoint) identity(table byte, scope, text string, histories ...*[]Binding) error {
-	value, ok, err := c.store.Get(identityKey(table, scope, text))
+// visitor reads who a visitor is.
+func (c *Checkpoint) visitor(k *KeyState) error {
+	value, ok, err := c.store.Get(identityKey(tableVisitors, scopeVisitor, k.Key))
 	if err != nil || !ok {
 		return err
 	}
-	for _, to := range histories {
-		var h history
-		value = h.read(value)
-		for i := range h.from {
-			*to = append(*to, Binding{From: h.from[i], To: h.text[i]})
-		}
-	}
+	var v visitorIdentity
+	_, value = readText(value)
+	v.company.read(v.user.read(value))
+	k.User, k.Company = v.user.bindings(), v.company.bindings()
 	return nil
+}
+
+// user reads who a user is.
+func (c *Checkpoint) user(k *KeyState) error {
+	value, ok, err := c.store.Get(identityKey(tableUsers, scopeUser, k.Key))
+	if err != nil || !ok {
+		return err
+	}
+	var u userIdentity
+	_, value = readText(value)
+	u.read(value)
+	k.Company, k.Visitor, k.Mails = u.company.bindings(), u.visitor.bindings(), u.mails
+	return nil
+}
+
+func (h *history) bindings() (all []Binding) {
+	for i := range h.from {
+		all = append(all, Binding{From: h.from[i], To: h.text[i]})
+	}
+	return all
 }
 
 // slots reads the row of a key, if there is one.
 func (c *Checkpoint) slots(k *KeyState, scope uint16) (found bool, err error) {
 	hash := nudge.HashKey(k.Per, k.Key)
-	rec, ok, err := c.store.Get(rowKey(hash, scope, []byte(k.Key)))
+	rec, ok, err := c.store.Get(rowKey(hash, scope, k.Key))
 	if err != nil || !ok {
 		return false, err
 	}

@@ -98,16 +98,16 @@ func (c *Checkpoint) holds(what string, b []byte) any {
 	case opName[rules.OpDistinct]:
 		st := valuesState{}
 		for i := range distinctSet(b).len() {
-			id := [16]byte(b[distinctHeader+i*distinctEntry:])
+			id := [16]byte(distinctSet(b).value(i))
 			st.Values = append(st.Values, valueState{Instant(distinctSet(b).at(i)), valueOfID(id)})
 		}
 		return st
 	case opName[rules.OpValues]:
-		st := valuesState{}
+		st, header := valuesState{}, entryHeader(b)
 		for rest := valueEntries(b); len(rest) > 0; {
 			at := Instant(binary.LittleEndian.Uint64(rest))
 			var v nudge.Value
-			v, rest = readValue(rest[valueHeader:])
+			v, rest = readValue(rest[header:])
 			st.Values = append(st.Values, valueState{at, readable(v)})
 		}
 		return st
@@ -132,14 +132,14 @@ func (c *Checkpoint) holds(what string, b []byte) any {
 // readable is a value as JSON has it.
 func readable(v nudge.Value) any { return json.RawMessage(v.AppendJSON(nil)) }
 
-// valueOfID is the value that an entry of a distinct stands for; of a long one only a hash is known.
+// valueOfID is the value that an entry of a distinct stands for; of a long one, and of one that was erased, only a hash is known.
 func valueOfID(id [16]byte) any {
 	switch n := id[0]; {
 	case n == 0x20:
 		return readable(nudge.NumberValue(math.Float64frombits(binary.LittleEndian.Uint64(id[1:]))))
 	case n == 0x30:
 		return id[1] != 0
-	case n <= 15 && allZero(id[1+n:]):
+	case n <= shortText && allZero(id[1+n:]):
 		return string(id[1 : 1+n])
 	}
 	return "hash " + hex.EncodeToString(id[:])
