@@ -188,6 +188,10 @@ func (l *Log) openActive(following bool) error {
 	if err != nil {
 		return err
 	}
+	if made := l.active.header.made; info.Size() < made { // no crash makes a file shorter: what stood at its end may have been acknowledged
+		what := fmt.Sprintf("the file was made with %d bytes and has %d: its end is cut off", made, info.Size())
+		return &Damage{File: path, Pos: info.Size(), Offset: w.next, What: what}
+	}
 	tail, err := readTail(f, w.pos, info.Size())
 	if err != nil {
 		return err
