@@ -69,8 +69,8 @@ func (w *writer) recovered(from nudge.Millis) {
 func (w *writer) begin() {
 	w.records, w.began, w.wanted = 0, w.node.options.Wall(), false
 	w.current = w.node.engine.freeze()
-	w.node.feed.freeze(w.current)
 	w.current.logFirst = w.node.options.Log.First()
+	w.node.feed.freeze(w.current)
 }
 
 // hand gives the serialised checkpoint to a goroutine that commits it.

@@ -43,6 +43,10 @@ type NodeOptions struct {
 	// Recall is how far back OnFirings is told, while recovering, what the checkpoint's firings were: popups that may still be wanted.
 	Recall nudge.Millis
 
+	// Beside runs work that lasts seconds beside the traffic, the reading back of the log for new rules, and returns when it is done. Default:
+	// it just runs. A server lets the work give way (internal/beside).
+	Beside func(work func())
+
 	// LogKeep is how long the log is kept, 0 if that is not known: rules that look further back are warned of.
 	LogKeep nudge.Millis
 
@@ -134,6 +138,9 @@ func NewNode(o NodeOptions) (*Node, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	if o.Beside == nil {
+		o.Beside = func(work func()) { work() }
+	}
 	if o.CheckpointRecords == 0 {
 		o.CheckpointRecords = 2_000_000
 	}
@@ -174,7 +181,7 @@ func (n *Node) Recover() error {
 	}
 	n.stats.CheckpointNext.Store(uint64(e.next))
 	n.warmup.deployed()
-	if err := n.feed.load(e.next); err != nil {
+	if err := n.feed.load(e.next, o.Log.First()); err != nil {
 		return err
 	}
 	verified := n.feed.verify()
@@ -221,6 +228,11 @@ func (n *Node) readLog() error {
 
 // Plan is the plan that was deployed last, the empty one if none ever was.
 func (n *Node) Plan() *rules.Plan { return n.plan.Load() }
+
+// Inspect is Engine.Inspect for a node that does not run: between Recover and Run.
+func (n *Node) Inspect(ruleID, key string, at nudge.Millis) []UseState {
+	return n.engine.Inspect(ruleID, key, at)
+}
 
 // SettingsChanged says, after Recover, whether the node was started with other settings than the log's: they count from the next
 // deployment on.

@@ -154,6 +154,15 @@ func (m *manifest) clone() manifest {
 	return manifest{active: m.active, sealed: slices.Clone(m.sealed), voids: slices.Clone(m.voids)}
 }
 
+// seal puts the active segment, which ends at the given place, on the list.
+func (m *manifest) seal(s segment, at end) {
+	m.sealed = append(m.sealed, sealed{
+		segmentID: segmentID{number: s.header.number}, first: s.header.first, last: at.next - 1, since: s.since, at: at.at,
+		bytes: at.pos, final: at.crc, chain: at.crc,
+	})
+	m.active = s.header.number + 1
+}
+
 // dropOldest takes the n oldest segments off the list, and what is noted of them.
 func (m *manifest) dropOldest(n int) {
 	if n == 0 {

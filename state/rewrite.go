@@ -47,6 +47,9 @@ type RewriteReport struct {
 // becomes a void: its offset, and the log time of its entry, stay. When Rewrite returns without an error no file of the folder holds
 // a dropped record of those segments any more; where it returns one, nudge.ErrFull among them, each segment is as it was or as it should be. Safe beside appending, reading and trimming.
 func (l *Log) Rewrite(ctx context.Context, o RewriteOptions) (report RewriteReport, err error) {
+	if err := l.failed(); err != nil {
+		return report, err
+	}
 	if o.Through != 0 {
 		if o.Through < o.From {
 			return report, nil

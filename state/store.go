@@ -46,8 +46,10 @@ type Writer = interface {
 // openStore opens the store in dir. wholeLog says whether the log reaches back to the first record.
 func openStore(dir string, o Options, wholeLog func() bool) (*Store, error) {
 	s := &Store{failed: make(chan struct{}), shortage: newShortage(o.Logger), dir: dir, wholeLog: wholeLog}
-	if err := probe(o.FS, dir); err != nil {
-		return nil, err
+	if !o.readOnly {
+		if err := probe(o.FS, dir); err != nil {
+			return nil, err
+		}
 	}
 	fs := roomFS{markerFS{o.FS}, s.shortage}
 	sums := &sums{fs: fs, dir: dir}
@@ -62,6 +64,7 @@ func openStore(dir string, o Options, wholeLog func() bool) (*Store, error) {
 		DisableWAL:         true,
 		FormatMajorVersion: storeVersion,
 		MemTableSize:       storeMemTableBytes,
+		ReadOnly:           o.readOnly,
 		Logger:             pebbleLogger{o.Logger, s},
 		EventListener:      &pebble.EventListener{BackgroundError: s.fail, DataCorruption: s.corrupt},
 	}

@@ -15,6 +15,7 @@ import (
 // serveConfig is everything that `nudge serve` can be told.
 type serveConfig struct {
 	engineFlags
+	nats       natsConfig
 	data       string
 	rules      string
 	rulesGiven bool // otherwise --demo brings its own
@@ -31,6 +32,7 @@ const (
 	flagWriteKey = "write-key"
 	flagFeedKey  = "feed-key"
 	flagLogMax   = "log-max"
+	flagData     = "data"
 
 	defaultData   = "data"
 	defaultListen = "127.0.0.1:8080"
@@ -49,13 +51,14 @@ const (
 func (c *serveConfig) register(fs *pflag.FlagSet) {
 	c.engineFlags.register(fs)
 	c.logMax, c.logKeep = defaultLogMax, defaultLogKeep
-	fs.StringVar(&c.data, "data", defaultData, "folder of the log and the checkpoints; made if it is not there")
+	fs.StringVar(&c.data, flagData, defaultData, "folder of the log and the checkpoints; made if it is not there")
 	fs.StringVar(&c.rules, flagRules, defaultRules, "folder of the rules; a file that is saved is live within a second")
 	fs.StringVar(&c.listen, "listen", defaultListen, "address to listen on; port 0 picks a free one")
 	fs.StringArrayVar(&c.writeKeys, flagWriteKey, nil, "public key with which sites send events and ask for popups (repeat)")
 	fs.StringArrayVar(&c.feedKeys, flagFeedKey, nil, "key with which sales tools read alerts (repeat)")
 	fs.Var(&c.logMax, flagLogMax, "size at which the oldest part of the log goes, even if it is younger than --log-keep")
 	fs.Var((*durationFlag)(&c.logKeep), flagLogKeep, "age at which the oldest part of the log goes, even if it is smaller than --log-max")
+	c.nats.register(fs)
 	fs.BoolVar(&c.demo, "demo", false, "serve the example site under /demo/, with the example rules unless --rules is given")
 }
 
@@ -80,6 +83,7 @@ func (c *serveConfig) Validate() error {
 	for _, k := range c.feedKeys {
 		all = appendKeyProblem(all, flagFeedKey, k)
 	}
+	all = append(all, c.nats.problems()...)
 	return errors.Join(append(all, c.listenProblem())...)
 }
 
