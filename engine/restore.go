@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -49,8 +50,11 @@ func (e *Engine) restoreMeta(st Store) (found bool, err error) {
 
 func (e *Engine) restoreDeploy(st Store) error {
 	value, ok, err := st.Get([]byte{tableDeploy})
-	if err != nil || !ok {
-		return fmt.Errorf("checkpoint: the row of the running rules is missing (%v)", err)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return errors.New("checkpoint: the row of the running rules is missing")
 	}
 	var d deployRow
 	if err := json.Unmarshal(value, &d); err != nil {

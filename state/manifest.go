@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"slices"
 	"sort"
 
@@ -193,36 +192,17 @@ func (m *manifest) oldest() segmentID {
 
 // write replaces the manifest of dir: a crash leaves the old one or the new one. After a nudge.ErrFull the old one stands.
 func (m *manifest) write(fs vfs.FS, dir string) error {
-	tmp := fs.PathJoin(dir, manifestTmpName)
-	f, err := fs.Create(tmp, vfs.WriteCategoryUnspecified)
-	if err != nil {
-		return full(err)
-	}
-	_, err = f.Write(m.encode())
-	if err = full(err); err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := fs.Rename(tmp, fs.PathJoin(dir, manifestName)); err != nil {
-		return full(err)
-	}
-	return syncDir(fs, dir)
+	return replaceFile(fs, dir, manifestName, manifestTmpName, m.encode())
 }
 
 // readManifest returns nil if there is none.
 func readManifest(fs vfs.FS, dir string) (*manifest, error) {
 	path := fs.PathJoin(dir, manifestName)
-	f, err := fs.Open(path)
+	b, err := readFile(fs, path)
 	if errors.Is(err, errNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
-	}
-	b, err := io.ReadAll(f)
-	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
 	m, err := parseManifest(b)

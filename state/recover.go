@@ -207,6 +207,10 @@ func (l *Log) checkActive(following bool) (w *walker, tail int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	if made := l.active.header.made; info.Size() < made { // no crash makes a file shorter: what stood at its end may have been acknowledged
+		what := fmt.Sprintf("the file was made with %d bytes and has %d: its end is cut off", made, info.Size())
+		return nil, 0, &Damage{File: path, Pos: info.Size(), Offset: w.next, What: what}
+	}
 	rest, err := readTail(f, w.pos, info.Size())
 	if err != nil {
 		return nil, 0, err

@@ -106,6 +106,7 @@ func (l *Log) failed() error {
 // beginSegment turns the empty file of the spare into the segment of header h.
 func (l *Log) beginSegment(file vfs.File, h segmentHeader) (segment, error) {
 	path := l.pathOf(segmentID{number: h.number})
+	h.made = l.opts.SegmentBytes
 	_, err := file.WriteAt(h.bytes(), 0)
 	if err = full(err); err == nil {
 		err = file.Sync()
