@@ -89,6 +89,9 @@ func (n *Node) change(s *sealed, rec nudge.Record) error {
 	switch rec.Kind() {
 	case nudge.RecordDeploy:
 		return n.deploy(s, rec)
+	case nudge.RecordErase:
+		_, err := n.engine.erase(rec)
+		return err
 	case nudge.RecordLive:
 		live, err := readLive(rec)
 		if err != nil {

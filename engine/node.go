@@ -184,20 +184,15 @@ func (n *Node) Recover() error {
 	if err := n.feed.load(e.next, o.Log.First()); err != nil {
 		return err
 	}
-	if err := n.recall(); err != nil {
-		return err
+	verified := n.feed.verify()
+	from := e.clock
+	err := n.recall()
+	if err == nil {
+		err = n.readLog()
 	}
-	s, from := &sealed{}, e.clock
-	err := o.Log.Read(e.next, func(entry nudge.Entry) error {
-		if entry.First != e.next {
-			return fmt.Errorf("the log goes on at offset %d where %d is due: records are missing", entry.First, e.next)
-		}
-		s.entry = entry
-		if err := n.applySealed(s); err != nil {
-			return err
-		}
-		return n.writer.work()
-	})
+	if damage := <-verified; err == nil {
+		err = damage
+	}
 	if err != nil {
 		n.writer.wait()
 		return err
@@ -214,6 +209,21 @@ func (n *Node) Recover() error {
 	}
 	n.clock = NewClock(o.Wall, newest)
 	return nil
+}
+
+// readLog applies what the log holds behind the checkpoint.
+func (n *Node) readLog() error {
+	s, e := &sealed{}, n.engine
+	return n.options.Log.Read(e.next, func(entry nudge.Entry) error {
+		if entry.First != e.next {
+			return fmt.Errorf("the log goes on at offset %d where %d is due: records are missing", entry.First, e.next)
+		}
+		s.entry = entry
+		if err := n.applySealed(s); err != nil {
+			return err
+		}
+		return n.writer.work()
+	})
 }
 
 // Plan is the plan that was deployed last, the empty one if none ever was.

@@ -10,6 +10,7 @@ import (
 type shard struct {
 	id      nudge.ShardID
 	engine  *Engine
+	at      nudge.Offset // of the record that is being applied; 0: none, or timers behind the last one
 	program *program
 
 	tables        [levels]table
@@ -17,6 +18,7 @@ type shard struct {
 	users         map[string]*userIdentity
 	dirtyVisitors []string
 	dirtyUsers    []string
+	erased        [][]byte // rows of identities that were erased since the last checkpoint began
 	dedup         dedup
 
 	out     [levels][][]input // what this shard sends to each shard of a level
@@ -71,10 +73,12 @@ func (s *shard) runVisitors(b *Batch, list []int32) {
 			if b.abouts[i].duplicate {
 				continue
 			}
+			s.at = b.records[i].off
 			s.runTimers(0, b, b.records[i].at)
 			s.takeRecord(b, i, s.found[j])
 		}
 	}
+	s.at = 0
 	s.runTimers(0, b, b.until)
 }
 
@@ -96,6 +100,7 @@ func (s *shard) findVisitors(b *Batch, block []int32) {
 // match finds what the records of a block mean to each scope.
 func (s *shard) match(b *Batch, block []int32) {
 	for _, i := range block {
+		s.at = b.records[i].off
 		if a := &b.abouts[i]; a.duplicate {
 			b.met[i] = nothingMet
 		} else {
@@ -104,6 +109,7 @@ func (s *shard) match(b *Batch, block []int32) {
 			b.met[i] = s.met(s.matched)
 		}
 	}
+	s.at = 0
 	s.lookAt(b, block)
 }
 
@@ -112,9 +118,11 @@ func (s *shard) runLevel(level int, b *Batch) {
 	s.in = s.engine.gather(level, s.id, s.in[:0])
 	for i := range s.in {
 		in := &s.in[i]
+		s.at = in.when.off
 		s.runTimers(level, b, in.when.at)
 		s.take(b, in, nil)
 	}
+	s.at = 0
 	s.runTimers(level, b, b.until)
 }
 
@@ -129,27 +137,33 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 	if !met.concerned() && past == nil {
 		return
 	}
-	when := instant{at: row.At, off: b.records[i].off}
+	in := input{when: instant{at: row.At, off: b.records[i].off}, row: row, met: met, rec: i, source: a.primary}
+	visitors := in
+	visitors.hash, visitors.entry = a.primary, visitor
 	if a.visitor != "" && a.user == "" { // before the visitor takes it: what its rules fire by it comes later in the past, too
-		visitor = s.remember(b, a.visitor, input{when: when, hash: a.primary, entry: visitor, row: row, met: met, rec: i})
+		visitors.entry = s.remember(b, a.visitor, visitors)
 	}
 	if a.visitor != "" && met.at(rules.ScopeVisitor) != nil {
-		in := input{when: when, scope: rules.ScopeVisitor, hash: a.primary, key: a.visitor, entry: visitor, row: row, met: met, rec: i}
-		s.take(b, &in, nil)
+		visitors.scope, visitors.key = rules.ScopeVisitor, a.visitor
+		s.take(b, &visitors, nil)
 	}
 	if a.user != "" {
-		s.send(rules.ScopeUser, a.user, input{when: when, hash: a.userHash, row: row, met: met, rec: i, past: past})
+		users := in
+		users.hash, users.past = a.userHash, past
+		s.send(rules.ScopeUser, a.user, users)
 	}
 	if concerned := met.at(rules.ScopeCompany) != nil; concerned && a.company == "" {
 		s.stats.noCompany++
 	} else if concerned {
-		s.send(rules.ScopeCompany, a.company, input{when: when, hash: nudge.HashKey("company", a.company), row: row, met: met, rec: i})
+		in.hash = nudge.HashKey("company", a.company)
+		s.send(rules.ScopeCompany, a.company, in)
 	}
 	for j := range met.others {
 		scope := met.others[j].scope
 		sc := &g.plan.Scopes[scope]
 		if key := sc.Key(row); key != "" {
-			s.send(scope, key, input{when: when, hash: nudge.HashKey(sc.Per, key), row: row, met: met, rec: i})
+			in.hash = nudge.HashKey(sc.Per, key)
+			s.send(scope, key, in)
 		}
 	}
 }

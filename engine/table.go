@@ -130,7 +130,7 @@ func (t *table) addEntry(hash nudge.KeyHash, size int) uint32 {
 	return i
 }
 
-// remove forgets a key that has no timer, and lets the next checkpoint delete its row.
+// remove forgets a key, and lets the next checkpoint delete its row. What the heap holds of its timers is found to be nothing.
 func (t *table) remove(i uint32) {
 	t.touch(i) // first of all for a checkpoint that still has to serialise it
 	t.focus.entry = 0

@@ -120,6 +120,9 @@ func (w *warmer) apply(last nudge.Record) error {
 	}
 	w.events += w.engine.ordinal - before
 	switch last.Kind() {
+	case nudge.RecordErase:
+		_, err := w.engine.erase(last)
+		return err
 	case nudge.RecordDeploy:
 		settings, err := readSettings(last.Field(nudge.NameSettings).Text)
 		if err != nil {

@@ -43,6 +43,8 @@ type Options struct {
 	CacheBytes   int64        // the store's block cache; 0: 64 MiB
 	Logger       *slog.Logger // nil: silent
 
+	readOnly bool // of the store
+
 	// spareInline makes spares in the caller instead of a goroutine: tests that count file operations need one order.
 	spareInline bool
 }
@@ -131,8 +133,14 @@ func makeFolders(fs vfs.FS, dir string, inside ...string) error {
 	return syncDir(fs, fs.PathDir(dir))
 }
 
+// ErrInUse is what opening a folder returns that another process holds.
+var ErrInUse = errors.New("in use by another nudge process")
+
+// lockName is the file that is held while a process uses the folder.
+const lockName = "LOCK"
+
 func lockFolder(fsys vfs.FS, dir string) (io.Closer, error) {
-	lock, err := fsys.Lock(fsys.PathJoin(dir, "LOCK"))
+	lock, err := fsys.Lock(fsys.PathJoin(dir, lockName))
 	if err == nil {
 		return lock, nil
 	}
@@ -140,7 +148,7 @@ func lockFolder(fsys vfs.FS, dir string) (io.Closer, error) {
 	if errors.As(err, &path) { // the file itself cannot be made
 		return nil, fmt.Errorf("lock data folder %s: %w", dir, err)
 	}
-	return nil, fmt.Errorf("data folder %s is in use by another nudge process: stop that one, or give this one another folder (%w)", dir, err)
+	return nil, fmt.Errorf("data folder %s is %w: stop that one, or give this one another folder (%w)", dir, ErrInUse, err)
 }
 
 // Close frees the folder. An entry that was appended but not synced may or may not be there when it is opened again.

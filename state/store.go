@@ -46,17 +46,25 @@ type Writer = interface {
 // openStore opens the store in dir. wholeLog says whether the log reaches back to the first record.
 func openStore(dir string, o Options, wholeLog func() bool) (*Store, error) {
 	s := &Store{failed: make(chan struct{}), shortage: newShortage(o.Logger), dir: dir, wholeLog: wholeLog}
-	if err := probe(o.FS, dir); err != nil {
-		return nil, err
+	if !o.readOnly {
+		if err := probe(o.FS, dir); err != nil {
+			return nil, err
+		}
+	}
+	fs := roomFS{markerFS{o.FS}, s.shortage}
+	sums := &sums{fs: fs, dir: dir}
+	if err := sums.check(); err != nil {
+		return nil, s.openError(dir, err)
 	}
 	cache := pebble.NewCache(o.CacheBytes)
 	defer cache.Unref()
 	opts := &pebble.Options{
-		FS:                 roomFS{markerFS{o.FS}, s.shortage},
+		FS:                 sumFS{fs, sums},
 		Cache:              cache,
 		DisableWAL:         true,
 		FormatMajorVersion: storeVersion,
 		MemTableSize:       storeMemTableBytes,
+		ReadOnly:           o.readOnly,
 		Logger:             pebbleLogger{o.Logger, s},
 		EventListener:      &pebble.EventListener{BackgroundError: s.fail, DataCorruption: s.corrupt},
 	}
@@ -72,6 +80,10 @@ func openStore(dir string, o Options, wholeLog func() bool) (*Store, error) {
 
 // openError says what to do where the store does not open.
 func (s *Store) openError(dir string, err error) error {
+	var known *StoreDamage
+	if errors.As(err, &known) {
+		return s.damage(known.File, known.Err)
+	}
 	var sys syscall.Errno
 	if errors.As(err, &sys) && sys != syscall.ENOENT { // the system refuses; the files may be right
 		return full(err)
@@ -249,7 +261,11 @@ func (s *Store) scan(from, to []byte, first, next func(*pebble.Iterator) bool, f
 	if err != nil {
 		return fmt.Errorf("store: scan: %w", s.readError(err))
 	}
-	defer func() { err = errors.Join(err, it.Close()) }()
+	defer func() {
+		if closed := it.Close(); err == nil && closed != nil {
+			err = fmt.Errorf("store: scan: %w", s.readError(closed))
+		}
+	}()
 	for ok := first(it); ok; ok = next(it) {
 		value, err := it.ValueAndErr()
 		if err != nil {

@@ -41,6 +41,8 @@ var faults = []fault{
 	{"SIGSTOP and SIGCONT under load", stopped},
 	{"SIGTERM under load, three times", terminated},
 	{"a full disk, four times: server goes on, kill -9, server goes on, SIGTERM", fullDisk},
+	{"a flipped bit in the log or the store", flipped},
+	{"a file that is cut short or missing", cut},
 }
 
 // errSkipped is returned, wrapped, where a fault cannot be tried here.
