@@ -64,6 +64,7 @@ func openStore(dir string, o Options, wholeLog func() bool) (*Store, error) {
 		DisableWAL:         true,
 		FormatMajorVersion: storeVersion,
 		MemTableSize:       storeMemTableBytes,
+		MaxOpenFiles:       o.StoreFiles,
 		ReadOnly:           o.readOnly,
 		Logger:             pebbleLogger{o.Logger, s},
 		EventListener:      &pebble.EventListener{BackgroundError: s.fail, DataCorruption: s.corrupt},

@@ -65,8 +65,14 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 		return err
 	}
 
+	files, err := shareFiles(openFilesLimit(), ingest.DefaultMaxConns)
+	if err != nil {
+		return err
+	}
 	names := nudge.NewNames()
-	dir, err := state.Open(c.data, state.Options{Names: names, LogMaxBytes: int64(c.logMax), LogMaxAge: c.logKeep, Logger: logger})
+	dir, err := state.Open(c.data, state.Options{
+		Names: names, LogMaxBytes: int64(c.logMax), LogMaxAge: c.logKeep, StoreFiles: files.store, Logger: logger,
+	})
 	if err != nil {
 		return err
 	}
@@ -100,7 +106,7 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 	defer hub.Close()
 	server, err := ingest.NewServer(ingest.ServerOptions{
 		Listen: c.listen, Sink: node, Names: names, Reserved: emitted(node), WriteKeys: c.writeKeys, Routes: routes(hub, registry), NotFound: site(c),
-		Ready: node.Ready, Logger: logger, Registerer: registry,
+		MaxConns: files.conns, Ready: node.Ready, Logger: logger, Registerer: registry,
 	})
 	if err != nil {
 		return err
