@@ -43,6 +43,7 @@ var faults = []fault{
 	{"SIGSTOP and SIGCONT under load", stopped},
 	{"SIGTERM under load, three times", terminated},
 	{"a full disk, four times: server goes on, kill -9, server goes on, SIGTERM", fullDisk},
+	{"the clock on the wall set by an hour, forward and back, running and between processes", clockSet},
 	{"few files: ulimit -n, and more connections than there may be", fewFiles},
 	{"little memory: ulimit -v", littleMemory},
 	{"a flipped bit in the log or the store", flipped},
