@@ -140,6 +140,15 @@ func (m *manifest) check() error {
 	return nil
 }
 
+// note puts a note among the others; nil is none.
+func (m *manifest) note(v *voidNote) {
+	if v == nil {
+		return
+	}
+	i := sort.Search(len(m.voids), func(i int) bool { return m.voids[i].off >= v.off })
+	m.voids = slices.Insert(m.voids, i, *v)
+}
+
 // find returns the sealed segment that holds an offset, nil if there is none.
 func (m *manifest) find(off nudge.Offset) *sealed {
 	i := sort.Search(len(m.sealed), func(i int) bool { return m.sealed[i].last >= off })

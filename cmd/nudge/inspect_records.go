@@ -89,6 +89,20 @@ func (d *dataFolder) printRecords(out *bufio.Writer, from nudge.Offset, limit in
 	}
 	printed := 0
 	var line []byte
+	return d.eachRecord(from, func(off nudge.Offset, at nudge.Millis, rec nudge.Record) error {
+		line = append(appendRecordJSON(line[:0], d.names, off, at, rec), '\n')
+		if _, err := out.Write(line); err != nil {
+			return err
+		}
+		if printed++; printed == limit {
+			return errEnough
+		}
+		return nil
+	})
+}
+
+// eachRecord calls fn with the records from an offset on. errEnough ends it.
+func (d *dataFolder) eachRecord(from nudge.Offset, fn func(nudge.Offset, nudge.Millis, nudge.Record) error) error {
 	err := d.Log.Read(from, func(e nudge.Entry) error {
 		off := e.First
 		for rest := e.Records; len(rest) > 0; off++ {
@@ -96,12 +110,8 @@ func (d *dataFolder) printRecords(out *bufio.Writer, from nudge.Offset, limit in
 			if rec, rest = nudge.SplitRecord(rest); off < from {
 				continue
 			}
-			line = append(appendRecordJSON(line[:0], d.names, off, e.At, rec), '\n')
-			if _, err := out.Write(line); err != nil {
+			if err := fn(off, e.At, rec); err != nil {
 				return err
-			}
-			if printed++; printed == limit {
-				return errEnough
 			}
 		}
 		return nil
