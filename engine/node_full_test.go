@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,9 +15,9 @@ import (
 )
 
 // fill makes the log refuse for want of room until empty is called, and counts how often it was asked.
-func (l *life) fill() (asked *int, empty func()) {
-	asked = new(int)
-	l.set("append", func() error { *asked++; return fmt.Errorf("write: %w", nudge.ErrFull) })
+func (l *life) fill() (asked *atomic.Int64, empty func()) {
+	asked = &atomic.Int64{}
+	l.set("append", func() error { asked.Add(1); return fmt.Errorf("write: %w", nudge.ErrFull) })
 	return asked, func() { l.set("append", nil) }
 }
 
@@ -42,8 +43,8 @@ func TestFullDisk(t *testing.T) {
 		if _, err := l.node.Deploy(context.Background(), nil); !errors.Is(err, nudge.ErrFull) {
 			t.Fatalf("deploy: %v", err)
 		}
-		if *asked < 100 || *asked > 170 {
-			t.Errorf("in 40 seconds the log was asked %d times, want 4 a second", *asked)
+		if asked.Load() < 100 || asked.Load() > 170 {
+			t.Errorf("in 40 seconds the log was asked %d times, want 4 a second", asked.Load())
 		}
 		if err := l.node.Ready(); !errors.Is(err, nudge.ErrFull) || l.node.stats.Full.Load() != 1 || l.node.stats.FullRefused.Load() != 8001 {
 			t.Errorf("Ready: %v; Full %d, FullRefused %d", err, l.node.stats.Full.Load(), l.node.stats.FullRefused.Load())
@@ -83,8 +84,8 @@ func TestFullDiskWithoutTraffic(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		if *asked > 4*3600+2 {
-			t.Errorf("in an hour the log was asked %d times", *asked)
+		if asked.Load() > 4*3600+2 {
+			t.Errorf("in an hour the log was asked %d times", asked.Load())
 		}
 		empty()
 		time.Sleep(time.Second)
@@ -155,14 +156,14 @@ func TestFullDiskAtTrim(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		l := begin(t, lifeOptions{checkpoint: 5})
 		defer l.end()
-		tried := 0
-		l.set("trim", func() error { tried++; return fmt.Errorf("trim: %w", nudge.ErrFull) })
+		var tried atomic.Int64
+		l.set("trim", func() error { tried.Add(1); return fmt.Errorf("trim: %w", nudge.ErrFull) })
 		for range 20 {
 			l.send(event("page_view", "v", ""))
 			time.Sleep(time.Second)
 		}
-		if tried < 2 {
-			t.Errorf("trimmed %d times", tried)
+		if tried.Load() < 2 {
+			t.Errorf("trimmed %d times", tried.Load())
 		}
 	})
 }

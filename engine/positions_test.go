@@ -40,6 +40,7 @@ const (
 // playSource returns how many crashes there were, and how often a process began with a position in its checkpoint.
 func playSource(t *testing.T, rng *rand.Rand) (crashes, stored int) {
 	fs, next := vfs.NewCrashableMem(), (*vfs.MemFS)(nil)
+	torn := rand.New(rand.NewPCG(rng.Uint64(), 1)) // used where the files are, by other goroutines
 	for n := range sourceLives {
 		var mu sync.Mutex
 		ops, crashAt := 0, 1+rng.IntN(250)
@@ -53,7 +54,7 @@ func playSource(t *testing.T, rng *rand.Rand) (crashes, stored int) {
 				mu.Lock()
 				defer mu.Unlock()
 				if ops++; op.Kind.ReadOrWrite() == errorfs.OpIsWrite && ops >= crashAt && crashAt > 0 && next == nil {
-					next = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rng})
+					next = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: torn})
 				}
 				return nil
 			})),
