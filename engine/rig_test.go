@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -306,6 +307,8 @@ func (m *memStore) ScanReverse(from, to []byte, f func(key, value []byte) error)
 	}
 	return nil
 }
+
+func (m *memStore) Purge(context.Context) error { return nil }
 
 func (m *memStore) keys(from, to []byte) []string {
 	var keys []string

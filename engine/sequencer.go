@@ -86,6 +86,7 @@ func (n *Node) seal(s *sealed, r *request) (held *request, err error) {
 			break
 		}
 		first := s.entry.First + nudge.Offset(s.entry.Count)
+		r.first = first
 		s.entry.Records = append(s.entry.Records, r.records...)
 		s.entry.Count += r.count
 		s.alone, s.plan = r.alone, r.plan
