@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -263,15 +264,19 @@ func (h *erasing) process(last bool) {
 	}
 	l.run()
 	l.deploy(keepers()...)
-	for todo := h.todo; len(todo) > 0; todo = todo[1:] {
-		h.erase(l, todo[0])
+	for _, person := range slices.Clone(h.todo) { // a crash may have taken the event that says that they are one
+		for _, visitor := range person.visitors {
+			h.erase(l, person, "visitor", visitor)
+		}
+		h.erase(l, person, "user", person.mail)
+		h.erase(l, person, "user", person.user)
 	}
 	for round := range 1 + h.rng.IntN(3) {
 		person := newSecrets(h.rng)
 		h.people, h.todo = append(h.people, person), append(h.todo, person)
 		person.live(l, round)
 		others(l, len(h.people))
-		if id := h.erase(l, person); id != 0 {
+		if id := h.erase(l, person, "user", person.user); id != 0 {
 			h.whole = append(h.whole, id)
 		}
 		time.Sleep(time.Duration(h.rng.IntN(2)*h.rng.IntN(300)) * time.Millisecond)
@@ -291,8 +296,8 @@ func (h *erasing) process(last bool) {
 }
 
 // erase erases a person. It returns the erasure's id if the process still lives when it is answered.
-func (h *erasing) erase(l *life, person secrets) nudge.Offset {
-	r, err := l.node.Erase(context.Background(), "user", person.user)
+func (h *erasing) erase(l *life, person secrets, kind, id string) nudge.Offset {
+	r, err := l.node.Erase(context.Background(), kind, id)
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -300,7 +305,7 @@ func (h *erasing) erase(l *life, person secrets) nudge.Offset {
 		return 0
 	}
 	h.erased = append(h.erased, r.ID)
-	h.todo = slices.DeleteFunc(h.todo, func(s secrets) bool { return s.user == person.user })
+	h.todo = slices.DeleteFunc(h.todo, func(s secrets) bool { return id == person.user && s.user == id })
 	return r.ID
 }
 
@@ -368,4 +373,127 @@ func receiptIn(t testing.TB, rec nudge.Record) (r nudge.Receipt) {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// A rule that is deployed after an erasure counts without the person, whether the log still holds its events or not.
+func TestNewRulesCountWithoutTheErased(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		o := lifeOptions{fs: vfs.NewMem(), segmentBytes: 4 << 10}
+		l := begin(t, o)
+		l.deploy("old", `{per: company, when: count(page_view, "7d") >= 5, then: alert("five of the old")}`)
+		for range 3 {
+			l.send(event("page_view", "ana", `,"company":"acme"`))
+		}
+		l.send(event("page_view", "bob", `,"company":"acme"`))
+		release := l.hold("void")
+		r, err := l.node.Erase(context.Background(), "visitor", "ana")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rule := func(id, other string) []string { // what counts for it no other rule counts
+			return []string{id, `{per: company, when: count(page_view or ` + other + `, "7d") >= 3, then: alert("` + id + `")}`}
+		}
+		old := []string{"old", `{per: company, when: count(page_view, "7d") >= 5, then: alert("five of the old")}`}
+		l.deploy(append(old, rule("held", "form_view")...)...)
+		l.warm()
+		release()
+		l.erased(r.ID)
+		l.deploy(slices.Concat(old, rule("held", "form_view"), rule("voided", "page_leave"))...)
+		l.warm()
+		for i, want := range []string{"old:acme", "held:acme voided:acme"} {
+			if got := brief(l.send(event("page_view", "bob", `,"company":"acme"`))); got != want {
+				t.Errorf("event %d fires %q, want %q", i, got, want)
+			}
+		}
+		l.end()
+	})
+}
+
+// What is being read back for a rule is not taken from under it: the log keeps a person that was erased meanwhile until a restart would not read
+// it again.
+func TestErasureWaitsForWarming(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		fs := vfs.NewCrashableMem()
+		o := lifeOptions{fs: fs, segmentBytes: 4 << 10}
+		l := begin(t, o)
+		l.deploy()
+		for range 3 {
+			l.send(event("page_view", "ana", `,"company":"acme"`))
+		}
+		l.send(event("page_view", "bob", `,"company":"acme"`))
+		release := l.hold("read")
+		var voids atomic.Int64
+		l.set("void", func() error { voids.Add(1); return nil })
+		l.deploy("late", `{per: company, when: count(page_view, "7d") >= 5, then: alert("five")}`)
+		r, err := l.node.Erase(context.Background(), "visitor", "ana")
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if n := voids.Load(); n > 0 {
+			t.Errorf("the log was rewritten while it was read for a rule, %d times", n)
+		}
+		release()
+		l.warm()
+		l.erased(r.ID)
+		if voids.Load() == 0 {
+			t.Error("the log was not rewritten after all")
+		}
+		if got := brief(l.send(event("page_view", "bob", `,"company":"acme"`))); got != "late:acme" {
+			t.Errorf("the fifth event fires %q", got)
+		}
+		l.end()
+	})
+}
+
+// A failure is no end: it is tried again until no file holds the person, and said once.
+func TestErasureIsTriedAgain(t *testing.T) {
+	for _, op := range []string{"void", "purge", "read"} {
+		t.Run(op, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				fs := vfs.NewMem()
+				l := begin(t, lifeOptions{fs: fs, segmentBytes: 4 << 10, checkpoint: 2})
+				l.deploy(keepers()...)
+				s := newSecrets(rand.New(rand.NewPCG(5, 5)))
+				s.live(l, 0)
+				time.Sleep(time.Second)
+				fails := 3
+				l.set(op, func() error {
+					if fails--; fails >= 0 {
+						return errors.New("planted")
+					}
+					return nil
+				})
+				l.erase("user", s.user)
+				if left := l.leftIn(fs, s.all()); len(left) > 0 {
+					t.Errorf("left: %s", strings.Join(left, "\n"))
+				}
+				l.end()
+			})
+		})
+	}
+}
+
+// So many may be under way, and no more.
+func TestErasuresAreBounded(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := begin(t, lifeOptions{segmentBytes: 1 << 20})
+		l.deploy()
+		release := l.hold("purge")
+		var last nudge.Receipt
+		for i := range maxErasures {
+			r, err := l.node.Erase(context.Background(), "visitor", fmt.Sprint(i))
+			if err != nil {
+				t.Fatalf("erasure %d: %v", i, err)
+			}
+			last = r
+		}
+		if _, err := l.node.Erase(context.Background(), "visitor", "one more"); !errors.Is(err, nudge.ErrBusy) {
+			t.Errorf("one more: %v, want that it is refused", err)
+		}
+		release()
+		l.erased(last.ID)
+		l.erase("visitor", "one more")
+		l.end()
+	})
 }
