@@ -80,10 +80,12 @@ func (p *person) redact(f *nudge.Firing) (changed bool) {
 
 // names says whether a text, or one of its words, names the person.
 func (p *person) names(text string) bool {
-	return p.isForm(text) || slices.ContainsFunc(strings.FieldsFunc(text, isBetweenWords), p.isForm)
+	return p.isForm(text) || slices.ContainsFunc(strings.FieldsFunc(text, isBetweenWords), func(word string) bool {
+		return p.isForm(word) || p.isForm(strings.TrimRight(word, "."))
+	})
 }
 
-func isBetweenWords(r rune) bool { return strings.ContainsRune(" \t\n,;:()[]<>\"'/|=&?#", r) }
+func isBetweenWords(r rune) bool { return strings.ContainsRune(" \t\n,;:!()[]<>\"'/|=&?#", r) }
 
 // redactJSON makes null of the texts of an action's data that name the person.
 func (p *person) redactJSON(data []byte) (redacted []byte, named bool) {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,7 +71,7 @@ func (x *erasures) ready() (todo []*erasure) {
 			todo = append(todo, e)
 		}
 	}
-	slices.SortFunc(todo, func(a, b *erasure) int { return int(a.Receipt.ID) - int(b.Receipt.ID) })
+	slices.SortFunc(todo, func(a, b *erasure) int { return cmp.Compare(a.Receipt.ID, b.Receipt.ID) })
 	return todo
 }
 
@@ -78,15 +79,26 @@ func (x *erasures) ready() (todo []*erasure) {
 type pass struct {
 	*erasures
 	ctx  context.Context
-	todo []*erasure
+	todo []*erasure // by offset
 }
 
 // purgeRows is how many firings are changed in one commit.
 const purgeRows = 4096
 
+// left are the erasures for which a step is still to be done, and their persons at the same places.
+func (p *pass) left(done func(*erasure) bool) (todo []*erasure, persons gone) {
+	var list []goneAt
+	for _, e := range p.todo {
+		if !done(e) {
+			todo, list = append(todo, e), append(list, goneAt{e.Receipt.ID, e.Person})
+		}
+	}
+	return todo, goneOf(list)
+}
+
 // purgeFeed takes the persons out of the stored firings. An erased firing leaves its cursor, so that whoever has come as far still knows where it is.
 func (p *pass) purgeFeed() error {
-	todo := slices.DeleteFunc(slices.Clone(p.todo), func(e *erasure) bool { return e.Purged })
+	todo, persons := p.left(func(e *erasure) bool { return e.Purged })
 	if len(todo) == 0 {
 		return nil
 	}
@@ -95,14 +107,19 @@ func (p *pass) purgeFeed() error {
 		if err := p.ctx.Err(); err != nil {
 			return err
 		}
-		rows, next, err := p.changedFirings(todo, from, to)
+		c, err := p.findChanged(persons, from, to)
 		if err != nil {
 			return err
 		}
-		if from = next; next == nil {
-			p.change(todo, func(e *erasure) { e.Purged = true })
+		from = c.next
+		for i, e := range todo {
+			p.change(func() {
+				e.Receipt.Feed.Removed += c.removed[i]
+				e.Receipt.Feed.Redacted += c.redacted[i]
+				e.Purged = c.next == nil
+			})
 		}
-		if err := p.save(todo, rows); err != nil {
+		if err := p.save(todo, c.rows); err != nil {
 			return err
 		}
 	}
@@ -112,11 +129,19 @@ func (p *pass) purgeFeed() error {
 	return nil
 }
 
-// changedFirings are the stored firings from a key on as they should be, up to purgeRows that must change, and where to go on, nil at the end.
-func (p *pass) changedFirings(todo []*erasure, from, to []byte) (rows []row, next []byte, err error) {
+// changedFirings are stored firings as they should be.
+type changedFirings struct {
+	rows              []row
+	removed, redacted []int  // how many of them, by person
+	next              []byte // where to go on, nil at the end
+}
+
+// findChanged finds up to purgeRows stored firings from a key on that must change.
+func (p *pass) findChanged(persons gone, from, to []byte) (c changedFirings, err error) {
+	c.removed, c.redacted = make([]int, len(persons.list)), make([]int, len(persons.list))
 	err = p.node.options.Store.Scan(from, to, func(key, value []byte) error {
-		if len(rows) == purgeRows {
-			next = slices.Clone(key)
+		if len(c.rows) == purgeRows {
+			c.next = slices.Clone(key)
 			return errEnough
 		}
 		f, err := readFiring(cursorOf(key), value)
@@ -124,36 +149,33 @@ func (p *pass) changedFirings(todo []*erasure, from, to []byte) (rows []row, nex
 			return err
 		}
 		changed := false
-		for _, e := range todo {
-			removed, redacted := eraseFiring(&f, e.Receipt.ID, e.Person)
-			p.change([]*erasure{e}, func(e *erasure) {
-				e.Receipt.Feed.Removed += toInt(removed)
-				e.Receipt.Feed.Redacted += toInt(redacted)
-			})
-			changed = changed || removed || redacted
-		}
+		persons.take(&f, func(i int, removed bool) {
+			if changed = true; removed {
+				c.removed[i]++
+			} else {
+				c.redacted[i]++
+			}
+		})
 		if changed {
 			value, err := firingRow(&f)
 			if err != nil {
 				return err
 			}
-			rows = append(rows, row{slices.Clone(key), value})
+			c.rows = append(c.rows, row{slices.Clone(key), value})
 		}
 		return nil
 	})
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
-	return rows, next, err
+	return c, err
 }
 
-// change changes erasures that others may read.
-func (x *erasures) change(list []*erasure, f func(*erasure)) {
+// change is f with erasures that others may read.
+func (x *erasures) change(f func()) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for _, e := range list {
-		f(e)
-	}
+	f()
 }
 
 // save stores erasures, and rows beside them.
@@ -162,14 +184,18 @@ func (x *erasures) save(list []*erasure, rows []row) error {
 		for _, r := range rows {
 			w.Put(r.key, r.value)
 		}
-		x.change(list, func(e *erasure) { w.Put(erasureKey(e.Receipt.ID), mustJSON(e)) })
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		for _, e := range list {
+			w.Put(erasureKey(e.Receipt.ID), mustJSON(e))
+		}
 		return nil
 	})
 }
 
 // countRecords counts the persons' records in the log, before any of them is a void: a receipt says how many there were, whatever crashes come.
 func (p *pass) countRecords() error {
-	todo := slices.DeleteFunc(slices.Clone(p.todo), func(e *erasure) bool { return e.Counted })
+	todo, persons := p.left(func(e *erasure) bool { return e.Counted })
 	if len(todo) == 0 {
 		return nil
 	}
@@ -182,14 +208,13 @@ func (p *pass) countRecords() error {
 		for ; len(rest) > 0 && off < end; off++ {
 			var rec nudge.Record
 			rec, rest = nudge.SplitRecord(rest)
-			for i, e := range todo {
-				if c := &counts[i]; off < e.Receipt.ID && e.Person.sent(rec) {
-					if c.Receipt.Log.Records++; c.First == 0 {
-						c.First = off
-					}
-					c.Last = off
+			persons.whose(off, rec, func(i int) {
+				c := &counts[i]
+				if c.Receipt.Log.Records++; c.First == 0 {
+					c.First = off
 				}
-			}
+				c.Last = off
+			})
 		}
 		if off >= end {
 			return errEnough
@@ -200,7 +225,7 @@ func (p *pass) countRecords() error {
 		return fmt.Errorf("count the records of erased persons: %w", err)
 	}
 	for i, e := range todo {
-		p.change(todo[i:i+1], func(*erasure) {
+		p.change(func() {
 			e.Counted, e.First, e.Last, e.Receipt.Log.Records = true, counts[i].First, counts[i].Last, counts[i].Receipt.Log.Records
 		})
 	}
@@ -209,20 +234,17 @@ func (p *pass) countRecords() error {
 
 // rewriteLog makes the persons' records voids.
 func (p *pass) rewriteLog() error {
-	var all gone
-	first, last := nudge.Offset(math.MaxUint64), nudge.Offset(0)
-	for _, e := range p.todo {
-		if e.Last > 0 {
-			all = append(all, goneUntil{e.Receipt.ID, e.Person})
-			first, last = min(first, e.First), max(last, e.Last)
-		}
-	}
-	if last == 0 {
+	todo, persons := p.left(func(e *erasure) bool { return e.Last == 0 })
+	if len(todo) == 0 {
 		return nil
 	}
-	segments, err := p.node.options.Log.Void(p.ctx, first, last, all.has)
-	p.change(p.todo, func(e *erasure) {
-		if e.Last > 0 {
+	first, last := nudge.Offset(math.MaxUint64), nudge.Offset(0)
+	for _, e := range todo {
+		first, last = min(first, e.First), max(last, e.Last)
+	}
+	segments, err := p.node.options.Log.Void(p.ctx, first, last, persons.has)
+	p.change(func() {
+		for _, e := range todo {
 			e.Receipt.Log.Segments += segments
 		}
 	})

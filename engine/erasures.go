@@ -240,23 +240,10 @@ func (x *erasures) before(off nudge.Offset) (all gone) {
 	defer x.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(x.open)) {
 		if id < off {
-			all = append(all, goneUntil{id, x.open[id].Person})
+			all = all.with(id, x.open[id].Person)
 		}
 	}
 	return all
-}
-
-// gone are persons that were erased: what they sent before is not there, whether it has become voids already or not.
-type gone []goneUntil
-
-type goneUntil struct {
-	off    nudge.Offset
-	person *person
-}
-
-// has says whether a record is one of an erased person.
-func (g gone) has(off nudge.Offset, rec nudge.Record) bool {
-	return slices.ContainsFunc(g, func(x goneUntil) bool { return off < x.off && x.person.sent(rec) })
 }
 
 func erasureKey(off nudge.Offset) []byte {

@@ -47,16 +47,21 @@ func eraseFiring(f *nudge.Firing, off nudge.Offset, p *person) (removed, redacte
 	return removed, redacted
 }
 
-// erase takes a person out of the tail, and veils what the store still has of it.
+// erase takes a person out of the tail, and veils what the store still has of it. It says how many firings are removed, and how many redacted.
 func (f *feed) erase(off nudge.Offset, p *person) (removed, redacted int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.veils = append(slices.Clone(f.veils), goneUntil{off, p}) // readers go on with the list that they have
-	tail := slices.Clone(f.tail)                               // a checkpoint may be writing it
+	f.veils = f.veils.with(off, p)
+	tail := slices.Clone(f.tail) // a checkpoint may be writing it
 	f.size = 0
 	for i := range tail {
 		gone, named := eraseFiring(&tail[i], off, p)
-		removed, redacted = removed+toInt(gone), redacted+toInt(named)
+		switch {
+		case gone:
+			removed++
+		case named:
+			redacted++
+		}
 		f.size += firingBytes(&tail[i])
 	}
 	f.tail = tail
@@ -67,29 +72,11 @@ func (f *feed) erase(off nudge.Offset, p *person) (removed, redacted int) {
 func (f *feed) veil(off nudge.Offset, p *person) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.veils = append(slices.Clone(f.veils), goneUntil{off, p})
+	f.veils = f.veils.with(off, p)
 }
 
 func (f *feed) unveil(off nudge.Offset) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.veils = slices.DeleteFunc(slices.Clone(f.veils), func(g goneUntil) bool { return g.off == off })
-}
-
-// show reads a stored firing as it is shown; ok is false where it is not.
-func (g gone) show(key, value []byte) (f nudge.Firing, ok bool, err error) {
-	if f, err = readFiring(cursorOf(key), value); err != nil {
-		return f, false, err
-	}
-	for _, x := range g {
-		eraseFiring(&f, x.off, x.person)
-	}
-	return f, !isErased(&f), nil
-}
-
-func toInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
+	f.veils = f.veils.without(off)
 }

@@ -187,6 +187,61 @@ func TestNodeErases(t *testing.T) {
 	})
 }
 
+// Until the files are done a person is hidden from whoever reads the feed, from memory and from the store, before a restart and after it.
+func TestErasedAreHidden(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSecrets(rand.New(rand.NewPCG(2, 1)))
+		o := lifeOptions{fs: vfs.NewMem(), segmentBytes: 4 << 10, recall: nudge.Millis(time.Hour / time.Millisecond), beside: func(func()) {}} // nothing is done
+		l := begin(t, o)
+		l.deploy(keepers()...)
+		s.live(l, 0)
+		others(l, 0)
+		hidden := func(when string) {
+			t.Helper()
+			for _, text := range s.all() {
+				if strings.Contains(fmt.Sprintf("%+v", l.walk(nudge.Cursor{}, 2)), text) {
+					t.Errorf("%s the feed holds %s", when, text)
+				}
+			}
+		}
+		r, err := l.node.Erase(context.Background(), "user", s.user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hidden("from memory")
+		inMemory := l.walk(nudge.Cursor{}, 100)
+		l.end()
+		l = begin(t, o)
+		hidden("from a checkpoint that has it no more")
+		if r, _, _ := l.node.Erasure(r.ID); r.Complete || r.Feed.Removed < 10 {
+			t.Errorf("receipt %+v", r)
+		}
+		s = newSecrets(rand.New(rand.NewPCG(3, 1)))
+		s.live(l, 1)
+		l.end()
+		l = begin(t, o) // now the store has it
+		if _, err := l.node.Erase(context.Background(), "user", s.user); err != nil {
+			t.Fatal(err)
+		}
+		hidden("from the store")
+		l.end()
+		l = begin(t, o)
+		hidden("from the store after a restart")
+		if strings.Contains(fmt.Sprintf("%+v", l.told()), s.user) {
+			t.Error("the deliverers are told of it after a restart")
+		}
+		same(t, "what was not the person's", l.walk(nudge.Cursor{}, 100)[:len(inMemory)], inMemory)
+		l.end()
+		o.beside = nil
+		l = begin(t, o)
+		l.erased(r.ID)
+		if left := l.leftIn(o.fs, s.all()); len(left) > 0 {
+			t.Errorf("left: %s", strings.Join(left, "\n"))
+		}
+		l.end()
+	})
+}
+
 // Nobody is told whether a person was known.
 func TestNodeErasesNobody(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -197,6 +252,9 @@ func TestNodeErasesNobody(t *testing.T) {
 		want := nudge.Receipt{ID: r.ID, Kind: "visitor", Digest: r.Digest, At: r.At, Complete: true, CompletedAt: r.CompletedAt}
 		if r != want {
 			t.Errorf("receipt %+v, want %+v", r, want)
+		}
+		if took := r.CompletedAt - r.At; took > 5000 {
+			t.Errorf("it took %d ms: no checkpoint is begun for it", took)
 		}
 		if _, err := l.node.Erase(context.Background(), "company", "acme.example"); !errors.Is(err, ErrErase) {
 			t.Errorf("a company: %v", err)
@@ -496,4 +554,64 @@ func TestErasuresAreBounded(t *testing.T) {
 		l.erase("visitor", "one more")
 		l.end()
 	})
+}
+
+// The row of an erasure that is not complete stays, however far the log has been trimmed: whose it is stands nowhere else.
+func TestOpenErasuresAreKept(t *testing.T) {
+	x := &erasures{}
+	x.init(&Node{})
+	person := newPerson()
+	person.addVisitor("v")
+	x.open[7] = &erasure{Receipt: nudge.Receipt{ID: 7}, Person: person, fresh: true}
+	st := &memStore{rows: map[string][]byte{}}
+	for range 2 {
+		c := &checkpoint{logFirst: 100}
+		x.freeze(c)
+		st.commit(c, nil)
+	}
+	e, err := readErasure(st.rows[string(erasureKey(7))])
+	if err != nil || !e.Person.isVisitor("v") || e.Person.isVisitor("w") || !e.Person.brought(nudge.HashKey("visitor", "v")) || !e.Person.isForm("V") {
+		t.Fatalf("stored is %+v, %v", e, err)
+	}
+	delete(x.open, 7)
+	c := &checkpoint{logFirst: 100}
+	x.freeze(c)
+	if st.commit(c, nil); st.rows[string(erasureKey(7))] != nil {
+		t.Error("a complete one stays for ever")
+	}
+}
+
+// What names a person in a firing of somebody else becomes null; the rest stays to the byte.
+func TestRedact(t *testing.T) {
+	p := newPerson()
+	p.addUser("Ana")
+	p.addVisitor(`v"1`)
+	p.sources[5] = true
+	for _, c := range []struct{ data, want string }{
+		{`{}`, `{}`},
+		{`{"who":["ana","bob"],"n":2}`, `{"who":[null,"bob"],"n":2}`},
+		{`{"ana":"anabel", "x" : "see ANA, please"}`, `{"ana":"anabel", "x" : null}`},
+		{`{"a":"v\"1","b":"\\","c":{"d":["v\"1"]}}`, `{"a":null,"b":"\\","c":{"d":[null]}}`},
+		{`{"a":"A\u006ea"}`, `{"a":null}`},
+		{`"ana`, `"ana`},
+	} {
+		f := nudge.Firing{Rule: "r", Actions: []nudge.Action{{Kind: nudge.ActionAlert, Name: "seen", Data: []byte(c.data)}}}
+		before := f.Actions[0]
+		if changed := p.redact(&f); string(f.Actions[0].Data) != c.want || changed != (c.data != c.want) || f.Actions[0].Name != "seen" {
+			t.Errorf("%s becomes %s %q (%v), want %s", c.data, f.Actions[0].Data, f.Actions[0].Name, changed, c.want)
+		}
+		if string(before.Data) != c.data {
+			t.Errorf("%s was changed in place", c.data)
+		}
+	}
+	f := nudge.Firing{Rule: "r", Sources: []nudge.KeyHash{3, 5}, Actions: []nudge.Action{{Kind: nudge.ActionAlert, Name: "hi", Data: []byte(`{"a":1}`)}, {Kind: nudge.ActionTag, Name: "t", Data: []byte(`{}`)}}}
+	for _, want := range []bool{true, false} {
+		if got := p.redact(&f); got != want || f.Actions[0].Name != "" || string(f.Actions[0].Data) != "{}" || f.Actions[1].Name != "t" {
+			t.Errorf("%v: %+v", got, f)
+		}
+	}
+	f = nudge.Firing{Rule: "r", Actions: []nudge.Action{{Kind: nudge.ActionAlert, Name: "hot: anabel", Data: []byte(`{}`)}, {Kind: nudge.ActionAlert, Name: "hot: ana.", Data: []byte(`{}`)}}}
+	if p.redact(&f); f.Actions[0].Name != "hot: anabel" || f.Actions[1].Name != "" {
+		t.Errorf("%+v", f.Actions)
+	}
 }

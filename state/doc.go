@@ -15,6 +15,7 @@
 //   - spare: the next segment, made ahead.
 //   - damage: bytes that no crash of ours leaves behind. The log stops there and says where (I7).
 //   - commit: one atomic, durable change of the store.
+//   - purge: the store's files are written anew until none holds what a row was before.
 //
 // The order of operations, on which everything rests:
 //
