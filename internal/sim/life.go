@@ -29,7 +29,8 @@ type life struct {
 	stop   context.CancelFunc
 	ended  chan struct{} // closed when Run has returned
 	runErr error
-	done   chan struct{} // closed when clients and consumers are to go
+	busy   context.Context // ends when consumers are to go
+	halt   context.CancelFunc
 
 	lost     nudge.Offset // the log failed at the entry that begins here; 0: it did not
 	lastTold cursor
@@ -91,7 +92,8 @@ func (s mortalStore) Commit(write func(w engine.Writer) error) error {
 
 // live is one process from its start to its end.
 func (w *world) live(n int) {
-	l := &life{world: w, number: n, names: nudge.NewNames(), ended: make(chan struct{}), done: make(chan struct{})}
+	l := &life{world: w, number: n, names: nudge.NewNames(), ended: make(chan struct{})}
+	l.busy, l.halt = context.WithCancel(context.Background())
 	l.disk = newDisk(w.medium, w.rng.Uint64())
 	last := n == w.lives-1
 	l.fate(last)
@@ -211,6 +213,10 @@ func (l *life) work(last bool) {
 		r := l.actor(c.name)
 		consumers.Go(func() { l.walker(c, r) })
 	}
+	if l.rewrites {
+		r := l.actor("rewriter")
+		consumers.Go(func() { l.rewriter(r) })
+	}
 	l.manage()
 	if last {
 		clients.Wait()
@@ -218,7 +224,7 @@ func (l *life) work(last bool) {
 		l.settle()
 		l.checkEnd()
 	}
-	close(l.done)
+	l.halt()
 	consumers.Wait()
 	l.end(last)
 	clients.Wait()
@@ -289,6 +295,25 @@ func (l *life) end(last bool) {
 
 // excused says whether an error is no wonder: the disk failed, or all that happens since is seen by nobody.
 func (l *life) excused() bool { return l.disk.over() || l.disk.failure() != nil }
+
+// rewriter writes segments of the log anew beside the traffic: that changes no record.
+func (l *life) rewriter(r *rand.Rand) {
+	for {
+		select {
+		case <-l.busy.Done():
+			return
+		case <-time.After(pause(r, 2*time.Second)):
+		}
+		o := state.RewriteOptions{From: nudge.Offset(r.IntN(10)), Hurry: r.IntN(2) == 0}
+		if l.slow == 0 && r.IntN(2) == 0 { // else it would wait for a lock while a sync takes its time
+			o.Through = o.From + nudge.Offset(r.IntN(40))
+		}
+		_, err := l.dir.Log.Rewrite(l.busy, o)
+		if err != nil && !errors.Is(err, context.Canceled) && !l.excused() {
+			l.problem("rewrite the log: %v", err)
+		}
+	}
+}
 
 // close frees the folder and leaves to the next process what is on the disk.
 func (l *life) close(openErr error) {

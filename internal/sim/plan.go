@@ -29,6 +29,7 @@ type plan struct {
 	fails        bool
 	damages      bool
 	steps        bool // the wall clock is set
+	rewrites     bool // segments of the log are written anew
 }
 
 const clientCount = 3
@@ -54,9 +55,11 @@ func newPlan(seed uint64) plan {
 	p.fails = r.IntN(3) == 0
 	p.damages = r.IntN(6) == 0
 	p.steps = r.IntN(3) == 0
+	p.rewrites = r.IntN(3) == 0
 	if r.IntN(6) == 0 {
 		p.retains, p.late = true, false // rules that warm would read less than the oracle
-		p.segmentBytes, p.logMaxBytes = pick[int64](r, 1<<10, 2<<10), pick[int64](r, 2<<10, 5<<10)
+		p.segmentBytes, p.logMaxBytes = pick[int64](r, 512, 1<<10, 2<<10), pick[int64](r, 1<<10, 2<<10, 5<<10)
+		p.slow = pick(r, 0, 2, 2, 5)
 	}
 	return p
 }

@@ -48,6 +48,7 @@ var bugs = []struct{ name, promise, what string }{
 	{"loose-roll", "I7", "the manifest names a segment whose place in the folder is not synced"},
 	{"loose-folder", "I7", "opening does not sync the folder of the log, which a killed process may have left unsynced"},
 	{"loose-marker", "I7", "the store's folder is not synced between two changes of its markers"},
+	{"loose-rewrite", "I7", "a segment that was written anew is not synced before the manifest names it"},
 	{"tail-stays", "I7", "what opening drops is not overwritten"},
 	{"sync-again", "I9", "a failed sync is tried once more, and believed"},
 	{"no-rewrite", "I9", "opening trusts a last entry that the system's memory may hold alone"},
