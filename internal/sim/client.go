@@ -38,7 +38,7 @@ func (w *world) makeClients(lines []string) {
 		w.clients = append(w.clients, &client{name: "client " + strconv.Itoa(i)})
 	}
 	for len(lines) > 0 {
-		n := min(1+r.IntN(4), len(lines))
+		n := min(1+r.IntN(w.perCall), len(lines))
 		c := &call{decide: r.IntN(2) == 0}
 		for _, line := range lines[:n] {
 			draft := map[string]json.RawMessage{}

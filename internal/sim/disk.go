@@ -25,6 +25,7 @@ type disk struct {
 	reads    int         // of files
 	failRead int         // the read that fails; 0: none
 	slow     int         // one sync in so many takes long; 0: none
+	lazy     bool        // the tables of the store are synced for seconds
 	syncs    map[string]uint64
 
 	left    *medium       // by the crash; nil: there was none yet
@@ -112,13 +113,17 @@ func (o *operation) fatal() bool {
 // slowness is how long a sync takes. It follows from the file and how often that was synced, so that it does not matter which goroutine
 // came first. Nothing that is done under a lock is slow: a goroutine that waits for a lock would hold virtual time.
 func (d *disk) slowness(path string) time.Duration {
-	if d.slow == 0 || !strings.HasSuffix(path, ".seg") && !strings.HasSuffix(path, ".sst") {
+	table := strings.HasSuffix(path, ".sst")
+	if d.slow == 0 || !table && !strings.HasSuffix(path, ".seg") {
 		return 0
 	}
 	d.syncs[path]++
 	h := fnv.New64a()
 	fmt.Fprint(h, path, d.syncs[path], d.seed)
 	n := h.Sum64()
+	if table && d.lazy {
+		return time.Duration(n%8_000_000) * time.Microsecond
+	}
 	if n%uint64(d.slow) != 0 {
 		return 0
 	}

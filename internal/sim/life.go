@@ -121,7 +121,7 @@ func (w *world) live(n int) {
 
 // fate decides what the disk does to the process. The last process meets no fault.
 func (l *life) fate(last bool) {
-	l.disk.slow = l.slow
+	l.disk.slow, l.disk.lazy = l.slow, l.lazy
 	if last {
 		return
 	}

@@ -41,7 +41,6 @@ var bugs = []struct{ name, promise, what string }{
 	{"shard-behind", "I3", "one shard is checkpointed at another offset than the others"},
 	{"late-key", "I3", "a key that changes while a checkpoint is written is stored as it is then"},
 	{"rows-later", "I3", "the feed's rows are not in the commit of their checkpoint"},
-	{"rows-stay", "I3", "rows of keys that are gone stay in the store"},
 	{"numbering", "I4", "firings are numbered through their batch"},
 	{"clock-anew", "I6", "log time begins with the wall clock at each start"},
 	{"drops-any", "I7", "a damaged last entry is dropped, though somebody was told of it"},
