@@ -6,8 +6,9 @@ RACE := ./engine/... ./state/... ./deliver/... ./ingest/...
 FUZZTIME ?= 30s
 SEED ?= 1
 SEEDS ?= 1000
+DURATION ?= 1h
 
-.PHONY: run build test race check bench e2e fuzz sim fmt
+.PHONY: run build test race check bench e2e fuzz sim chaos chaos-hour fmt
 
 # go build -o bin/nudge ./cmd/nudge && bin/nudge serve --demo --data data
 run: build
@@ -50,6 +51,14 @@ fuzz:
 # GODEBUG=asyncpreemptoff=1 go test ./internal/sim -run '^TestSim$$' -count 1 -timeout 0 -v -seed 1 -seeds 1000   (some 30 a second)
 sim:
 	GODEBUG=asyncpreemptoff=1 go test ./internal/sim -run '^TestSim$$' -count 1 -timeout 0 -v -seed $(SEED) -seeds $(SEEDS)
+
+# go run ./internal/chaos -bin bin/nudge   (the real binary under load, and what is done to it; root for full and broken disks; -only EXPRESSION for some)
+chaos: build
+	go run ./internal/chaos -bin bin/nudge $(CHAOS)
+
+# go run ./internal/chaos -bin bin/nudge -for 1h   (load, and kill -9 every minute; DURATION=10m for less)
+chaos-hour: build
+	go run ./internal/chaos -bin bin/nudge -for $(DURATION)
 
 # gofumpt -w .
 fmt:

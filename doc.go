@@ -20,5 +20,6 @@
 //   - checkpoint: the whole state at one offset, in one store.
 //   - snapshot: a copy of a checkpoint that can be carried elsewhere.
 //   - delivery: handing a firing's actions to whom they are for.
+//   - position: how far a source of events has been read, or firings have been sent on; logged with what it covers.
 //   - cursor: a firing's place in the one order of firings: (offset, n).
 package nudge

@@ -94,6 +94,10 @@ type Firing struct {
 	Shadow     bool   // mode: "shadow": recorded, not delivered
 	Suppressed string // SuppressedUnless, SuppressedCooldown, SuppressedLimit or ""
 	Actions    []Action
+
+	// Source is the hash of the primary key of the event that is its first cause, or opened the wait by which time made it fire; of other
+	// timers that of the key where it is a person's, else 0. It is what an erasure goes by.
+	Source KeyHash
 }
 
 // Delivered says whether the firing's actions go out.

@@ -16,4 +16,6 @@ var (
 	ErrBusy = errors.New("the engine is at its bound")
 	// ErrStopped: the engine is shutting down or has stopped. Whether what was handed in is durable is not known.
 	ErrStopped = errors.New("the engine has stopped")
+	// ErrFull: the disk has no room. Nothing was taken; the same may be tried again once there is some.
+	ErrFull = errors.New("the disk is full")
 )

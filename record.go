@@ -11,8 +11,7 @@ import (
 // RecordKind says what a record is. The numbers are stored: they never change.
 type RecordKind uint8
 
-// The kinds of records. Erase and Receipt are reserved: nothing writes them yet. A void stands where a record was that is gone: it keeps the
-// offset, and the log time, and says nothing.
+// The kinds of records. A void stands where a record was that is gone: it keeps the offset, and the log time, and says nothing.
 const (
 	RecordEvent   RecordKind = 1
 	RecordTick    RecordKind = 2
@@ -21,6 +20,8 @@ const (
 	RecordReceipt RecordKind = 5
 	RecordLive    RecordKind = 6
 	RecordVoid    RecordKind = 7
+
+	RecordPosition RecordKind = 8
 )
 
 // RecordVersion is the version byte of the layout below.
@@ -42,7 +43,9 @@ const RecordVersion = 1
 //	     text, json: u32 length, bytes · number: 8 bytes IEEE 754 · bool: 1 byte · null: nothing
 //
 // A deploy record has two fields: NameRule, the rules folder as one text, and NameSettings, the settings that answers depend on,
-// as JSON. A live record has one: NameSettings, which deployment's rules go live and from where on the log was read back for them, as JSON.
+// as JSON. A live record has one: NameSettings, which deployment's rules go live and from where on the log was read back for them, as JSON;
+// an erase record one, NameSettings, whom it erases, by hashes, as JSON.
+// A position record has two: NameKey, who has got somewhere, and NameSettings, where, as it writes it (position.go).
 const (
 	recordHeader = 32
 	flagTs       = 1

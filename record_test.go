@@ -215,6 +215,23 @@ func TestNamesOfAllProcesses(t *testing.T) {
 	}
 }
 
+func TestPositionKeepsWhatItWasGiven(t *testing.T) {
+	var b RecordBuilder
+	b.Position("who", `{"where":1}`)
+	b.Position("", "")
+	rec, rest, err := NextRecord(b.Buf)
+	if err != nil || rec.Kind() != RecordPosition {
+		t.Fatal(rec, err)
+	}
+	if name, place := rec.Position(); name != "who" || place != `{"where":1}` {
+		t.Errorf("%q at %q", name, place)
+	}
+	rec, rest, err = NextRecord(rest)
+	if name, place := rec.Position(); err != nil || len(rest) != 0 || name != "" || place != "" {
+		t.Errorf("%q at %q, %v", name, place, err)
+	}
+}
+
 func TestVoid(t *testing.T) {
 	buf := AppendVoid([]byte{})
 	rec, rest, err := NextRecord(buf)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/metrics"
 	"slices"
 	"strconv"
 	"time"
@@ -15,8 +16,9 @@ import (
 
 // The load of the warm level.
 const (
-	warmRate  = 2000.0 // requests a second
-	warmAfter = 4      // slots behind the rule's going live, in which it fires
+	warmRate   = 2000.0 // requests a second
+	warmBefore = 6      // slots before the deployment
+	warmAfter  = 4      // slots at least behind the rule's going live, in which it fires
 )
 
 // warmRule is a rule over 30 days that no round before had.
@@ -30,17 +32,33 @@ func warmRule(round int) rules.Source {
 
 // warmed is what the rounds found.
 type warmed struct {
+	dir    string
 	server *server
 	load   *load
 	rounds int // so far, the warm-up too
 
-	quiet, busy                         *loaded
-	deploy, live, rate, read, slowQuiet []float64
-	slowBusy                            []float64
-	fired                               int // by the new rule behind its going live, in the round that was checked
+	phases                   [warmPhases]phase
+	deploy, live, rate, read []float64
 }
 
-// runWarm measures how soon a rule over 30 days is live, and what that costs the traffic meanwhile.
+// phase is a part of every round.
+type phase struct {
+	name   string
+	found  *loaded
+	slow   []float64 // longest latency of each round
+	heap   []float64 // most bytes of objects on the heap, garbage included
+	ratios []float64 // its p99 ÷ that of the first phase
+}
+
+// The phases of a round.
+const (
+	phaseBefore = iota
+	phaseWarming
+	phaseBehind // until all keys are taken over and a checkpoint holds them
+	warmPhases
+)
+
+// runWarm measures how soon a rule over 30 days is live, what that costs the traffic meanwhile, and whether its answers are right.
 func runWarm(ctx context.Context, o *Options, r *Report) (err error) {
 	dir, remove, err := o.folder()
 	if err != nil {
@@ -50,149 +68,134 @@ func runWarm(ctx context.Context, o *Options, r *Report) (err error) {
 	if err := r.Machine.measureSync(dir); err != nil {
 		return err
 	}
-	s, err := newStream(six, o.Events)
+	w := &warmed{dir: dir + "/data"}
+	for i, name := range []string{"before", "while it warms", "behind its going live"} {
+		w.phases[i] = phase{name: name, found: newLoaded()}
+	}
+	wall, err := writeWarmLog(ctx, o, w.dir)
 	if err != nil {
 		return err
-	}
-	err = writeLog(ctx, dir+"/data", s)
-	ends := s.events[len(s.events)-1].at
-	if err = errors.Join(err, s.close()); err != nil {
-		return err
-	}
-	ahead := time.Until(time.UnixMilli(int64(ends) + 1)) // the log's last event is now
-	wall := func() time.Time { return time.Now().Add(ahead) }
-	err = withNode(dir+"/data", nudge.NewNames(), wall, func(*engine.Node) error { return nil })
-	if err != nil {
-		return fmt.Errorf("write the checkpoint: %w", err)
 	}
 	o.Progress("data folder written")
-	w := &warmed{server: &server{names: nudge.NewNames(), wall: wall}, quiet: newLoaded(), busy: newLoaded()}
+	if err := w.serve(ctx, o, wall); err != nil {
+		return err
+	}
+	o.Progress("reading the log from the beginning for the comparison")
+	found, err := w.compare(ctx, wall)
+	if err != nil {
+		return err
+	}
+	tellWarm(o, r, w, found)
+	return nil
+}
+
+// writeWarmLog writes a data folder with the workload's events and a checkpoint of them, and returns a clock by which the last of them is now.
+func writeWarmLog(ctx context.Context, o *Options, dir string) (wall func() time.Time, err error) {
+	s, err := newStream(six, o.Events)
+	if err != nil {
+		return nil, err
+	}
+	err = writeLog(ctx, dir, s)
+	ends := s.events[len(s.events)-1].at
+	if err = errors.Join(err, s.close()); err != nil {
+		return nil, err
+	}
+	ahead := time.Until(time.UnixMilli(int64(ends) + 1))
+	wall = func() time.Time { return time.Now().Add(ahead) }
+	err = withNode(dir, nudge.NewNames(), wall, func(*engine.Node) error { return nil })
+	if err != nil {
+		return nil, fmt.Errorf("write the checkpoint: %w", err)
+	}
+	return wall, nil
+}
+
+// serve runs the rounds on a server.
+func (w *warmed) serve(ctx context.Context, o *Options, wall func() time.Time) (err error) {
+	w.server = &server{names: nudge.NewNames(), wall: wall}
 	defer func() { err = errors.Join(err, w.server.close()) }()
-	if err := w.server.open(dir+"/data", nil); err != nil {
+	if err := w.server.open(w.dir, nil); err != nil {
 		return err
 	}
 	w.load = newLoad(openConns, w.server.addr(), "/v1/events?decide=1", warmBodies)
 	w.load.answers = []byte(`{"accepted":1`)
 	defer w.load.close()
 	var recorded bool
-	err = o.rounds(ctx, []contender{{"warming", func(ctx context.Context) error { return w.run(ctx, o, recorded) }}}, &recorded)
-	if err != nil {
-		return err
-	}
-	tellWarm(o, r, w)
-	return nil
+	return o.rounds(ctx, []contender{{"warming", func(ctx context.Context) error { return w.run(ctx, o, recorded) }}}, &recorded)
 }
 
-// run deploys a new rule under load and waits until it is live.
+// run deploys a new rule under load, waits until it is live and then until a checkpoint holds it.
 func (w *warmed) run(ctx context.Context, o *Options, recorded bool) error {
 	w.rounds++
-	quiet, err := w.slot(ctx, o)
+	slots := 0
+	before, err := w.loaded(ctx, o, func() bool { slots++; return slots > warmBefore })
 	if err != nil {
 		return err
 	}
-	stats, next := w.server.node.Stats(), w.server.node.Stats().LogNext.Load()
+	stats := w.server.node.Stats()
+	next, checkpoints := stats.LogNext.Load(), stats.Checkpoints.Load()
 	begun := time.Now()
-	deployed := make(chan error, 1)
-	var deployTook time.Duration
-	live := make(chan time.Duration, 1)
+	var deployed, live time.Duration
+	done := make(chan error, 1)
 	go func() {
 		diags, err := w.server.node.Deploy(ctx, append(slices.Clone(sixRules), warmRule(w.rounds)))
-		deployTook = time.Since(begun)
-		deployed <- errors.Join(err, diags.Err())
-		for stats.RulesWarming.Load() > 0 && ctx.Err() == nil {
+		deployed = time.Since(begun)
+		for err == nil && stats.RulesWarming.Load() > 0 && ctx.Err() == nil {
 			time.Sleep(time.Millisecond)
 		}
-		live <- time.Since(begun)
+		live = time.Since(begun)
+		done <- errors.Join(err, diags.Err())
 	}()
-	busy := slot{latency: newLatencies()}
-	for len(live) == 0 {
-		more, err := w.slot(ctx, o)
-		if err != nil {
-			return err
-		}
-		busy.requests, busy.refused, busy.took = busy.requests+more.requests, busy.refused+more.refused, busy.took+more.took
-		busy.latency.Merge(more.latency.Histogram)
-	}
-	if err := <-deployed; err != nil {
+	warming, err := w.loaded(ctx, o, func() bool { return len(done) > 0 })
+	if err = errors.Join(err, <-done); err != nil {
 		return fmt.Errorf("deploy the new rule: %w", err)
 	}
-	took := (<-live).Seconds()
-	if !recorded {
-		return w.check(ctx, o)
+	slots = 0
+	behind, err := w.loaded(ctx, o, func() bool { slots++; return slots > warmAfter && stats.Checkpoints.Load() > checkpoints })
+	if err != nil || !recorded {
+		return err
 	}
-	w.quiet.add(quiet)
-	w.busy.add(busy)
-	w.slowQuiet, w.slowBusy = append(w.slowQuiet, quiet.latency.quantile(100)), append(w.slowBusy, busy.latency.quantile(100))
-	w.deploy, w.live = append(w.deploy, float64(deployTook.Microseconds())), append(w.live, took*1e6)
-	w.rate = append(w.rate, float64(next)/took)
+	for i, s := range []loadedSlot{before, warming, behind} {
+		w.phases[i].add(s, before)
+	}
+	w.deploy, w.live = append(w.deploy, float64(deployed.Microseconds())), append(w.live, float64(live.Microseconds()))
+	w.rate = append(w.rate, float64(next)/live.Seconds())
 	w.read = append(w.read, float64(next))
 	return nil
 }
 
-// slot is a while of the load.
-func (w *warmed) slot(ctx context.Context, o *Options) (slot, error) {
-	return w.load.open(ctx, 2*o.slot(), o.Events, warmRate)
+// loadedSlot is a slot and the most that was on the heap at its ends.
+type loadedSlot struct {
+	slot
+	heap float64
 }
 
-// check lets the rule fire, and wants it to have fired what it would have, had it been there from the log's beginning.
-func (w *warmed) check(ctx context.Context, o *Options) error {
-	for range warmAfter {
-		if _, err := w.slot(ctx, o); err != nil {
-			return err
-		}
-	}
-	var want []string
-	live := nudge.Offset(0)
-	e, err := engine.New(engine.Options{Names: w.server.names})
-	if err != nil {
-		return err
-	}
-	plan, err := compile(append(slices.Clone(sixRules), warmRule(w.rounds)), w.server.names)
-	if err != nil {
-		return err
-	}
-	e.Deploy(plan)
-	var b engine.Batch
-	err = w.server.data.Log.Read(0, func(entry nudge.Entry) error {
-		b.Reset()
-		off := entry.First
-		for rest := entry.Records; len(rest) > 0; off++ {
-			var rec nudge.Record
-			rec, rest = nudge.SplitRecord(rest)
-			b.Add(off, entry.At, rec)
-			if rec.Kind() == nudge.RecordLive {
-				live, want = off, nil
-			}
-		}
-		for _, f := range e.Apply(&b) {
-			if f.Rule == "warm" && live > 0 {
-				want = append(want, f.ID)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	var got []string
-	for after := (nudge.Cursor{Offset: live}); ; {
-		firings, err := w.server.node.Firings(after, 1000)
+// loaded is the load, slot after slot, until over.
+func (w *warmed) loaded(ctx context.Context, o *Options, over func() bool) (all loadedSlot, err error) {
+	all.latency = newLatencies()
+	for !over() {
+		s, err := w.load.open(ctx, 2*o.slot(), o.Events, warmRate)
 		if err != nil {
-			return err
+			return all, err
 		}
-		if len(firings) == 0 {
-			break
-		}
-		for _, f := range firings {
-			if after = f.Cursor; f.Rule == "warm" {
-				got = append(got, f.ID)
-			}
-		}
+		all.requests, all.refused, all.took = all.requests+s.requests, all.refused+s.refused, all.took+s.took
+		all.latency.Merge(s.latency.Histogram)
+		all.heap = max(all.heap, heapBytes())
 	}
-	if w.fired = len(got); !slices.Equal(got, want) {
-		return fmt.Errorf("the new rule fired %d times behind its going live, but %d times had it been there from the beginning", len(got), len(want))
-	}
-	return nil
+	return all, nil
+}
+
+// heapBytes is what objects take on the heap, garbage included.
+func heapBytes() float64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return float64(sample[0].Value.Uint64())
+}
+
+func (p *phase) add(s, before loadedSlot) {
+	p.found.add(s.slot)
+	p.slow = append(p.slow, s.latency.quantile(100))
+	p.heap = append(p.heap, s.heap)
+	p.ratios = append(p.ratios, s.latency.quantile(99)/before.latency.quantile(99))
 }
 
 // warmBodies returns a function that makes events of the log's visitors.
@@ -211,25 +214,27 @@ func warmBodies(worker int) func() []byte {
 	}
 }
 
-func tellWarm(o *Options, r *Report, w *warmed) {
+func tellWarm(o *Options, r *Report, w *warmed, found compared) {
 	live := Table{Title: "the new rule", Columns: []string{"deployed after", "live after", "records in the log", "records/s"}}
 	live.row("30 days, beside traffic", spread(Micros, w.deploy), spread(Micros, w.live), spread(Count, w.read), spread(PerSecond, w.rate))
-	times := Table{Title: "decision after", Columns: []string{"requests/s", "p50", "p99", "p99.9 of all", "longest", "refused"}}
-	for _, x := range []struct {
-		name    string
-		found   *loaded
-		longest []float64
-	}{{"before", w.quiet, w.slowQuiet}, {"while it warms", w.busy, w.slowBusy}} {
-		times.row(x.name, spread(PerSecond, x.found.rate), spread(Micros, x.found.p50), spread(Micros, x.found.p99), x.found.p999(),
-			spread(Micros, x.longest), spread(Count, x.found.refused))
+	times := Table{Title: "decision after", Columns: []string{"requests/s", "p50", "p99", "p99 ÷ before", "p99.9 of all", "longest", "refused", "heap"}}
+	for i := range w.phases {
+		p := &w.phases[i]
+		times.row(p.name, spread(PerSecond, p.found.rate), spread(Micros, p.found.p50), spread(Micros, p.found.p99), spread(Times, p.ratios),
+			p.found.p999(), spread(Micros, p.slow), spread(Count, p.found.refused), spread(Bytes, p.heap))
 	}
-	r.Tables = append(r.Tables, live, times)
+	equal := Table{Title: "against a replay from the beginning", Columns: []string{"compared", "that hold something", "different"}}
+	equal.row("(rule, key) pairs", once(Count, float64(found.pairs)), once(Count, float64(found.holding)), once(Count, 0))
+	equal.row("firings behind the live record", once(Count, float64(found.firings)), once(Count, float64(found.firings)), once(Count, 0))
+	r.Tables = append(r.Tables, live, times, equal)
 	r.EventsPerSecond = spread(PerSecond, w.rate).Median
+	r.Floors = map[string]float64{"p99_warming_to_before": spread(Times, w.phases[phaseWarming].ratios).Median}
 	r.Method = append(r.Method,
 		fmt.Sprintf("a data folder with the workload's five rules and %d events over 35 days, up to now; in each round a rule that counts in 30 days, whose test no round before had", o.Events),
 		fmt.Sprintf("an open loop of %.0f requests a second, one event of one of the log's visitors each, ?decide=1; latency from the instant at which a request was to be sent", warmRate),
-		"live after: from handing in the deployment to the live record's having been applied; the slots of \"while it warms\" go from there to the end of the one in which it went live, the taking over of keys included",
-		fmt.Sprintf("in the warm-up the new rule's firings behind its live record (%d) were compared with those of an engine that read the whole log with the rule there from the beginning: equal", w.fired),
+		"live after: from handing in the deployment to the live record's having been applied; \"while it warms\" goes from there to the end of the slot in which it went live, \"behind its going live\" on until all keys are taken over and a checkpoint holds them; heap is the most that objects took at the slots' ends, garbage included",
+		fmt.Sprintf("at the end the server is stopped and its folder recovered; for the last round's rule and each visitor of the log, what its condition reads equals what it reads in an engine that has had the rule from the log's first record on: equal: yes, %d (rule, key) pairs; and so do its firings behind its live record (%d), by id",
+			found.pairs, found.firings),
 		"clients and server share the cores, and an open loop's own delays count against the server; events_per_second is the log's records over the time until live",
 	)
 }

@@ -16,10 +16,14 @@ func (n *Node) applyAll() error {
 	defer w.wait()
 	defer n.warmup.stop()
 	n.warmup.start()
-	idle := time.NewTicker(100 * time.Millisecond)
-	defer idle.Stop()
+	wait := time.NewTimer(time.Hour)
+	defer wait.Stop()
 	for {
-		s, ok := n.nextBatch(idle.C, w.serialising() || n.engine.takingOver())
+		wait.Reset(idleTime)
+		if w.serialising() || n.engine.takingOver() {
+			wait.Reset(stepPause)
+		}
+		s, ok := n.nextBatch(wait.C)
 		if !ok {
 			return w.finish()
 		}
@@ -37,20 +41,18 @@ func (n *Node) applyAll() error {
 	}
 }
 
-// nextBatch waits for a batch; where there is other work, only until it is known that none is there. ok is false when no more come.
-func (n *Node) nextBatch(idle <-chan time.Time, busy bool) (s *sealed, ok bool) {
-	if busy {
-		select {
-		case s, ok = <-n.batches:
-			return s, ok
-		default:
-			return nil, true
-		}
-	}
+// How long the applier waits for a batch before it looks after other work.
+const (
+	idleTime  = 100 * time.Millisecond
+	stepPause = time.Millisecond // between two steps of that work: a core that is never free makes requests wait
+)
+
+// nextBatch waits for a batch, until there is other work to do. ok is false when no more come.
+func (n *Node) nextBatch(other <-chan time.Time) (s *sealed, ok bool) {
 	select {
 	case s, ok = <-n.batches:
 		return s, ok
-	case <-idle:
+	case <-other:
 		return nil, true
 	}
 }
@@ -67,6 +69,9 @@ func (n *Node) applySealed(s *sealed) error {
 			return fmt.Errorf("the log's entry at offset %d has fewer records than it says", s.entry.First)
 		}
 		rec, rest = nudge.SplitRecord(rest)
+		if rec.Kind() == nudge.RecordPosition {
+			n.engine.notePosition(rec)
+		}
 		s.batch.Add(off, s.entry.At, rec)
 		off++
 	}
@@ -84,6 +89,9 @@ func (n *Node) change(s *sealed, rec nudge.Record) error {
 	switch rec.Kind() {
 	case nudge.RecordDeploy:
 		return n.deploy(s, rec)
+	case nudge.RecordErase:
+		_, err := n.engine.erase(rec)
+		return err
 	case nudge.RecordLive:
 		live, err := readLive(rec)
 		if err != nil {

@@ -115,7 +115,7 @@ func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, t *touch, 
 	case rules.OpValues:
 		if v := op.Value(row); v.Present() && row.Ts > expired {
 			s.ensure(k)
-			k.t.keepValue(k.i, num, op.Keep, v, row.Ts, in.when.stamp())
+			k.t.keepValue(k.i, num, op.Keep, v, row.Ts, in.when.stamp(), s.keptSource(k, in))
 		}
 	case rules.OpNumbers:
 		if v, ok := micro(op.Value(row)); ok && row.Ts > expired {
@@ -131,7 +131,7 @@ func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, t *touch, 
 		}
 	case rules.OpLast:
 		s.ensure(k)
-		k.t.noteLast(k.i, num, op.Value(row), row.Ts, in.when.stamp())
+		k.t.noteLast(k.i, num, op.Value(row), row.Ts, in.when.stamp(), s.keptSource(k, in))
 	case rules.OpSince:
 		s.ensure(k)
 		k.t.newestTime(k.i, num, row.Ts)
@@ -144,14 +144,15 @@ func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, t *touch, 
 	case rules.OpAbsent, rules.OpDwell:
 		if !late {
 			s.ensure(k)
-			opened = k.t.startWait(k.i, num, row.Ts, row.At, op.Window, s.keepOf(b, w, op, in))
+			opened = k.t.startWait(k.i, num, row.Ts, row.At, op.Window, s.keepOf(b, w, k, op, in))
 		}
 	}
 	return opened
 }
 
-// keepOf is what a wait keeps of the event that opens it: its visitor and the fields that firings will need.
-func (s *shard) keepOf(b *Batch, w *scratch, op *rules.Op, in *input) []byte {
+// keepOf is what a wait keeps of the event that opens it: its visitor, its source at a key that is no person's, and the fields that firings
+// will need.
+func (s *shard) keepOf(b *Batch, w *scratch, k *keyRef, op *rules.Op, in *input) []byte {
 	visitor := ""
 	if in.from != nil {
 		visitor = in.from.visitor
@@ -160,6 +161,9 @@ func (s *shard) keepOf(b *Batch, w *scratch, op *rules.Op, in *input) []byte {
 	}
 	dst := binary.LittleEndian.AppendUint16(w.kept[:0], uint16(len(visitor)))
 	dst = append(dst, visitor...)
+	if source := s.keptSource(k, in); source != 0 {
+		dst = appendKeptSource(dst, source)
+	}
 	for _, slot := range op.Slots {
 		if v := cutText(in.row.Vals[slot]); v.Kind != nudge.Missing {
 			dst = binary.LittleEndian.AppendUint64(dst, s.program.fieldHash[slot])
@@ -170,6 +174,20 @@ func (s *shard) keepOf(b *Batch, w *scratch, op *rules.Op, in *input) []byte {
 	return dst
 }
 
+// noSource is kept at a key that is no person's of what no event of anybody brought: no key has this hash.
+const noSource nudge.KeyHash = 1
+
+// keptSource is the source that a key keeps of an input: none where the key is a person's, with whom all of it goes.
+func (s *shard) keptSource(k *keyRef, in *input) nudge.KeyHash {
+	switch {
+	case levelOf(s.program.plan.Scopes[k.scope].Kind) < levels-1:
+		return 0
+	case in.source == 0:
+		return noSource
+	}
+	return in.source
+}
+
 // keptRow makes row that of a firing born of time: what the wait kept, everything else missing.
 func (g *program) keptRow(row *rules.Row, kept []byte, at nudge.Millis) (_ *rules.Row, visitor string) {
 	*row = rules.Row{Ts: at, At: at, Vals: slices.Grow(row.Vals[:0], len(g.plan.Fields))[:len(g.plan.Fields)]}
@@ -177,16 +195,11 @@ func (g *program) keptRow(row *rules.Row, kept []byte, at nudge.Millis) (_ *rule
 	if kept == nil {
 		return row, ""
 	}
-	n := 2 + int(binary.LittleEndian.Uint16(kept))
-	visitor, kept = string(kept[2:n]), kept[n:]
-	for len(kept) > 0 {
-		hash := binary.LittleEndian.Uint64(kept)
-		var v nudge.Value
-		v, kept = readValue(kept[8:])
+	visitor = eachKept(kept, func(hash uint64, field []byte) {
 		if slot, ok := g.fieldSlots[hash]; ok {
-			row.Vals[slot] = v
+			row.Vals[slot], _ = readValue(field[8:])
 		}
-	}
+	})
 	return row, visitor
 }
 

@@ -68,6 +68,9 @@ func (b *Batch) split(shards int, ordinal uint64) uint64 {
 	}
 	for i := range b.records {
 		r := &b.records[i]
+		if r.rec.Kind() == nudge.RecordVoid {
+			ordinal++ // it was an event, and counts as one of those within which ids are told apart
+		}
 		if r.rec.Kind() != nudge.RecordEvent {
 			continue
 		}

@@ -11,7 +11,8 @@ import (
 	"nudge/rules"
 )
 
-// Store is what checkpoints are kept in. A commit is atomic, and durable when it returns.
+// Store is what checkpoints are kept in. A commit is atomic, and durable when it returns. Where the disk is full it waits for room, and returns
+// nudge.ErrFull only once the process is to end.
 type Store interface {
 	Commit(write func(w Writer) error) error
 	Get(key []byte) (value []byte, ok bool, err error)
@@ -30,16 +31,18 @@ type Writer = interface {
 const (
 	tableMeta     = 'm' // one row: what the checkpoint covers
 	tableDeploy   = 'o' // one row: the rules that run, and the numbers of operators and scopes
-	tableKeys     = 'k' // group, scope number, text → the key's record
-	tableVisitors = 'v' // group, visitor → its identity
-	tableUsers    = 'u' // group, user → its identity
+	tableKeys     = 'k' // group, scope number, digest of the text → the key's record
+	tableVisitors = 'v' // group, digest of the visitor → it and its identity
+	tableUsers    = 'u' // group, digest of the user → it and its identity
 	tableDedup    = 'd' // newest ordinal, shard → ids applied since the checkpoint before
 	tableFirings  = 'f' // cursor → the firing
 	tableReceipts = 'r' // offset → id of a popup that was seen
+
+	tablePositions = 'p' // name → how far its owner has got
 )
 
 // checkpointFormat is the version of all rows; a store of another one is refused.
-const checkpointFormat = 2
+const checkpointFormat = 3
 
 // stepKeys is how many keys of each shard are serialised between two batches.
 const stepKeys = 512
@@ -71,7 +74,7 @@ type deployRow struct {
 type checkpoint struct {
 	meta   meta
 	rows   []row    // everything but keys and firings
-	gone   [][]byte // rows of removed keys
+	gone   [][]byte // rows of removed keys and erased identities
 	dedups uint64   // ids of ordinals before this one are out of the window
 
 	firings  []nudge.Firing
@@ -92,6 +95,7 @@ func (e *Engine) freeze() *checkpoint {
 		NextOp: e.dict.nextOp, Settings: e.settings, Sizes: e.dict.sizes, Deployed: e.deployed, Cold: e.dict.cold, Held: e.dict.held,
 	}
 	c.put([]byte{tableDeploy}, mustJSON(d))
+	e.freezePositions(c)
 	if w := d.window(); e.ordinal > w {
 		c.dedups = e.ordinal - w
 	}
@@ -145,11 +149,11 @@ func (e *Engine) step(keys int) bool {
 
 // write puts the whole checkpoint into one commit. It may run beside Apply.
 func (c *checkpoint) write(w Writer, keys [][]row) error {
+	for _, key := range c.gone { // first: what was erased or removed may have come back
+		w.Delete(key)
+	}
 	for _, r := range c.rows {
 		w.Put(r.key, r.value)
-	}
-	for _, key := range c.gone { // before the keys: one of them may have come back
-		w.Delete(key)
 	}
 	for _, rows := range keys {
 		for _, r := range rows {
@@ -212,33 +216,74 @@ func (t *table) serialiseKey(i uint32) {
 	t.serialised = append(t.serialised, row{t.rowKey(i), slices.Clone(t.record(i))})
 }
 
-// rowKey is the key's place in the store.
+// rowKey is the key's place in the store. No text of a person is in the key of a row: a store keeps keys longer than rows, in its own
+// notes on its files, and they must not name who was erased.
 func (t *table) rowKey(i uint32) []byte {
 	scope, text := t.identity(i)
-	key := make([]byte, 0, 6+len(text))
+	key := make([]byte, 0, 5+len(digest{}))
 	key = append(key, tableKeys)
 	key = binary.BigEndian.AppendUint16(key, uint16(t.entry(i).hash.Group()))
 	key = binary.BigEndian.AppendUint16(key, scope)
-	return append(key, text...)
+	d := digestOf(string(text))
+	return append(key, d[:]...)
 }
 
 func (s *shard) freezeIdentities(c *checkpoint) {
+	c.gone, s.erased = append(c.gone, s.erased...), nil
 	for _, key := range s.dirtyVisitors {
 		v := s.visitors[key]
+		if v == nil {
+			continue // erased
+		}
 		v.dirty = false
-		c.put(identityKey(tableVisitors, "visitor", key), v.company.append(v.user.append(nil)))
+		c.put(identityKey(tableVisitors, scopeVisitor, key), v.company.append(v.user.append(appendText(nil, key))))
 	}
 	for _, key := range s.dirtyUsers {
 		u := s.users[key]
+		if u == nil {
+			continue
+		}
 		u.dirty = false
-		c.put(identityKey(tableUsers, "user", key), u.visitor.append(u.company.append(nil)))
+		c.put(identityKey(tableUsers, scopeUser, key), u.append(appendText(nil, key)))
 	}
 	s.dirtyVisitors, s.dirtyUsers = s.dirtyVisitors[:0], s.dirtyUsers[:0]
 }
 
 func identityKey(table byte, scope, text string) []byte {
 	key := binary.BigEndian.AppendUint16([]byte{table}, uint16(nudge.HashKey(scope, text).Group()))
-	return append(key, text...)
+	d := digestOf(text)
+	return append(key, d[:]...)
+}
+
+// appendText appends u16 length, text; readText reads it.
+func appendText(dst []byte, text string) []byte {
+	return append(binary.LittleEndian.AppendUint16(dst, uint16(len(text))), text...)
+}
+
+func readText(src []byte) (text string, rest []byte) {
+	size := int(binary.LittleEndian.Uint16(src))
+	return string(src[2 : 2+size]), src[2+size:]
+}
+
+// append writes the user's company, newest visitor, and u8 mail addresses, each as u16 length and text.
+func (u *userIdentity) append(dst []byte) []byte {
+	dst = u.visitor.append(u.company.append(dst))
+	dst = append(dst, byte(len(u.mails)))
+	for _, mail := range u.mails {
+		dst = appendText(dst, mail)
+	}
+	return dst
+}
+
+func (u *userIdentity) read(src []byte) {
+	src = u.visitor.read(u.company.read(src))
+	n := int(src[0])
+	src = src[1:]
+	for range n {
+		var mail string
+		mail, src = readText(src)
+		u.mails = append(u.mails, mail)
+	}
 }
 
 // append writes u8 values, then for each u64 offset, u16 length, text.
@@ -246,9 +291,7 @@ func (h *history) append(dst []byte) []byte {
 	first := max(len(h.from)-keepBindings, 0)
 	dst = append(dst, byte(len(h.from)-first))
 	for i := first; i < len(h.from); i++ {
-		dst = binary.LittleEndian.AppendUint64(dst, uint64(h.from[i]))
-		dst = binary.LittleEndian.AppendUint16(dst, uint16(len(h.text[i])))
-		dst = append(dst, h.text[i]...)
+		dst = appendText(binary.LittleEndian.AppendUint64(dst, uint64(h.from[i])), h.text[i])
 	}
 	return dst
 }
@@ -257,10 +300,10 @@ func (h *history) read(src []byte) []byte {
 	n := int(src[0])
 	src = src[1:]
 	for range n {
-		size := int(binary.LittleEndian.Uint16(src[8:]))
+		var text string
 		h.from = append(h.from, nudge.Offset(binary.LittleEndian.Uint64(src)))
-		h.text = append(h.text, string(src[10:10+size]))
-		src = src[10+size:]
+		text, src = readText(src[8:])
+		h.text = append(h.text, text)
 	}
 	return src
 }

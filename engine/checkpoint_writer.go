@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,6 +22,7 @@ type writer struct {
 	current *checkpoint // being serialised
 	commit  chan error  // being committed; nil if none is
 	wanted  bool        // begin one as soon as can be
+	over    bool        // none is begun any more: the process ends, and the disk is full
 }
 
 // serialising says whether there is work that does not wait for anybody.
@@ -40,7 +42,7 @@ func (w *writer) work() error {
 		if w.node.engine.step(stepKeys) {
 			w.hand()
 		}
-	case w.due() && !w.node.engine.takingOver():
+	case !w.over && w.due() && !w.node.engine.takingOver():
 		w.begin()
 	}
 	return nil
@@ -55,11 +57,20 @@ func (w *writer) due() bool {
 		w.node.engine.dirtyBytes() >= maxDirtyBytes || w.node.feed.bytes() >= maxTailBytes
 }
 
+// recovered is told that the log was read from a checkpoint of the given log time: the time since then counts, or a process that is killed again and
+// again before its first checkpoint is due would read more and more.
+func (w *writer) recovered(from nudge.Millis) {
+	now := w.node.options.Wall()
+	if w.began = time.UnixMilli(int64(from)); w.records == 0 || w.began.After(now) {
+		w.began = now
+	}
+}
+
 func (w *writer) begin() {
 	w.records, w.began, w.wanted = 0, w.node.options.Wall(), false
 	w.current = w.node.engine.freeze()
-	w.node.feed.freeze(w.current)
 	w.current.logFirst = w.node.options.Log.First()
+	w.node.feed.freeze(w.current)
 }
 
 // hand gives the serialised checkpoint to a goroutine that commits it.
@@ -86,6 +97,12 @@ func (w *writer) wait() {
 
 func (w *writer) committed(err error) error {
 	w.commit = nil
+	if errors.Is(err, nudge.ErrFull) { // the store waits for room until the process is to end
+		w.node.options.Logger.Warn("the disk is full: the last checkpoint is not written, the next start reads the log",
+			"from", w.node.stats.CheckpointNext.Load())
+		w.current, w.over = nil, true
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("write the checkpoint at offset %d: %w", w.current.meta.Next, err)
 	}
@@ -95,7 +112,7 @@ func (w *writer) committed(err error) error {
 	w.node.stats.CheckpointNext.Store(uint64(next))
 	w.current = nil
 	o := &w.node.options
-	if err := o.Log.Trim(w.node.warmup.keepFrom(next), w.node.engine.clock); err != nil {
+	if err := o.Log.Trim(w.node.warmup.keepFrom(next), w.node.engine.clock); err != nil && !errors.Is(err, nudge.ErrFull) {
 		return fmt.Errorf("trim the log: %w", err)
 	}
 	return nil
@@ -112,7 +129,7 @@ func (w *writer) finish() error {
 		case w.current != nil:
 			w.node.engine.step(1 << 30)
 			w.hand()
-		case w.node.engine.next > nudge.Offset(w.node.stats.CheckpointNext.Load()):
+		case !w.over && w.node.engine.next > nudge.Offset(w.node.stats.CheckpointNext.Load()):
 			w.begin()
 		default:
 			return nil

@@ -28,7 +28,9 @@ func (e *Engine) Deploy(p *rules.Plan) {
 				continue
 			}
 			for i := range t.count {
-				t.arm(i, s.nextDue(t, i, e.clock))
+				if !t.removedAt(i) {
+					t.arm(i, s.nextDue(t, i, e.clock))
+				}
 			}
 		}
 	})
@@ -289,10 +291,10 @@ func (c *change) numberScopes() {
 	}
 }
 
-func (c *change) usedScopes() []bool {
-	used := make([]bool, len(c.plan.Scopes))
-	for i := range c.plan.Rules {
-		used[c.plan.Rules[i].Scope] = true
+func (g *program) usedScopes() []bool {
+	used := make([]bool, len(g.plan.Scopes))
+	for i := range g.plan.Rules {
+		used[g.plan.Rules[i].Scope] = true
 	}
 	return used
 }

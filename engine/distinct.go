@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"math"
 	"sort"
@@ -12,15 +11,19 @@ import (
 // distinctSet is the slot of OpDistinct: the newest different values, each with the newest time of an event that had it,
 // newest first.
 //
-//	0 u32 entries · 4 u32 reserved, 0 · 8 for each entry: 16 bytes that stand for the value, i64 time
+//	0 u32 entries · 4 u32 flags: 1 = a short text may stand there as its hash · 8 for each entry: 16 bytes that stand for the value, i64 time
 //
-// Of the events that share a time, the one stamped last counts as newer.
+// Of the events that share a time, the one stamped last counts as newer. An erasure makes hashes of the short texts, so that the numbers stay
+// and nobody can read what they were (scrub.go).
 type distinctSet []byte
 
 const (
 	distinctHeader = 8
 	distinctEntry  = 24
 	distinctFirst  = 2 // entries of a new set
+
+	flagHashed = 1
+	shortText  = 15 // bytes; a longer one always stands there as its hash
 )
 
 func (d distinctSet) len() int { return int(binary.LittleEndian.Uint32(d)) }
@@ -51,13 +54,24 @@ func (d distinctSet) after(ts nudge.Millis) int {
 
 func (d distinctSet) find(id *[16]byte) int {
 	for i, n := 0, d.len(); i < n; i++ {
-		at := distinctHeader + i*distinctEntry
-		if [16]byte(d[at:at+16]) == *id {
+		if [16]byte(d.value(i)) == *id {
 			return i
 		}
 	}
+	if text, short := shortOf(id[:]); short && d.hashed() {
+		hash := [16]byte(digestOf(text))
+		return d.find(&hash)
+	}
 	return -1
 }
+
+// value is the 16 bytes that stand for a value.
+func (d distinctSet) value(i int) []byte {
+	at := distinctHeader + i*distinctEntry
+	return d[at : at+16]
+}
+
+func (d distinctSet) hashed() bool { return d[4]&flagHashed != 0 }
 
 // place moves the entries [to, from) one place down and writes the value at to.
 func (d distinctSet) place(to, from int, id *[16]byte, ts nudge.Millis) {
@@ -134,8 +148,7 @@ func entryTime(entries []byte) nudge.Millis {
 	return nudge.Millis(binary.LittleEndian.Uint64(entries[16:]))
 }
 
-// valueID stands for a value: the value itself where it is short, else 128 bits of its hash. The first byte tells kinds
-// and lengths apart.
+// valueID stands for a value: the value itself where it is short, else 127 bits of its hash. The first byte tells kinds and lengths apart.
 func valueID(v nudge.Value) (id [16]byte) {
 	switch {
 	case v.Kind == nudge.Number:
@@ -144,16 +157,19 @@ func valueID(v nudge.Value) (id [16]byte) {
 	case v.Kind == nudge.Bool:
 		id[0] = 0x30
 		id[1] = byte(v.Num)
-	case v.Kind == nudge.Text && len(v.Text) <= 15:
+	case v.Kind == nudge.Text && len(v.Text) <= shortText:
 		id[0] = byte(len(v.Text))
 		copy(id[1:], v.Text)
 	default:
-		h := sha256.New()
-		h.Write([]byte{byte(v.Kind)})
-		h.Write([]byte(v.Text))
-		var sum [sha256.Size]byte
-		h.Sum(sum[:0])
-		copy(id[:], sum[:16])
+		id = hashOf(v.Kind, v.Text)
 	}
 	return id
+}
+
+// shortOf is the text that an id holds as it is, if it holds one.
+func shortOf(id []byte) (text string, ok bool) {
+	if id[0] > shortText {
+		return "", false
+	}
+	return string(id[1 : 1+id[0]]), true
 }

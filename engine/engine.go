@@ -39,12 +39,14 @@ type Engine struct {
 	ordinal  uint64       // event records so far
 	next     nudge.Offset // offset after the last record
 	clock    nudge.Millis // log time of the last record
-	deployed nudge.Offset // of the record that made the running rules the running ones
-	warms    bool         // a log is there to be read back for operators that lack a past
-	serial   bool         // one core is enough
-	firings  []nudge.Firing
-	merged   []settled
-	unsorted bool // leaves forwards in the order of arrival: only for the test that shows why they are sorted
+
+	positions map[string]string // newest place of everybody who logs positions; as many as were ever configured
+	deployed  nudge.Offset      // of the record that made the running rules the running ones
+	warms     bool              // a log is there to be read back for operators that lack a past
+	serial    bool              // one core is enough
+	firings   []nudge.Firing
+	merged    []settled
+	unsorted  bool // leaves forwards in the order of arrival: only for the test that shows why they are sorted
 }
 
 // New returns an engine without rules.
@@ -66,7 +68,7 @@ func New(o Options) (*Engine, error) {
 	if o.Shards == 0 {
 		o.Shards = runtime.GOMAXPROCS(0)
 	}
-	e := &Engine{options: o, dict: newDictionary()}
+	e := &Engine{options: o, dict: newDictionary(), positions: make(map[string]string)}
 	for i := range o.Shards {
 		e.shards = append(e.shards, newShard(nudge.ShardID(i), e, o.Shards))
 	}

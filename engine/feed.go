@@ -21,6 +21,8 @@ type feed struct {
 	tail     []nudge.Firing // not committed yet, in order
 	receipts []receipt      // of the tail
 	stored   nudge.Offset   // everything before is in the store
+	begins   nudge.Offset   // what records before it caused may have gone with them
+	ends     nudge.Offset   // what records before it caused is here
 	last     nudge.Cursor
 	size     int // about the bytes of the tail
 }
@@ -32,13 +34,20 @@ type receipt struct {
 
 func (f *feed) init(st Store) { f.store = st }
 
-// load finds the newest stored firing.
-func (f *feed) load(stored nudge.Offset) error {
-	f.stored = stored
+// load finds the oldest and the newest stored firing; the log begins at logFirst.
+func (f *feed) load(stored, logFirst nudge.Offset) error {
+	f.stored, f.begins, f.ends = stored, logFirst, stored
+	err := f.store.Scan([]byte{tableFirings}, []byte{tableFirings + 1}, func(key, _ []byte) error {
+		f.begins = min(logFirst, cursorOf(key).Offset) // their rows go with the next checkpoint
+		return errEnough
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
 	if stored > 1 { // firings may have gone with the log's oldest records: cursors of theirs are still known
 		f.last = nudge.Cursor{Offset: stored - 1, N: math.MaxUint32}
 	}
-	err := f.store.ScanReverse([]byte{tableFirings}, []byte{tableFirings + 1}, func(key, _ []byte) error {
+	err = f.store.ScanReverse([]byte{tableFirings}, []byte{tableFirings + 1}, func(key, _ []byte) error {
 		f.last = cursorOf(key)
 		return errEnough
 	})
@@ -52,11 +61,12 @@ func (f *feed) load(stored nudge.Offset) error {
 var errEnough = errors.New("enough")
 
 func (f *feed) add(firings []nudge.Firing, next nudge.Offset) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ends = next
 	if len(firings) == 0 {
 		return
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.tail = append(f.tail, firings...)
 	for i := range firings {
 		f.size += firingBytes(&firings[i])
@@ -74,7 +84,8 @@ func (f *feed) seen(off nudge.Offset, id string) {
 func (f *feed) freeze(c *checkpoint) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c.firings = f.tail // only ever appended to
+	c.firings = f.tail    // only ever appended to
+	f.begins = c.logFirst // before the commit: afterwards it would be too late to say so
 	for _, r := range f.receipts {
 		c.put(receiptKey(r.off), []byte(r.id))
 	}
@@ -145,6 +156,14 @@ func (n *Node) Last() nudge.Cursor {
 	n.feed.mu.Lock()
 	defer n.feed.mu.Unlock()
 	return n.feed.last
+}
+
+// Span says which records' firings the feed has: all from those of offset begins on up to, but without, those of ends. What earlier records caused
+// may have gone with the log's oldest part.
+func (n *Node) Span() (begins, ends nudge.Offset) {
+	n.feed.mu.Lock()
+	defer n.feed.mu.Unlock()
+	return n.feed.begins, n.feed.ends
 }
 
 // recall tells the deliverers what was fired, and which popups were seen, before the checkpoint's end.

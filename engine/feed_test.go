@@ -262,6 +262,48 @@ func TestRecall(t *testing.T) {
 	}
 }
 
+// Where the log's oldest part goes its firings go, and the feed says from where on it is whole, before and after a restart.
+func TestFeedSaysWhatItHas(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		o := lifeOptions{fs: vfs.NewMem(), segmentBytes: 4 << 10, logMax: 16 << 10, checkpoint: 20}
+		l := feedLife(t, o)
+		var all []nudge.Firing
+		wantWhole := func() (begins nudge.Offset) {
+			t.Helper()
+			walked := l.walk(nudge.Cursor{}, 100)
+			begins, ends := l.node.Span() // only now: what went while walking had gone before it was said
+			same(l, fmt.Sprint("from offset ", begins, " on"), behind(walked, begins-1), behind(all, begins-1))
+			if next := l.dir.Log.Next(); ends != next {
+				t.Errorf("the feed ends at %d, the log at %d", ends, next)
+			}
+			return begins
+		}
+		if got := wantWhole(); got > 1 {
+			t.Errorf("a new feed begins at %d", got)
+		}
+		for n, begins := 0, nudge.Offset(0); begins < 200; n++ {
+			all = append(all, l.send(page(n))...)
+			if n%20 == 0 {
+				l.send(event("nothing", "v1", ""))
+				time.Sleep(time.Second) // a checkpoint that is due is written
+				begins = wantWhole()
+			}
+			if n == 10_000 {
+				t.Fatal("the log is never trimmed")
+			}
+		}
+		if walked := l.walk(nudge.Cursor{}, 100); len(walked) == len(all) {
+			t.Error("nothing has gone")
+		}
+		l.end()
+		l = begin(t, o)
+		if got := wantWhole(); got < 200 {
+			t.Errorf("after a restart it begins at %d", got)
+		}
+		l.end()
+	})
+}
+
 // Deliverers are told of firings and of popups that were seen in the order of the log, live and after a restart: of a visitor's popups only so
 // many are kept, and one that was seen must not crowd out one that was not.
 func TestToldInOrder(t *testing.T) {

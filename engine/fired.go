@@ -12,14 +12,14 @@ func (s *shard) fire(b *Batch, k *keyRef, in *input, ri int32, c *cause, f *sett
 	sc := &g.plan.Scopes[k.scope]
 	fd := &fired{
 		kind: sc.Kind, key: f.firing.Key, n: f.firing.Cursor.N, path: f.path, id: f.firing.ID, rule: f.firing.Rule,
-		visitor: f.firing.Visitor, user: c.user, company: c.company, when: in.when,
+		visitor: f.firing.Visitor, user: c.user, company: c.company, when: in.when, source: c.source,
 	}
 	fd.row = g.firedRow(k.scope, fd, c.row, in.when.at)
 	s.matched = g.plan.Match(fd.row, s.matched[:0])
 	if fd.met = s.met(s.matched); !fd.met.concerned() {
 		return nil
 	}
-	up := input{when: in.when, row: fd.row, met: fd.met, rec: in.rec, from: fd}
+	up := input{when: in.when, row: fd.row, met: fd.met, rec: in.rec, from: fd, source: fd.source}
 	switch {
 	case sc.Kind >= nudge.KindUser:
 	case fd.user == "":

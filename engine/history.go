@@ -1,6 +1,10 @@
 package engine
 
-import "nudge"
+import (
+	"slices"
+
+	"nudge"
+)
 
 // history is what a text was over time: each value with the offset of the record that set it. It answers what was true just
 // before any record of the running batch, so that a timer that runs between two of its records sees what was known then, wherever
@@ -31,6 +35,26 @@ func (h *history) before(off nudge.Offset) string {
 		}
 	}
 	return ""
+}
+
+// newest are the values that are kept in any case, whatever the batch, the oldest first.
+func (h *history) newest() []string { return h.text[max(len(h.text)-keepBindings, 0):] }
+
+// hasAny says whether one of the texts is among the newest values.
+func (h *history) hasAny(texts []string) bool {
+	return slices.ContainsFunc(h.newest(), func(text string) bool { return slices.Contains(texts, text) })
+}
+
+// forget leaves of the newest values those that are none of the texts.
+func (h *history) forget(texts []string) {
+	first := max(len(h.text)-keepBindings, 0)
+	var kept history
+	for i := first; i < len(h.text); i++ {
+		if !slices.Contains(texts, h.text[i]) {
+			kept.from, kept.text = append(kept.from, h.from[i]), append(kept.text, h.text[i])
+		}
+	}
+	*h = kept
 }
 
 // last is the newest value.

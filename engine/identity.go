@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 
 	"nudge"
@@ -20,14 +21,19 @@ type visitorIdentity struct {
 
 // userIdentity is what is remembered of a user.
 type userIdentity struct {
-	company history // its own, or that of its work mail address
-	visitor history // newest visitor, for popups born of time
+	company history  // its own, or that of its work mail address
+	visitor history  // newest visitor, for popups born of time
+	mails   []string // the newest different mail addresses of its events but its own key, the newest last: they are erased with it
 	dirty   bool
 }
+
+// keepMails is how many mail addresses of a user are kept.
+const keepMails = 4
 
 // about says whom a record is about. It is filled by the identity stage and only read afterwards.
 type about struct {
 	visitor, user, company string
+	mail                   string
 	fallback               string // the visitor's remembered company
 	primary                nudge.KeyHash
 	userHash               nudge.KeyHash
@@ -48,7 +54,7 @@ func (s *shard) identifyVisitors(b *Batch, list []int32) {
 			s.stats.duplicates++
 			continue
 		}
-		a.visitor, a.user, a.company = n.visitor, n.user, n.company
+		a.visitor, a.user, a.company, a.mail = n.visitor, n.user, n.company, n.email
 		if a.company == "" {
 			a.company = n.mailDomain
 		}
@@ -125,7 +131,25 @@ func (s *shard) identifyUsers(b *Batch) {
 			u.visitor.set(off, b.first(), keep(&a.visitor))
 			s.markUser(a.user, u)
 		}
+		if a.mail != "" && a.mail != a.user && u.noteMail(a.mail) {
+			s.markUser(a.user, u)
+		}
 	}
+}
+
+// noteMail makes a mail address the user's newest, and says whether that changed anything.
+func (u *userIdentity) noteMail(mail string) bool {
+	n := len(u.mails)
+	if n > 0 && u.mails[n-1] == mail {
+		return false
+	}
+	if i := slices.Index(u.mails, mail); i >= 0 {
+		u.mails = slices.Delete(u.mails, i, i+1)
+	} else if n == keepMails {
+		u.mails = slices.Delete(u.mails, 0, 1)
+	}
+	u.mails = append(u.mails, strings.Clone(mail))
+	return true
 }
 
 // keep makes a text its own, so that it outlives the batch, and returns it.

@@ -10,13 +10,14 @@ import (
 
 // The slot of OpLast, the value of the newest matching event, of those that share a time the one stamped last:
 //
-//	0 i64 its time · 8 u64 its stamp · 16 u8 kind · 17 text: u32 length, bytes · number: 8 bytes IEEE 754 · bool: 1 byte
+//	0 i64 its time · 8 u64 its stamp · 16 u64 its source, 0 at a person's key · 24 u8 kind
+//	25 text: u32 length, bytes · number: 8 bytes IEEE 754 · bool: 1 byte
 //
 // What follows is zero. Kind 0: that event has no value of which anything is known.
-const lastHeader = 17
+const lastHeader = 25
 
 // noteLast notes the value of an event.
-func (t *table) noteLast(i, num uint32, v nudge.Value, ts nudge.Millis, at stamp) {
+func (t *table) noteLast(i, num uint32, v nudge.Value, ts nudge.Millis, at stamp, source nudge.KeyHash) {
 	slot := t.slot(i, num)
 	if slot != nil && ts < lastTime(slot) {
 		return
@@ -26,6 +27,7 @@ func (t *table) noteLast(i, num uint32, v nudge.Value, ts nudge.Millis, at stamp
 	}
 	binary.LittleEndian.PutUint64(slot, uint64(ts))
 	binary.LittleEndian.PutUint64(slot[8:], uint64(at))
+	binary.LittleEndian.PutUint64(slot[16:], uint64(source))
 	slot[lastHeader-1] = byte(v.Kind)
 	rest := slot[lastHeader:]
 	switch v.Kind {
@@ -54,6 +56,10 @@ func (t *table) mergeLast(i, num uint32, src []byte) {
 		slot = t.grow(i, num, len(src))
 	}
 	clear(slot[copy(slot, src):])
+}
+
+func lastSource(slot []byte) nudge.KeyHash {
+	return nudge.KeyHash(binary.LittleEndian.Uint64(slot[16:]))
 }
 
 func lastTime(slot []byte) nudge.Millis { return nudge.Millis(binary.LittleEndian.Uint64(slot)) }

@@ -24,7 +24,7 @@ func TestLastAgainstAllEvents(t *testing.T) {
 		newest, want := nudge.Millis(-1000), nudge.Value{}
 		for step := range 60 {
 			ts, v := nudge.Millis(r.IntN(40)-20), values[r.IntN(len(values))]
-			tb.noteLast(i, 1, v, ts, stamp(step))
+			tb.noteLast(i, 1, v, ts, stamp(step), 0)
 			if ts >= newest {
 				newest, want = ts, v
 			}
@@ -43,11 +43,11 @@ func TestLastLeavesNoTraces(t *testing.T) {
 	var a, b table
 	i, j := a.add(1, 0, "k"), b.add(1, 0, "k")
 	long := nudge.TextValue("a long text")
-	a.noteLast(i, 1, long, 1, 1)
-	b.noteLast(j, 1, nudge.TextValue("another one"), 1, 1)
+	a.noteLast(i, 1, long, 1, 1, 0)
+	b.noteLast(j, 1, nudge.TextValue("another one"), 1, 1, 0)
 	for _, v := range []nudge.Value{nudge.TextValue("x"), nudge.NumberValue(1), nudge.BoolValue(true), {}} {
-		a.noteLast(i, 1, v, 2, 2)
-		b.noteLast(j, 1, v, 2, 2)
+		a.noteLast(i, 1, v, 2, 2, 0)
+		b.noteLast(j, 1, v, 2, 2, 0)
 		if string(a.record(i)) != string(b.record(j)) {
 			t.Fatalf("%v leaves %x and %x", v, a.slot(i, 1), b.slot(j, 1))
 		}

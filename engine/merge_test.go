@@ -86,7 +86,7 @@ func TestMergedValues(t *testing.T) {
 	taken := stamp(0)
 	add := func(key uint32, text string, ts nudge.Millis) {
 		taken++
-		tb.keepValue(key, 1, 6, nudge.TextValue(text), ts, taken)
+		tb.keepValue(key, 1, 6, nudge.TextValue(text), ts, taken, 0)
 	}
 	add(user, "a", 10)
 	add(user, "b", 20)
@@ -120,8 +120,8 @@ func TestMergedLast(t *testing.T) {
 	} {
 		var tb table
 		user, visitor := tb.add(1, 0, "user"), tb.add(2, 0, "visitor")
-		tb.noteLast(user, 1, nudge.TextValue("user's"), c.user, c.stamps[0])
-		tb.noteLast(visitor, 1, nudge.TextValue("the visitor's value"), c.visitor, c.stamps[1])
+		tb.noteLast(user, 1, nudge.TextValue("user's"), c.user, c.stamps[0], 0)
+		tb.noteLast(visitor, 1, nudge.TextValue("the visitor's value"), c.visitor, c.stamps[1], 0)
 		tb.mergeLast(user, 1, slices.Clone(tb.slot(visitor, 1)))
 		if got := lastValue(tb.slot(user, 1)).Text; got != c.want {
 			t.Errorf("%+v: got %q", c, got)

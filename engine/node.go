@@ -13,7 +13,8 @@ import (
 	"nudge/rules"
 )
 
-// Log is the durable, ordered log. One goroutine appends; reading may go on beside it.
+// Log is the durable, ordered log. One goroutine appends; reading may go on beside it. Append and Trim return nudge.ErrFull where the disk is
+// full: then they have changed nothing, and may be called again.
 type Log interface {
 	Append(e nudge.Entry) error
 	Sync() error
@@ -41,6 +42,10 @@ type NodeOptions struct {
 
 	// Recall is how far back OnFirings is told, while recovering, what the checkpoint's firings were: popups that may still be wanted.
 	Recall nudge.Millis
+
+	// Beside runs work that lasts seconds beside the traffic, the reading back of the log for new rules, and returns when it is done. Default:
+	// it just runs. A server lets the work give way (internal/beside).
+	Beside func(work func())
 
 	// LogKeep is how long the log is kept, 0 if that is not known: rules that look further back are warned of.
 	LogKeep nudge.Millis
@@ -75,6 +80,7 @@ type Node struct {
 	dueChanged  chan struct{} // wakes the sequencer
 	stopping    chan struct{} // closed when Run begins to stop
 	stopped     chan struct{} // closed when nothing will be answered any more
+	full        fullDisk      // the sequencer's
 	doneChans   sync.Pool     // of requests that were answered
 	stats       NodeStats
 	plan        atomic.Pointer[rules.Plan]
@@ -91,6 +97,7 @@ type NodeStats struct {
 	Records, Batches, Ticks, Firings, Suppressed, Duplicates, NoCompany, Overflows, Busy, Checkpoints, Bytes atomic.Uint64
 	LogNext, CheckpointNext                                                                                  atomic.Uint64
 	RulesWarming, WarmupOffset                                                                               atomic.Uint64
+	Full, FullRefused                                                                                        atomic.Uint64 // 1 while the disk is full; requests refused for it
 }
 
 // request is what one call of Submit or Deploy hands to the sequencer.
@@ -130,6 +137,9 @@ func NewNode(o NodeOptions) (*Node, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if o.Beside == nil {
+		o.Beside = func(work func()) { work() }
 	}
 	if o.CheckpointRecords == 0 {
 		o.CheckpointRecords = 2_000_000
@@ -171,13 +181,13 @@ func (n *Node) Recover() error {
 	}
 	n.stats.CheckpointNext.Store(uint64(e.next))
 	n.warmup.deployed()
-	if err := n.feed.load(e.next); err != nil {
+	if err := n.feed.load(e.next, o.Log.First()); err != nil {
 		return err
 	}
 	if err := n.recall(); err != nil {
 		return err
 	}
-	s := &sealed{}
+	s, from := &sealed{}, e.clock
 	err := o.Log.Read(e.next, func(entry nudge.Entry) error {
 		if entry.First != e.next {
 			return fmt.Errorf("the log goes on at offset %d where %d is due: records are missing", entry.First, e.next)
@@ -192,6 +202,7 @@ func (n *Node) Recover() error {
 		n.writer.wait()
 		return err
 	}
+	n.writer.recovered(from)
 	n.stats.LogNext.Store(uint64(e.next))
 	n.plan.Store(e.Plan())
 	n.compiled.Store(e.Plan())
@@ -208,6 +219,11 @@ func (n *Node) Recover() error {
 // Plan is the plan that was deployed last, the empty one if none ever was.
 func (n *Node) Plan() *rules.Plan { return n.plan.Load() }
 
+// Inspect is Engine.Inspect for a node that does not run: between Recover and Run.
+func (n *Node) Inspect(ruleID, key string, at nudge.Millis) []UseState {
+	return n.engine.Inspect(ruleID, key, at)
+}
+
 // SettingsChanged says, after Recover, whether the node was started with other settings than the log's: they count from the next
 // deployment on.
 func (n *Node) SettingsChanged() bool { return n.settingsChanged }
@@ -216,8 +232,8 @@ func (n *Node) SettingsChanged() bool { return n.settingsChanged }
 func (n *Node) Stats() *NodeStats { return &n.stats }
 
 // Submit hands records to the sequencer and returns when they are durable (I1); with decide when the rules have seen them, with
-// the firings whose first cause is one of them. It returns nudge.ErrBusy at the bound, when nothing was taken, and
-// nudge.ErrStopped. records must stay as they are until then. ctx is looked at before they are taken: afterwards nothing can take
+// the firings whose first cause is one of them. It returns nudge.ErrBusy at the bound and nudge.ErrFull on a full disk, when nothing
+// was taken, and nudge.ErrStopped. records must stay as they are until then. ctx is looked at before they are taken: afterwards nothing can take
 // them back.
 func (n *Node) Submit(ctx context.Context, records []byte, count int, decide bool) ([]nudge.Firing, error) {
 	return n.submit(ctx, &request{records: records, count: count, decide: decide})

@@ -312,7 +312,7 @@ func TestUniteSlots(t *testing.T) {
 		i := tb.add(1, 0, "k")
 		for _, s := range all {
 			tb.addValue(i, 1, 9, valueID(nudge.TextValue(s.value)), s.ts, -1)
-			tb.keepValue(i, 2, 9, nudge.TextValue(s.value), s.ts, 0)
+			tb.keepValue(i, 2, 9, nudge.TextValue(s.value), s.ts, 0, 0)
 		}
 		return slices.Clone(tb.slot(i, 1)), slices.Clone(tb.slot(i, 2))
 	}

@@ -52,7 +52,9 @@ type input struct {
 	entry uint32 // the key's entry if it was looked up before, else noEntry
 	rec   int32  // index of the record in the batch; of a fired event of a timer's chain -1
 	from  *fired // nil: the record itself
-	past  []byte // of a user at an identifying event: what the visitor did before, a record of table.go; else nil
+
+	source nudge.KeyHash // of the primary key of the event that brought it, see Firing.Source
+	past   []byte        // of a user at an identifying event: what the visitor did before, a record of table.go; else nil
 }
 
 // compareInputs orders what comes up to a level: by instant, the record itself before what was fired by it, and that by kind, key
@@ -110,6 +112,7 @@ type fired struct {
 	row                    *rules.Row
 	met                    *met
 	when                   instant
+	source                 nudge.KeyHash
 }
 
 // A path is a firing's place among all firings: the instant, for a timer its key, then kind, key, order of settling for each

@@ -21,5 +21,6 @@ func (e *Engine) Reset() {
 		e.shards[i] = s
 	}
 	e.ordinal, e.next, e.clock = 0, 0, 0
+	clear(e.positions)
 	e.use(e.settings)
 }

@@ -31,7 +31,7 @@ func (e *Engine) restore(st Store) error {
 	if err := e.restoreDeploy(st); err != nil {
 		return err
 	}
-	for _, load := range []func(Store) error{e.restoreIdentities, e.restoreDedup, e.restoreKeys} {
+	for _, load := range []func(Store) error{e.restorePositions, e.restoreIdentities, e.restoreDedup, e.restoreKeys} {
 		if err := load(st); err != nil {
 			return err
 		}
@@ -98,8 +98,9 @@ func (e *Engine) restoreKeys(st Store) error {
 }
 
 func (e *Engine) restoreIdentities(st Store) error {
-	err := st.Scan([]byte{tableVisitors}, []byte{tableVisitors + 1}, func(key, value []byte) error {
-		v, text := &visitorIdentity{}, string(key[3:])
+	err := st.Scan([]byte{tableVisitors}, []byte{tableVisitors + 1}, func(_, value []byte) error {
+		text, value := readText(value)
+		v := &visitorIdentity{}
 		v.company.read(v.user.read(value))
 		e.shards[nudge.HashKey("visitor", text).Shard(len(e.shards))].visitors[text] = v
 		return nil
@@ -107,9 +108,10 @@ func (e *Engine) restoreIdentities(st Store) error {
 	if err != nil {
 		return err
 	}
-	return st.Scan([]byte{tableUsers}, []byte{tableUsers + 1}, func(key, value []byte) error {
-		u, text := &userIdentity{}, string(key[3:])
-		u.visitor.read(u.company.read(value))
+	return st.Scan([]byte{tableUsers}, []byte{tableUsers + 1}, func(_, value []byte) error {
+		text, value := readText(value)
+		u := &userIdentity{}
+		u.read(value)
 		e.shards[nudge.HashKey("user", text).Shard(len(e.shards))].users[text] = u
 		return nil
 	})

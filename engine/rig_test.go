@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -24,15 +25,20 @@ type stream struct {
 }
 
 // generate makes random rules and a random stream: one seed in three over the windows and waits alone, one over the whole language, one
-// over it with many visitors who are anonymous first.
+// over it with many visitors who are anonymous first. Every second seed erases people.
 func generate(seed uint64, size int) (set []oracle.Rule, lines []string) {
 	switch seed % 3 {
 	case 0:
-		return oracle.Generate(seed, size)
+		set, lines = oracle.Generate(seed, size)
 	case 1:
-		return oracle.GenerateWith(seed, size, oracle.AllFeatures&^oracle.FeatureMerge)
+		set, lines = oracle.GenerateWith(seed, size, oracle.AllFeatures&^oracle.FeatureMerge)
+	default:
+		set, lines = oracle.GenerateWith(seed, size, oracle.AllFeatures)
 	}
-	return oracle.GenerateWith(seed, size, oracle.AllFeatures)
+	if seed%2 == 0 {
+		set, lines = append(set, oracle.PersonRules(seed)...), oracle.WithErasures(seed, lines)
+	}
+	return set, lines
 }
 
 // newStream compiles the rules and decodes the lines as a replay does.
@@ -55,7 +61,10 @@ func newStream(t testing.TB, set []oracle.Rule, lines []string, o oracle.Options
 	clock := nudge.Millis(-1 << 62)
 	for i, line := range lines {
 		var b nudge.RecordBuilder
-		at, has, err := codec.ReplayEvent([]byte(line), &b)
+		at, has, err := specialLine(line, &b)
+		if b.Buf == nil && err == nil {
+			at, has, err = codec.ReplayEvent([]byte(line), &b)
+		}
 		if err != nil {
 			t.Fatalf("line %d: %v: %s", i+1, err, line)
 		}
@@ -69,6 +78,31 @@ func newStream(t testing.TB, set []oracle.Rule, lines []string, o oracle.Options
 		s.records = append(s.records, stamped{rec: rec, off: nudge.Offset(i + 1), at: clock})
 	}
 	return s
+}
+
+// specialLine makes the record of a line that is no event: an erasure, or a void.
+func specialLine(line string, b *nudge.RecordBuilder) (at nudge.Millis, has bool, err error) {
+	var s struct {
+		Erase, Key string
+		Void       bool
+		Ts, At     *nudge.Millis
+	}
+	if err := json.Unmarshal([]byte(line), &s); err != nil {
+		return 0, false, nil // an event in a form that is its reader's
+	}
+	switch {
+	case s.Void:
+		b.Buf = nudge.AppendVoid(nil)
+	case s.Erase != "":
+		b.Buf, err = newEraseRecord(s.Erase, s.Key)
+	}
+	if s.At == nil {
+		s.At = s.Ts
+	}
+	if s.At == nil {
+		return 0, false, err
+	}
+	return *s.At, true, err
 }
 
 // run is one way of taking the stream through an engine; none of it may change an answer.
@@ -110,12 +144,14 @@ func (s *stream) firings(t testing.TB, r run) []nudge.Firing {
 		if len(r.restarts) > 0 {
 			n = min(n, r.restarts[0]-i)
 		}
+		n = s.untilErase(i, n)
 		b.Reset()
 		for _, rec := range s.records[i : i+n] {
 			b.Add(rec.off, rec.at, rec.rec)
 		}
 		out = append(out, e.Apply(&b)...)
 		i += n
+		s.eraseLast(t, e, i-1)
 		if r.slow {
 			s.checkpointStep(t, e, st, n)
 		}
@@ -127,6 +163,26 @@ func (s *stream) firings(t testing.TB, r run) []nudge.Firing {
 		out = append(out, e.Drain()...)
 	}
 	return out
+}
+
+// untilErase is how many of n records from i on go into one batch: an erase record is the last of its.
+func (s *stream) untilErase(i, n int) int {
+	for j := range n {
+		if s.records[i+j].rec.Kind() == nudge.RecordErase {
+			return j + 1
+		}
+	}
+	return n
+}
+
+// eraseLast applies the last record of a batch, if it erases.
+func (s *stream) eraseLast(t testing.TB, e *Engine, i int) {
+	if s.records[i].rec.Kind() != nudge.RecordErase {
+		return
+	}
+	if _, err := e.erase(s.records[i].rec); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // restart checkpoints the engine and restores it with another number of shards.
@@ -194,10 +250,10 @@ func (e *Engine) dump() string {
 			all = append(all, fmt.Sprintf("visitor %s %s %s", key, v.user.last(), v.company.last()))
 		}
 		for key, u := range s.users {
-			if u.company.last() == "" && u.visitor.last() == "" {
+			if u.company.last() == "" && u.visitor.last() == "" && u.mails == nil {
 				continue
 			}
-			all = append(all, fmt.Sprintf("user %s %s %s", key, u.company.last(), u.visitor.last()))
+			all = append(all, fmt.Sprintf("user %s %s %s %s", key, u.company.last(), u.visitor.last(), u.mails))
 		}
 	}
 	sort.Strings(all)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,7 +17,8 @@ import (
 //
 //	rules            a rule a line, "ID: ENTRIES"; per is user and then is alert("x") where the entries do not say
 //	events [drain]   an event a line, "TS TYPE NAME=VALUE …", given to those rules and an empty engine: what fires, a line
-//	                 "RULE KEY AT CAUSE [suppressed] [to=VISITOR, of a popup] [data]" each; of a cause that is a firing only "fired"
+//	                 "RULE KEY AT CAUSE [suppressed] [to=VISITOR, of a popup] [data]" each; of a cause that is a firing only "fired".
+//	                 A line "TS erase visitor=ID" or "TS erase user=ID" erases a person
 //
 // Every list of events also runs in one batch, on more shards, with a restart before each record and with checkpoints that are taken
 // while records come, and must fire the same each time.
@@ -53,6 +55,11 @@ func scriptRules(input string) (set []oracle.Rule) {
 func scriptLines(input string) (lines []string) {
 	for line := range strings.Lines(input) {
 		words := strings.Fields(line)
+		if words[1] == "erase" {
+			kind, id, _ := strings.Cut(words[2], "=")
+			lines = append(lines, fmt.Sprintf(`{"erase":%q,"key":%q,"ts":%s}`, kind, id, words[0]))
+			continue
+		}
 		parts := []string{`"ts":` + words[0], `"type":` + strconv.Quote(words[1])}
 		for _, w := range words[2:] {
 			name, value, _ := strings.Cut(w, "=")

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,14 +22,13 @@ func (n *Node) sequence(ctx context.Context) error {
 		r := held
 		held = nil
 		if r == nil {
-			wait := n.untilTick(covered, lastTick)
-			timer.Reset(wait)
+			timer.Reset(n.full.wait(n.untilTick(covered, lastTick)))
 			select {
 			case r = <-n.queue:
 			case <-n.dueChanged:
 				continue
 			case <-timer.C:
-				if n.untilTick(covered, lastTick) > 0 {
+				if n.full.wait(n.untilTick(covered, lastTick)) > 0 {
 					continue
 				}
 				select {
@@ -40,11 +40,21 @@ func (n *Node) sequence(ctx context.Context) error {
 				return nil
 			}
 		}
+		if r != nil && n.full.wait(0) > 0 {
+			n.refuse(r)
+			continue
+		}
 		s := <-n.spare
 		var err error
-		if held, err = n.seal(s, r); err != nil {
+		held, err = n.seal(s, r)
+		if errors.Is(err, nudge.ErrFull) {
+			n.noRoom(s, err)
+			continue
+		}
+		if err != nil {
 			return err
 		}
+		n.roomAgain()
 		covered = s.entry.At
 		n.batches <- s
 	}
@@ -62,12 +72,13 @@ func (n *Node) untilTick(covered nudge.Millis, lastTick time.Time) time.Duration
 }
 
 // seal makes a batch of r and what else has arrived, or of a tick where r is nil, and makes it durable. It returns a request that
-// did not fit any more.
+// did not fit any more. Where the disk is full nobody in the batch has been answered.
 func (n *Node) seal(s *sealed, r *request) (held *request, err error) {
 	s.waiting, s.durable, s.alone, s.plan = s.waiting[:0], s.durable[:0], false, nil
 	s.entry = nudge.Entry{First: n.options.Log.Next(), At: n.clock.Now(), Records: s.entry.Records[:0]}
-	if r == nil {
-		n.addTick(s)
+	tick := r == nil
+	if tick {
+		s.addTick()
 	}
 	for ; r != nil; r = n.more(s) {
 		if len(s.entry.Records) > 0 && (r.alone || s.alone) {
@@ -86,7 +97,7 @@ func (n *Node) seal(s *sealed, r *request) (held *request, err error) {
 		}
 	}
 	if err := n.options.Log.Append(s.entry); err != nil {
-		return nil, fmt.Errorf("append to the log at offset %d: %w", s.entry.First, err)
+		return held, fmt.Errorf("append to the log at offset %d: %w", s.entry.First, err)
 	}
 	if planted(bugEarlyAnswer) {
 		for _, r := range s.durable {
@@ -103,6 +114,9 @@ func (n *Node) seal(s *sealed, r *request) (held *request, err error) {
 	}
 	for _, r := range s.durable {
 		r.done <- result{}
+	}
+	if tick {
+		n.stats.Ticks.Add(1)
 	}
 	n.stats.Batches.Add(1)
 	n.stats.Records.Add(uint64(s.entry.Count))
@@ -125,10 +139,9 @@ func (n *Node) more(s *sealed) *request {
 }
 
 // addTick makes the batch one that carries nothing but the time.
-func (n *Node) addTick(s *sealed) {
+func (s *sealed) addTick() {
 	b := nudge.RecordBuilder{Buf: s.entry.Records}
 	b.Begin(nudge.RecordTick, nudge.NameNone)
 	b.End(0)
 	s.entry.Records, s.entry.Count = b.Buf, 1
-	n.stats.Ticks.Add(1)
 }

@@ -46,7 +46,7 @@ func (s *shard) settle(b *Batch, w *scratch, k *keyRef, in *input, t *turn) {
 	}
 	for _, fd := range own {
 		t.taken(fd)
-		next := input{when: in.when, scope: k.scope, hash: k.hash, key: k.text, entry: k.i, row: fd.row, met: fd.met, rec: in.rec, from: fd}
+		next := input{when: in.when, scope: k.scope, hash: k.hash, key: k.text, entry: k.i, row: fd.row, met: fd.met, rec: in.rec, from: fd, source: fd.source}
 		s.take(b, &next, t)
 	}
 }
@@ -67,6 +67,7 @@ type cause struct {
 	popupTo                string
 	row                    *rules.Row
 	parent                 []byte // path
+	source                 nudge.KeyHash
 }
 
 func (s *shard) causeOf(b *Batch, w *scratch, k *keyRef, in *input, ri int32) cause {
@@ -77,11 +78,14 @@ func (s *shard) causeOf(b *Batch, w *scratch, k *keyRef, in *input, ri int32) ca
 		text := nudge.CauseFired(f.id)
 		return cause{
 			id: text, text: text, visitor: f.visitor, user: f.user, company: f.company, popupTo: f.visitor, row: in.row, parent: f.path,
+			source: f.source,
 		}
 	case in.when.timer:
 		c := cause{id: nudge.CauseTimer, text: nudge.CauseTimer, parent: s.rootPath(in.when, kind, per, k.text)}
 		c.visitor, c.user, c.company = s.engine.knownThen(kind, k.text, in.when.off)
-		c.row, c.popupTo = s.program.keptRow(&w.row, s.openedBy(w, k, ri), in.when.at)
+		kept := s.openedBy(w, k, ri)
+		c.row, c.popupTo = s.program.keptRow(&w.row, kept, in.when.at)
+		c.source = sourceOfTimer(k, kind, kept)
 		if c.popupTo == "" {
 			c.popupTo = c.visitor
 		}
@@ -90,9 +94,20 @@ func (s *shard) causeOf(b *Batch, w *scratch, k *keyRef, in *input, ri int32) ca
 	a, rec := &b.abouts[in.rec], &b.records[in.rec]
 	c := cause{
 		id: nudge.CauseRecord(rec.off), text: s.engine.causeText(rec), visitor: a.visitor, user: a.user, company: a.company,
-		popupTo: a.visitor, row: in.row, parent: s.rootPath(in.when, kind, "", ""),
+		popupTo: a.visitor, row: in.row, parent: s.rootPath(in.when, kind, "", ""), source: a.primary,
 	}
 	return c
+}
+
+// sourceOfTimer is the source of what time brings: a person's key itself, else what the wait kept.
+func sourceOfTimer(k *keyRef, kind nudge.Kind, kept []byte) nudge.KeyHash {
+	switch {
+	case levelOf(kind) < levels-1:
+		return k.hash
+	case kept == nil:
+		return 0
+	}
+	return keptSource(kept)
 }
 
 // openedBy is what was kept of the event that opened the wait by which a rule fires: of several the one that stands first in its
@@ -118,7 +133,7 @@ func (s *shard) firing(w *scratch, k *keyRef, in *input, ri int32, c *cause) set
 		firing: nudge.Firing{
 			ID: nudge.FiringID(r.ID, sc.Per, key, in.when.at, c.id), Cursor: nudge.Cursor{Offset: in.when.off, N: n},
 			Rule: r.ID, Kind: sc.Kind, Per: sc.Per, Key: key, At: in.when.at, Cause: s.texts.keep(c.text),
-			Visitor: s.texts.keep(c.popupTo), Timer: in.when.timer, Shadow: r.Mode == rules.ModeShadow,
+			Visitor: s.texts.keep(c.popupTo), Timer: in.when.timer, Shadow: r.Mode == rules.ModeShadow, Source: c.source,
 		},
 	}
 }

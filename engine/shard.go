@@ -17,6 +17,7 @@ type shard struct {
 	users         map[string]*userIdentity
 	dirtyVisitors []string
 	dirtyUsers    []string
+	erased        [][]byte // rows of identities that were erased since the last checkpoint began
 	dedup         dedup
 
 	out     [levels][][]input // what this shard sends to each shard of a level
@@ -129,27 +130,33 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 	if !met.concerned() && past == nil {
 		return
 	}
-	when := instant{at: row.At, off: b.records[i].off}
+	in := input{when: instant{at: row.At, off: b.records[i].off}, row: row, met: met, rec: i, source: a.primary}
+	visitors := in
+	visitors.hash, visitors.entry = a.primary, visitor
 	if a.visitor != "" && a.user == "" { // before the visitor takes it: what its rules fire by it comes later in the past, too
-		visitor = s.remember(b, a.visitor, input{when: when, hash: a.primary, entry: visitor, row: row, met: met, rec: i})
+		visitors.entry = s.remember(b, a.visitor, visitors)
 	}
 	if a.visitor != "" && met.at(rules.ScopeVisitor) != nil {
-		in := input{when: when, scope: rules.ScopeVisitor, hash: a.primary, key: a.visitor, entry: visitor, row: row, met: met, rec: i}
-		s.take(b, &in, nil)
+		visitors.scope, visitors.key = rules.ScopeVisitor, a.visitor
+		s.take(b, &visitors, nil)
 	}
 	if a.user != "" {
-		s.send(rules.ScopeUser, a.user, input{when: when, hash: a.userHash, row: row, met: met, rec: i, past: past})
+		users := in
+		users.hash, users.past = a.userHash, past
+		s.send(rules.ScopeUser, a.user, users)
 	}
 	if concerned := met.at(rules.ScopeCompany) != nil; concerned && a.company == "" {
 		s.stats.noCompany++
 	} else if concerned {
-		s.send(rules.ScopeCompany, a.company, input{when: when, hash: nudge.HashKey("company", a.company), row: row, met: met, rec: i})
+		in.hash = nudge.HashKey("company", a.company)
+		s.send(rules.ScopeCompany, a.company, in)
 	}
 	for j := range met.others {
 		scope := met.others[j].scope
 		sc := &g.plan.Scopes[scope]
 		if key := sc.Key(row); key != "" {
-			s.send(scope, key, input{when: when, hash: nudge.HashKey(sc.Per, key), row: row, met: met, rec: i})
+			in.hash = nudge.HashKey(sc.Per, key)
+			s.send(scope, key, in)
 		}
 	}
 }

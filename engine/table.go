@@ -33,6 +33,7 @@ type table struct {
 	taken   uint32   // entries of warmed that were looked at
 	unite   uniter   // where the log could not be read from its beginning
 	live    []bool   // numbers of the slots that the running rules use; nil: all
+	unsaved bool     // no checkpoint ever takes it, so nothing is noted for one
 	dirty   []uint32 // entries changed since the last checkpoint began
 
 	dirtyBytes int // of their records when they were first changed
@@ -129,12 +130,14 @@ func (t *table) addEntry(hash nudge.KeyHash, size int) uint32 {
 	return i
 }
 
-// remove forgets a key that has no timer, and lets the next checkpoint delete its row.
+// remove forgets a key, and lets the next checkpoint delete its row. What the heap holds of its timers is found to be nothing.
 func (t *table) remove(i uint32) {
 	t.touch(i) // first of all for a checkpoint that still has to serialise it
 	t.focus.entry = 0
 	e := t.entry(i)
-	t.removed = append(t.removed, t.rowKey(i))
+	if !t.unsaved {
+		t.removed = append(t.removed, t.rowKey(i))
+	}
 	t.index.remove(t, e.hash, i)
 	t.slabs.free(e.ref, int(e.used))
 	*e = entry{due: never, armed: never}
@@ -312,8 +315,11 @@ func (t *table) touch(i uint32) {
 	if e.frozen && !planted(bugLateKey) {
 		t.serialiseKey(i)
 	}
-	if !e.dirty {
-		e.dirty = true
+	if e.dirty {
+		return
+	}
+	e.dirty = true
+	if !t.unsaved {
 		t.dirty = append(t.dirty, i)
 		t.dirtyBytes += int(e.used)
 	}

@@ -25,9 +25,10 @@ type tail struct {
 
 // open begins to collect.
 func (t *tail) open() {
+	entries := make(chan nudge.Entry, maxTailEntries) // before the lock: the applier waits for it
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.entries, t.isOpen = make(chan nudge.Entry, maxTailEntries), true
+	t.entries, t.isOpen = entries, true
 	t.bytes.Store(0)
 }
 

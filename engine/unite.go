@@ -86,8 +86,7 @@ func uniteNumbers(had, read numbers, keep int) numbers {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b entry) int { return cmp.Compare(at(a), at(b)) })
-	gone := max(len(all)-keep, 0)
-	kept := all[gone:]
+	kept := all[max(len(all)-keep, 0):]                                      // the key has seen all that was read: of what goes here it has dropped one that is as new
 	n := numbers(make([]byte, numbersHeader+numbersEntry*max(len(kept), 1))) // a circle without room could not grow
 	n.set(len(kept), 0)
 	for i := range kept {
@@ -98,17 +97,15 @@ func uniteNumbers(had, read numbers, keep int) numbers {
 			n.noteDropped(ts)
 		}
 	}
-	if gone > 0 {
-		n.noteDropped(at(all[gone-1]))
-	}
 	return n
 }
 
-// dated is a value of a slot with its newest time, and the stamp of the event that had it where the slot holds one.
+// dated is a value of a slot with its newest time, and the stamp and the source of the event that had it where the slot holds them.
 type dated struct {
-	ts    nudge.Millis
-	taken stamp
-	value []byte
+	ts     nudge.Millis
+	taken  stamp
+	source []byte
+	value  []byte
 }
 
 // newestOf keeps the newest of different values, each with its newest time, in the order of time and stamp. Where these are equal, what was read goes first.
@@ -146,10 +143,11 @@ func uniteDistinct(had, read distinctSet, keep int) distinctSet {
 }
 
 func datedValues(slot []byte) (all []dated) {
+	header := entryHeader(slot)
 	for rest := valueEntries(slot); len(rest) > 0; {
-		size := valueHeader + valueBytes(rest[valueHeader:])
+		size := header + valueBytes(rest[header:])
 		all = append(all, dated{
-			nudge.Millis(binary.LittleEndian.Uint64(rest)), stamp(binary.LittleEndian.Uint64(rest[8:])), rest[valueHeader:size],
+			nudge.Millis(binary.LittleEndian.Uint64(rest)), stamp(binary.LittleEndian.Uint64(rest[8:])), rest[valueHeader:header], rest[header:size],
 		})
 		rest = rest[size:]
 	}
@@ -162,8 +160,9 @@ func uniteValues(had, read []byte, keep int) []byte {
 	for _, k := range kept {
 		slot = binary.LittleEndian.AppendUint64(slot, uint64(k.ts))
 		slot = binary.LittleEndian.AppendUint64(slot, uint64(k.taken))
-		slot = append(slot, k.value...)
+		slot = append(append(slot, k.source...), k.value...)
 	}
+	slot[2] = read[2]
 	binary.LittleEndian.PutUint16(slot, uint16(len(kept)))
 	binary.LittleEndian.PutUint32(slot[4:], uint32(len(slot)-valuesHeader))
 	return slot

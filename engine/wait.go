@@ -12,7 +12,7 @@ import (
 //	16 i64 time of the start · 24 i64 deadline · 32 u16 length of what is kept of the starting event, then that
 //
 // A key that has only ever had ending events holds the first 16 bytes. What is kept: u16 length and text of the visitor, then for each
-// field u64 hash of its name and the value.
+// field u64 hash of its name and the value. The field of hash 0 is the source, eight bytes as text; a person's key has none.
 type wait []byte
 
 const (
@@ -31,6 +31,37 @@ func (w wait) deadline() nudge.Millis  { return nudge.Millis(binary.LittleEndian
 func (w wait) isOpen() bool            { return w != nil && w[0] == waitOpen }
 func (w wait) kept() []byte {
 	return w[waitHeader : waitHeader+int(binary.LittleEndian.Uint16(w[32:]))]
+}
+
+const sourceField = 0
+
+func appendKeptSource(kept []byte, source nudge.KeyHash) []byte {
+	kept = binary.LittleEndian.AppendUint64(kept, sourceField)
+	kept = append(kept, byte(nudge.Text))
+	kept = binary.LittleEndian.AppendUint16(kept, 8)
+	return binary.LittleEndian.AppendUint64(kept, uint64(source))
+}
+
+// eachKept calls f for the fields of what a wait kept, as they are stored, with the hash of each one's name. It returns the visitor.
+func eachKept(kept []byte, f func(hash uint64, field []byte)) (visitor string) {
+	n := 2 + int(binary.LittleEndian.Uint16(kept))
+	visitor, kept = string(kept[2:n]), kept[n:]
+	for len(kept) > 0 {
+		size := 8 + valueBytes(kept[8:])
+		f(binary.LittleEndian.Uint64(kept), kept[:size])
+		kept = kept[size:]
+	}
+	return visitor
+}
+
+// keptSource is the source of what a wait kept, 0 if it has none.
+func keptSource(kept []byte) (source nudge.KeyHash) {
+	eachKept(kept, func(hash uint64, field []byte) {
+		if hash == sourceField {
+			source = nudge.KeyHash(binary.LittleEndian.Uint64(field[len(field)-8:]))
+		}
+	})
+	return source
 }
 
 func (w wait) openUntil() nudge.Millis {

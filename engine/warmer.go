@@ -41,7 +41,7 @@ func newWarmer(e *Engine, from nudge.Offset) *warmer {
 	for _, s := range reader.shards {
 		s.use(reader.program)
 		for l := range s.tables {
-			s.tables[l].live = reader.program.live
+			s.tables[l].live, s.tables[l].unsaved = reader.program.live, true
 		}
 	}
 	return &warmer{engine: reader, live: liveRecord{e.deployed, from}, since: expiredAt(e.clock, reader.program.reach())}
@@ -120,6 +120,9 @@ func (w *warmer) apply(last nudge.Record) error {
 	}
 	w.events += w.engine.ordinal - before
 	switch last.Kind() {
+	case nudge.RecordErase:
+		_, err := w.engine.erase(last)
+		return err
 	case nudge.RecordDeploy:
 		settings, err := readSettings(last.Field(nudge.NameSettings).Text)
 		if err != nil {

@@ -33,7 +33,7 @@ func (x *warming) liveOffset() nudge.Offset { return offsetOf(x.live) - 1 }
 // newWarming makes the stream of a seed; nil where its rules have a cycle, or none of the new ones lacks a past.
 func newWarming(t testing.TB, seed uint64) *warming {
 	t.Helper()
-	set, lines := oracle.Generate(seed, streamLength)
+	set, lines := generate(seed, streamLength)
 	o := oracle.RandomOptions(seed)
 	r := rand.New(rand.NewPCG(seed, 17))
 	x := &warming{stream: newStream(t, set, lines, o)}
@@ -83,7 +83,7 @@ func newWarming(t testing.TB, seed uint64) *warming {
 
 // edit makes two sets of rules of one: some rules are only in one of them, and some keep more in the second.
 func edit(r *rand.Rand, seed uint64, set []oracle.Rule) (before, after []oracle.Rule) {
-	others, _ := oracle.Generate(seed*37, 1)
+	others, _ := generate(seed*37, 1)
 	for _, rule := range set {
 		switch r.IntN(5) {
 		case 0:
@@ -174,29 +174,25 @@ func (x *warming) wanted(t testing.TB) []nudge.Firing {
 }
 
 // comparable are the firings behind the live record of the rules that the reference has under the same conditions: a rule that follows
-// others counts what they fire from its deployment on, and a cooldown outlives an edit.
+// others counts what they fire from its deployment on, and a cooldown and what fills a pool outlive an edit.
 func (x *warming) comparable(firings []nudge.Firing) string {
 	var b []byte
+	edited := slices.ContainsFunc(x.held, x.wasThere)
 	for _, f := range firings {
-		warms := slices.Contains(x.held, f.Rule)
-		var text string
-		known := false
-		for _, file := range x.next.Sources {
-			if file.File == f.Rule+".expr" {
-				text = file.Text
-			}
-		}
-		for _, file := range append(slices.Clone(x.base.Sources), x.between.Sources...) {
-			known = known || file.File == f.Rule+".expr"
-		}
+		warms, text := slices.Contains(x.held, f.Rule), fileOf(x.next.Sources, f.Rule)
 		if f.Cursor.Offset <= x.liveOffset() || strings.Contains(text, "fired") || !warms && !slices.Contains(x.same, f.Rule) ||
-			warms && known && strings.Contains(text, "cooldown") {
+			warms && x.wasThere(f.Rule) && strings.Contains(text, "cooldown") || edited && strings.Contains(text, "cap(") {
 			continue
 		}
 		b = append(b, fmt.Sprint(f.Cursor.Offset, " ")...)
 		b = append(f.AppendJSON(b), '\n')
 	}
 	return string(b)
+}
+
+// wasThere says whether a rule was there before the second deployment.
+func (x *warming) wasThere(rule string) bool {
+	return fileOf(x.base.Sources, rule) != "" || fileOf(x.between.Sources, rule) != ""
 }
 
 // warmRun is one way of taking the stream through an engine that warms.

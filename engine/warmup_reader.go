@@ -16,19 +16,14 @@ type reader struct {
 	done   chan struct{} // closed at its end; then the warmer and err may be read
 	err    error
 
-	asked   bool // for the live record
-	hurries bool // does not yield any more
-	seen    uint64
-	worked  time.Time // since when it has not yielded
-	timer   *time.Timer
+	asked <-chan result // for the live record; nil: not yet, or the disk was full
+	again *time.Timer   // to ask once more
 }
 
 // Limits of the reading.
 const (
-	nearRecords = 500_000          // so close to the log's end the applier's entries are collected
-	nearEntries = 8                // so few entries behind the applier the live record is asked for
-	maxWork     = time.Millisecond // it works before it yields to traffic
-	maxPause    = 2 * maxWork      // for so long at most
+	nearRecords = 500_000 // so close to the log's end the applier's entries are collected
+	nearEntries = 8       // so few entries behind the applier the live record is asked for
 )
 
 var errStopReading = errors.New("the reading was stopped")
@@ -39,33 +34,41 @@ func newReader(n *Node, w *warmer) *reader {
 
 func (r *reader) run() {
 	defer close(r.done)
-	r.timer = time.NewTimer(time.Hour)
-	defer r.timer.Stop()
+	r.again = time.NewTimer(time.Hour)
+	defer r.again.Stop()
 	if err := r.read(); !errors.Is(err, errStopReading) {
 		r.err = err
 	}
 }
 
-// read reads the log to its end, and again what came meanwhile, until the end is near. Then the applier keeps copies of the entries that
-// it applies, so that nothing has to be read twice, and the live record can be asked for.
+// read reads the log until its end is near, and then follows the applier. Only the first is done beside the traffic: soon the applier waits
+// for the rest.
 func (r *reader) read() error {
-	if err := r.warmer.seed(stoppable{r.node.options.Store, r.stop}); err != nil {
-		return err
-	}
-	r.worked = time.Now()
-	for last := uint64(1 << 63); !r.warmer.done; {
-		left := r.node.stats.LogNext.Load() - uint64(r.warmer.engine.next)
-		r.hurries = r.hurries || left > last/2 // traffic is faster than what it leaves
-		last = left
-		near := left <= nearRecords
-		if near {
-			r.tail.open()
-		}
-		err := r.node.options.Log.Read(r.warmer.engine.next, r.take)
-		if err == nil && near {
+	err := r.beside(func() error { return r.warmer.seed(stoppable{r.node.options.Store, r.stop}) })
+	for err == nil && !r.warmer.done {
+		if err = r.beside(r.catchUp); err == nil {
 			err = r.follow()
 		}
-		if err != nil && !errors.Is(err, errEnough) {
+	}
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+func (r *reader) beside(work func() error) (err error) {
+	r.node.options.Beside(func() { err = work() })
+	return err
+}
+
+// catchUp reads the log to its end, and again what came meanwhile, until the end is near. Then the applier keeps copies of the entries that
+// it applies, so that nothing has to be read twice, and the live record can be asked for.
+func (r *reader) catchUp() error {
+	for near := false; !near; {
+		if near = r.node.stats.LogNext.Load() <= uint64(r.warmer.engine.next)+nearRecords; near {
+			r.tail.open()
+		}
+		if err := r.node.options.Log.Read(r.warmer.engine.next, r.take); err != nil {
 			return err
 		}
 	}
@@ -75,23 +78,29 @@ func (r *reader) read() error {
 // follow takes the applier's entries until the live record is one of them, or it has fallen too far behind.
 func (r *reader) follow() error {
 	for !r.warmer.done {
-		if !r.asked && r.tail.waiting() < nearEntries {
+		if r.asked == nil && r.tail.waiting() < nearEntries {
 			r.asked = r.node.askLive(r.warmer.live)
 		}
-		if !r.asked {
-			r.timer.Reset(minTick)
+		if r.asked == nil {
+			r.again.Reset(minTick)
 		}
 		select {
+		case res := <-r.asked: // what the log has taken comes with the entries
+			if res.err != nil {
+				r.asked = nil
+				if err := r.pause(probeEvery); err != nil {
+					return err
+				}
+			}
 		case entry, ok := <-r.tail.entries:
 			if !ok {
 				return nil
 			}
 			r.tail.took(entry)
-			r.worked = time.Now()
 			if err := r.take(entry); err != nil {
 				return err
 			}
-		case <-r.timer.C:
+		case <-r.again.C:
 		case <-r.stop:
 			return errStopReading
 		}
@@ -109,41 +118,38 @@ func (r *reader) take(entry nudge.Entry) error {
 	return r.warmer.take(entry, r.between)
 }
 
-// between lets others work: after a while of reading, while there is traffic, it pauses for as long.
+// between tells how far the reading is, and ends it when it is stopped.
 func (r *reader) between() error {
 	r.node.stats.WarmupOffset.Store(uint64(r.warmer.engine.next))
 	select {
 	case <-r.stop:
 		return errStopReading
 	default:
-	}
-	spent := time.Since(r.worked)
-	if spent < maxWork || r.hurries || r.asked {
 		return nil
 	}
-	if next := r.node.stats.LogNext.Load(); next != r.seen {
-		r.seen = next
-		r.timer.Reset(min(spent, maxPause))
-		select {
-		case <-r.timer.C:
-		case <-r.stop:
-			return errStopReading
-		}
-	}
-	r.worked = time.Now()
-	return nil
 }
 
-// askLive hands the live record to the sequencer, if there is room.
-func (n *Node) askLive(live liveRecord) bool {
+func (r *reader) pause(d time.Duration) error {
+	r.again.Reset(d)
+	select {
+	case <-r.again.C:
+		return nil
+	case <-r.stop:
+		return errStopReading
+	}
+}
+
+// askLive hands the live record to the sequencer, if there is room in the queue, and returns where the answer comes.
+func (n *Node) askLive(live liveRecord) <-chan result {
 	rec := live.record()
+	done := make(chan result, 1)
 	n.queuedBytes.Add(int64(len(rec)))
 	select {
-	case n.queue <- &request{records: rec, count: 1, alone: true, done: make(chan result, 1)}:
-		return true
+	case n.queue <- &request{records: rec, count: 1, alone: true, done: done}:
+		return done
 	default:
 		n.queuedBytes.Add(-int64(len(rec)))
-		return false
+		return nil
 	}
 }
 

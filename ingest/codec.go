@@ -28,6 +28,7 @@ type Codec struct {
 	mp       msgpackReader
 	draft    draft
 	replay   bool // the event's own at counts
+	origin   Origin
 
 	// allow, where given, is told the write key found in a body before the first event is decoded; false ends the decoding. An array or a
 	// sequence of events has the key of its first event.
@@ -52,6 +53,26 @@ func NewCodec(o CodecOptions) *Codec {
 // A body that is cut off or not well formed is refused whole: b is as it was, and the error is an *Error. Events that are well formed but
 // wrong are rejected one by one. Names, texts and times are as the package comment says; body may be changed.
 func (c *Codec) Events(body []byte, contentType string, received nudge.Millis, b *nudge.RecordBuilder) (Decoded, error) {
+	return c.events(body, contentType, received, b)
+}
+
+// Origin is what is known of a message that carries events, for those of them that do not say it themselves. The zero value is nothing.
+type Origin struct {
+	ID string       // id of the first event that has none; the nth after the message's first gets ":n" behind it. At most MaxOriginBytes
+	Ts nudge.Millis // ts of events that have none, and when the message was received
+}
+
+// MaxOriginBytes leaves room behind an Origin's ID for the number of an event.
+const MaxOriginBytes = MaxKeyBytes - 5
+
+// Message is Events for what a broker hands over: where an event lacks an id or ts it has what follows from the message, so that the same message
+// gives the same records however often it comes.
+func (c *Codec) Message(body []byte, contentType string, from Origin, b *nudge.RecordBuilder) (Decoded, error) {
+	c.origin = from
+	return c.events(body, contentType, from.Ts, b)
+}
+
+func (c *Codec) events(body []byte, contentType string, received nudge.Millis, b *nudge.RecordBuilder) (Decoded, error) {
 	defer c.trim()
 	c.replay = false
 	start := len(b.Buf)
@@ -101,6 +122,7 @@ func (r *request) take(text []byte, read func(text []byte) *Error) error {
 		return nil
 	}
 	if err == nil {
+		r.c.complete(r.done.Accepted + len(r.done.Rejected))
 		err = r.c.finish(r.received, true, r.b)
 	}
 	if err != nil {
@@ -215,6 +237,7 @@ func (c *Codec) trim() {
 		c.around, c.outer = nil, fastjson.Parser{}
 	}
 	c.allow = nil
+	c.origin = Origin{}
 }
 
 var byteOrderMark = []byte("\uFEFF")

@@ -21,6 +21,7 @@ const received = nudge.Millis(1764000020000)
 //	replay            one line each of a replay file
 //	row               a table: header line, then rows
 //	segment call=x    a body in Segment's form
+//	message id=x      a native body that a broker hands over; it was received 10 s before the others
 func TestCodec(t *testing.T) {
 	datadriven.Walk(t, "testdata/codec", func(t *testing.T, path string) {
 		names := nudge.NewNames()
@@ -39,6 +40,11 @@ func TestCodec(t *testing.T) {
 				var call string
 				d.ScanArgs(t, "call", &call)
 				done, err := c.Segment(call, []byte(d.Input), received, &b)
+				report(&out, names, b.Buf, done, err)
+			case "message":
+				var id string
+				d.ScanArgs(t, "id", &id)
+				done, err := c.Message([]byte(unquote(d.Input)), "", Origin{ID: id, Ts: received - 10_000}, &b)
 				report(&out, names, b.Buf, done, err)
 			case "replay":
 				for line := range strings.Lines(d.Input) {

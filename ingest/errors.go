@@ -21,6 +21,7 @@ const (
 	CodeReserved      = "reserved" // a type that only the engine makes
 	CodeUnauthorized  = "unauthorized"
 	CodeBusy          = "busy"
+	CodeFull          = "disk_full"
 	CodeStopped       = "stopped"
 	CodeNotFound      = "not_found"
 	CodeMethod        = "method_not_allowed"

@@ -1,8 +1,25 @@
 package ingest
 
 import (
+	"strconv"
+
 	"nudge"
 )
+
+// complete gives the nth event of a message what it lacks.
+func (c *Codec) complete(n int) {
+	d, from := &c.draft, &c.origin
+	if from.ID != "" && !d.has(nudge.NameID_) {
+		id := from.ID
+		if n > 0 {
+			id += ":" + strconv.Itoa(n)
+		}
+		d.put(nudge.NameID_, rankTop, id)
+	}
+	if from.Ts != 0 && !d.hasTs {
+		d.ts, d.hasTs, d.hasSnt = from.Ts, true, false
+	}
+}
 
 // finish checks the draft as a whole, decides what depends on tables that change (the page's parts, the mail domain, the skew of the
 // sender's clock) and appends the record.

@@ -17,7 +17,7 @@ import (
 // Sink takes the records of one request.
 type Sink interface {
 	// Submit returns when the records, count of them back to back, are durable (I1); with decide when the rules have seen them too, with
-	// the firings whose first cause is one of them. nudge.ErrBusy: nothing was taken. nudge.ErrStopped: what became of them is not known.
+	// the firings whose first cause is one of them. nudge.ErrBusy, nudge.ErrFull: nothing was taken. nudge.ErrStopped: what became of them is not known.
 	// It does not keep records.
 	Submit(ctx context.Context, records []byte, count int, decide bool) ([]nudge.Firing, error)
 }

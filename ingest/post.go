@@ -193,6 +193,10 @@ func (s *Server) submit(ctx *fasthttp.RequestCtx, w *work, done *Decoded, err er
 		ctx.Response.Header.Set("Retry-After", retryBusy)
 		answerError(ctx, fasthttp.StatusTooManyRequests, &Error{Code: CodeBusy, Message: "the engine is at its bound and has taken nothing: send the same again a little later"})
 		s.end(w)
+	case errors.Is(err, nudge.ErrFull):
+		ctx.Response.Header.Set("Retry-After", retryStopped)
+		answerError(ctx, fasthttp.StatusServiceUnavailable, &Error{Code: CodeFull, Message: "the server's disk is full and nothing was taken: send the same again later; it is taken as soon as there is room"})
+		s.end(w)
 	default: // w is not used again: nobody knows who still reads its records
 		if !errors.Is(err, nudge.ErrStopped) {
 			s.quiet.warn(s.o.Logger, "records could not be handed over", "err", err)

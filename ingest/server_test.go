@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -99,11 +100,17 @@ func TestSegmentRoutes(t *testing.T) {
 func TestEngineRefuses(t *testing.T) {
 	r := newRig(t, nil)
 	for _, path := range []string{"/v1/events", "/v1/events?decide=1", "/v1/page"} {
-		r.sink.err = nudge.ErrBusy
-		a := r.post(path, `{"type":"a","user":"v","userId":"u"}`)
-		a.wantError(t, 429, "busy", "")
-		if a.header.Get("Retry-After") == "" {
-			t.Error("429 without Retry-After")
+		for _, refused := range []struct {
+			err    error
+			status int
+			code   string
+		}{{nudge.ErrBusy, 429, "busy"}, {fmt.Errorf("write: %w", nudge.ErrFull), 503, "disk_full"}} {
+			r.sink.err = refused.err
+			a := r.post(path, `{"type":"a","user":"v","userId":"u"}`)
+			a.wantError(t, refused.status, refused.code, "")
+			if a.header.Get("Retry-After") == "" {
+				t.Errorf("%d without Retry-After", refused.status)
+			}
 		}
 		r.sink.err = nudge.ErrStopped
 		r.post(path, `{"type":"a","user":"v","userId":"u"}`).wantError(t, 503, "stopped", "")

@@ -108,7 +108,8 @@ func Open(dir string, o Options) (*Dir, error) {
 	if d.Log, err = openLog(logDir, o); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
-	if d.Store, err = openStore(storeDir, o); err != nil {
+	wholeLog := func() bool { return d.Log.First() == 1 }
+	if d.Store, err = openStore(storeDir, o, wholeLog); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", storeDir, err), d.Close())
 	}
 	return d, nil

@@ -27,6 +27,8 @@ type Log struct {
 	encoder encoder // the writer's, as is all that writeMu guards
 	active  segment // the writer's; changed under mu, so that readers may look
 	spare   spare   // the writer's
+	junk    int64   // the writer's: up to this byte of the active segment stand the remains of an entry that found no room; 0: none
+	short   bool    // the writer's: the next segment found no room; until it is made nothing is appended
 
 	writeMu    sync.Mutex  // held by whoever appends, syncs or seals; taken before manifestMu
 	rewriteMu  sync.Mutex  // held while a segment is rewritten; taken before writeMu
@@ -61,7 +63,8 @@ type segment struct {
 
 func (l *Log) pathOf(id segmentID) string { return l.fs.PathJoin(l.dir, id.name()) }
 
-// Append writes e behind the last entry. It is durable, and Read sees it, after the next Sync. e's buffer is not changed and not kept.
+// Append writes e behind the last entry. It is durable, and Read sees it, after the next Sync. e's buffer is not changed and not kept. Where
+// the disk is full it returns nudge.ErrFull: the log is as before, and an entry, this one or another, may be appended once there is room.
 func (l *Log) Append(e nudge.Entry) error {
 	l.writeMu.Lock()
 	defer l.writeMu.Unlock()
@@ -69,20 +72,27 @@ func (l *Log) Append(e nudge.Entry) error {
 	if err != nil {
 		return err
 	}
+	if err := l.clearJunk(at); err != nil {
+		return err
+	}
+	if err := l.makeRoom(); err != nil {
+		return fmt.Errorf("append offset %d: %w", e.First, err)
+	}
 	bytes, h, err := l.encoder.encode(e, at.crc, l.active.header.salt)
 	if err != nil {
 		return fmt.Errorf("append offset %d: %w", e.First, err)
 	}
 	if at.pos > segmentHeaderBytes && (at.pos+int64(len(bytes)) > l.opts.SegmentBytes || e.At-l.active.since > l.opts.segmentAge()) {
 		if at, err = l.roll(at); err != nil {
-			return l.fail(fmt.Errorf("begin a log segment at offset %d: %w", e.First, err))
+			return l.notAppended(fmt.Errorf("begin a log segment at offset %d: %w", e.First, err))
 		}
 		if bytes, h, err = l.encoder.encode(e, at.crc, l.active.header.salt); err != nil {
 			return fmt.Errorf("append offset %d: %w", e.First, err)
 		}
 	}
 	if _, err := l.active.file.WriteAt(bytes, at.pos); err != nil {
-		return l.fail(fmt.Errorf("write log segment %s at byte %d: %w", l.active.path, at.pos, err))
+		l.junk = at.pos + int64(len(bytes))
+		return l.notAppended(fmt.Errorf("write log segment %s at byte %d: %w", l.active.path, at.pos, full(err)))
 	}
 	l.mu.Lock()
 	if at.pos == segmentHeaderBytes {
@@ -90,6 +100,35 @@ func (l *Log) Append(e nudge.Entry) error {
 	}
 	l.appended = end{pos: at.pos + h.size(), next: e.First + nudge.Offset(e.Count), at: e.At, crc: h.crc}
 	l.mu.Unlock()
+	return nil
+}
+
+// notAppended passes on why an entry is not in the log. All but a full disk is final.
+func (l *Log) notAppended(err error) error {
+	if !errors.Is(err, nudge.ErrFull) {
+		return l.fail(err)
+	}
+	l.encoder.undo()
+	return err
+}
+
+// clearJunk puts zeros, durably, where an entry found no room for all of itself: what comes there next must find the place as a torn write
+// leaves it, or a crash could not be told from damage.
+func (l *Log) clearJunk(at end) error {
+	if l.junk == 0 {
+		return nil
+	}
+	if _, err := l.active.file.WriteAt(make([]byte, l.junk-at.pos), at.pos); err != nil {
+		err = fmt.Errorf("clear log segment %s at byte %d: %w", l.active.path, at.pos, full(err))
+		if errors.Is(err, nudge.ErrFull) {
+			return err
+		}
+		return l.fail(err)
+	}
+	if err := l.active.file.SyncData(); err != nil {
+		return l.fail(fmt.Errorf("sync log segment %s: %w", l.active.path, err))
+	}
+	l.junk = 0
 	return nil
 }
 

@@ -173,22 +173,22 @@ func (m *manifest) oldest() segmentID {
 	return segmentID{number: m.active}
 }
 
-// write replaces the manifest of dir: a crash leaves the old one or the new one.
+// write replaces the manifest of dir: a crash leaves the old one or the new one. After a nudge.ErrFull the old one stands.
 func (m *manifest) write(fs vfs.FS, dir string) error {
 	tmp := fs.PathJoin(dir, manifestTmpName)
 	f, err := fs.Create(tmp, vfs.WriteCategoryUnspecified)
 	if err != nil {
-		return err
+		return full(err)
 	}
 	_, err = f.Write(m.encode())
-	if err == nil {
+	if err = full(err); err == nil {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	if err := fs.Rename(tmp, fs.PathJoin(dir, manifestName)); err != nil {
-		return err
+		return full(err)
 	}
 	return syncDir(fs, dir)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -44,7 +45,7 @@ type RewriteReport struct {
 
 // Rewrite writes sealed segments anew, one after the other: those that never were, and those that hold a record to drop. A dropped record
 // becomes a void: its offset, and the log time of its entry, stay. When Rewrite returns without an error no file of the folder holds
-// a dropped record of those segments any more; where it returns one, each segment is as it was or as it should be. Safe beside appending, reading and trimming.
+// a dropped record of those segments any more; where it returns one, nudge.ErrFull among them, each segment is as it was or as it should be. Safe beside appending, reading and trimming.
 func (l *Log) Rewrite(ctx context.Context, o RewriteOptions) (report RewriteReport, err error) {
 	if o.Through != 0 {
 		if o.Through < o.From {
@@ -128,7 +129,7 @@ func (l *Log) pinSealed(number uint64) (*sealed, *span) {
 func (l *Log) replaceSegment(old, fresh sealed) (named bool, err error) {
 	tmp, path := l.fs.PathJoin(l.dir, rewriteTmpName), l.pathOf(fresh.segmentID)
 	if err := l.fs.Rename(tmp, path); err != nil {
-		return false, err
+		return false, full(err)
 	}
 	if err := syncDir(l.fs, l.dir); err != nil {
 		return false, err
@@ -138,17 +139,18 @@ func (l *Log) replaceSegment(old, fresh sealed) (named bool, err error) {
 			*s, named = fresh, true
 		}
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, nudge.ErrFull) {
 		return false, l.fail(err)
-	}
-	gone := old.segmentID
-	if !named {
-		gone = fresh.segmentID
 	}
 	l.manifestMu.Lock()
 	defer l.manifestMu.Unlock()
-	l.stale = append(l.stale, gone)
-	return named, l.removeStale()
+	if named = named && err == nil; named {
+		l.stale = slices.DeleteFunc(l.stale, func(id segmentID) bool { return id == fresh.segmentID }) // left by a try that found no room
+		l.stale = append(l.stale, old.segmentID)
+	} else {
+		l.stale = append(l.stale, fresh.segmentID)
+	}
+	return named, errors.Join(err, l.removeStale())
 }
 
 // removeStale removes the files that nothing names any more. What cannot be removed now is tried again. The caller holds manifestMu.
@@ -230,7 +232,7 @@ func (w *rewriter) each(fn func(nudge.Entry) error) error {
 func (w *rewriter) write() (fresh sealed, err error) {
 	path := w.log.fs.PathJoin(w.log.dir, rewriteTmpName)
 	if w.file, err = w.log.fs.Create(path, vfs.WriteCategoryUnspecified); err != nil {
-		return fresh, err
+		return fresh, full(err)
 	}
 	if err = w.begin(); err == nil {
 		err = w.each(w.add)
@@ -340,7 +342,7 @@ func (w *rewriter) withoutDropped(e nudge.Entry) []byte {
 func (w *rewriter) flush() error {
 	_, err := w.file.Write(w.buffer)
 	w.buffer = w.buffer[:0]
-	return err
+	return full(err)
 }
 
 // verify reads the new file back: it must say what was read from the old one. Afterwards the old one is removed, so a fault of ours must show

@@ -10,11 +10,16 @@ import (
 )
 
 // roll seals the active segment and begins the next one. Everything appended is synced. The order matters: the next segment is durable under
-// its name before the manifest says that it must exist, and gets its first entry after.
+// its name before the manifest says that it must exist, and gets its first entry after. After a nudge.ErrFull the log is as before.
 func (l *Log) roll(at end) (end, error) {
 	l.spare.start(l)
 	file, err := l.spare.take()
+	if errors.Is(err, nudge.ErrFull) { // when it was made ahead; there may be room by now
+		l.spare.start(l)
+		file, err = l.spare.take()
+	}
 	if err != nil {
+		l.short = errors.Is(err, nudge.ErrFull)
 		return at, err
 	}
 	old := l.active
@@ -25,12 +30,31 @@ func (l *Log) roll(at end) (end, error) {
 	begun := end{pos: segmentHeaderBytes, next: at.next, at: at.at, crc: next.header.crc}
 	err = l.seal(old, at, func() { l.active, l.appended, l.synced = next, begun, begun })
 	if err != nil {
-		return at, errors.Join(err, next.file.Close())
+		return at, l.dropSegment(next, err)
 	}
 	if !planted(bugSegmentNames) {
 		l.encoder.reset(nil, nil)
 	}
 	return begun, old.file.Close()
+}
+
+// makeRoom makes the next segment's file where that found no room before. A small entry may still fit into the active segment, but taking some
+// and refusing others would be of no use to anybody, and end with the next large one.
+func (l *Log) makeRoom() error {
+	if !l.short {
+		return nil
+	}
+	l.spare.start(l)
+	file, err := l.spare.take()
+	if err != nil && !errors.Is(err, nudge.ErrFull) {
+		return l.fail(err)
+	}
+	if err != nil {
+		return err
+	}
+	l.short = false
+	l.spare.put(file)
+	return nil
 }
 
 // sealThrough seals the active segment if it holds a record up to off. The spare is made before anybody who appends has to wait.
@@ -52,8 +76,15 @@ func (l *Log) sealThrough(off nudge.Offset) error {
 	if !l.activeHolds(off) {
 		return nil // it was sealed meanwhile
 	}
+	if err := l.clearJunk(l.appended); err != nil {
+		return err
+	}
 	if _, err := l.roll(l.appended); err != nil {
-		return l.fail(fmt.Errorf("begin a log segment at offset %d: %w", l.appended.next, err))
+		err = fmt.Errorf("begin a log segment at offset %d: %w", l.appended.next, err)
+		if errors.Is(err, nudge.ErrFull) {
+			return err
+		}
+		return l.fail(err)
 	}
 	return nil
 }
@@ -76,11 +107,11 @@ func (l *Log) failed() error {
 func (l *Log) beginSegment(file vfs.File, h segmentHeader) (segment, error) {
 	path := l.pathOf(segmentID{number: h.number})
 	_, err := file.WriteAt(h.bytes(), 0)
-	if err == nil {
+	if err = full(err); err == nil {
 		err = file.Sync()
 	}
 	if err == nil {
-		err = l.fs.Rename(l.fs.PathJoin(l.dir, spareName), path)
+		err = full(l.fs.Rename(l.fs.PathJoin(l.dir, spareName), path))
 	}
 	if err == nil && !planted(bugLooseRoll) {
 		err = syncDir(l.fs, l.dir)
@@ -89,6 +120,21 @@ func (l *Log) beginSegment(file vfs.File, h segmentHeader) (segment, error) {
 		return segment{}, errors.Join(err, file.Close())
 	}
 	return segment{file: file, path: path, header: h}, nil
+}
+
+// dropSegment undoes beginSegment where the manifest found no room: the segment before may grow on, and this one would not follow it any more.
+func (l *Log) dropSegment(s segment, err error) error {
+	if closed := s.file.Close(); closed != nil || !errors.Is(err, nudge.ErrFull) {
+		return errors.Join(err, closed)
+	}
+	removed := l.fs.Remove(s.path)
+	if removed == nil {
+		removed = syncDir(l.fs, l.dir)
+	}
+	if removed != nil {
+		return fmt.Errorf("remove log segment %s: %w", s.path, removed) // not ErrFull any more: final
+	}
+	return err
 }
 
 // seal puts the active segment, which ends at the given place, on the manifest's list. begin lets another one be the active one.
@@ -157,6 +203,13 @@ func (s *spare) take() (vfs.File, error) {
 	return m.file, m.err
 }
 
+// put gives back what take has handed over.
+func (s *spare) put(file vfs.File) {
+	s.made, s.ready = make(chan madeSpare, 1), make(chan struct{})
+	s.made <- madeSpare{file: file}
+	close(s.ready)
+}
+
 // close waits for the goroutine.
 func (s *spare) close() error {
 	if s.made == nil {
@@ -180,17 +233,20 @@ func makeSpare(fs vfs.FS, dir string, size int64, fill bool) madeSpare {
 	}
 	file, err := fs.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
-		return madeSpare{err: err}
+		return madeSpare{err: full(err)}
 	}
 	if err := fillSpare(file, size, fill); err != nil {
-		return madeSpare{err: errors.Join(err, file.Close())}
+		// What room it took is given back. Its sync may have been what failed: the file is never used again.
+		return madeSpare{err: full(errors.Join(err, file.Close(), fs.Remove(path)))}
 	}
 	return madeSpare{file: file}
 }
 
 func fillSpare(file vfs.File, size int64, fill bool) error {
 	// Not every file system can reserve; where it cannot, writing finds out whether there is room.
-	_ = file.Preallocate(0, size)
+	if err := file.Preallocate(0, size); isFull(err) {
+		return err
+	}
 	zeros := make([]byte, min(size, zeroBytes))
 	from := int64(0)
 	if !fill {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -22,13 +23,17 @@ const (
 // Store is the checkpoint store: ordered keys and values, changed by whole commits. Pebble's log is off, so nothing of a commit exists on disk
 // until all of it does. Safe for concurrent use; a read sees a commit as a whole.
 type Store struct {
-	db *pebble.DB
+	db  *pebble.DB
+	dir string
 
 	commitMu sync.Mutex
 
+	shortage *shortage
+	wholeLog func() bool // whether all of the store could be made anew from the log
 	failOnce sync.Once
-	failed   chan struct{} // closed after the first failure in the background
+	failed   chan struct{} // closed after the first failure
 	failure  atomic.Pointer[error]
+	stuck    atomic.Bool // a goroutine of Pebble's is held for ever, maybe with its locks: Pebble is not called any more
 }
 
 // Writer takes the changes of one commit, in their order. It copies what it is given.
@@ -38,49 +43,116 @@ type Writer = interface {
 	DeleteRange(from, to []byte) // [from, to)
 }
 
-func openStore(dir string, o Options) (*Store, error) {
-	s := &Store{failed: make(chan struct{})}
+// openStore opens the store in dir. wholeLog says whether the log reaches back to the first record.
+func openStore(dir string, o Options, wholeLog func() bool) (*Store, error) {
+	s := &Store{failed: make(chan struct{}), shortage: newShortage(o.Logger), dir: dir, wholeLog: wholeLog}
+	if err := probe(o.FS, dir); err != nil {
+		return nil, err
+	}
 	cache := pebble.NewCache(o.CacheBytes)
 	defer cache.Unref()
 	opts := &pebble.Options{
-		FS:                 markerFS{o.FS},
+		FS:                 roomFS{markerFS{o.FS}, s.shortage},
 		Cache:              cache,
 		DisableWAL:         true,
 		FormatMajorVersion: storeVersion,
 		MemTableSize:       storeMemTableBytes,
-		Logger:             pebbleLogger{o.Logger},
-		EventListener:      &pebble.EventListener{BackgroundError: s.fail},
+		Logger:             pebbleLogger{o.Logger, s},
+		EventListener:      &pebble.EventListener{BackgroundError: s.fail, DataCorruption: s.corrupt},
 	}
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(storeBloomBits)
 	}
 	var err error
-	s.db, err = pebble.Open(dir, opts)
-	return s, err
+	if s.db, err = s.openPebble(dir, opts); err != nil {
+		return nil, s.openError(dir, err)
+	}
+	return s, nil
 }
 
-// fail is called by Pebble, which would try again for ever. A failed write or sync is final (I9).
+// openError says what to do where the store does not open.
+func (s *Store) openError(dir string, err error) error {
+	var sys syscall.Errno
+	if errors.As(err, &sys) && sys != syscall.ENOENT { // the system refuses; the files may be right
+		return full(err)
+	}
+	return s.damage(dir, err)
+}
+
+// openPebble returns what Pebble calls fatal as an error, too; then the goroutine that opens is one of those held for ever.
+func (s *Store) openPebble(dir string, opts *pebble.Options) (*pebble.DB, error) {
+	type opened struct {
+		db  *pebble.DB
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		db, err := pebble.Open(dir, opts)
+		done <- opened{db, err}
+	}()
+	select {
+	case o := <-done:
+		return o.db, o.err
+	case <-s.failed:
+		return nil, s.Err()
+	}
+}
+
+// fail is called by Pebble, which would try again for ever. A failed write or sync is final (I9). One that found no room is not: it is tried again,
+// unless the store hurries.
 func (s *Store) fail(err error) {
+	if isFull(err) && !s.shortage.hurries() {
+		return
+	}
 	s.failOnce.Do(func() {
-		err = fmt.Errorf("store: %w", err)
+		err = fmt.Errorf("store: %w", full(err))
 		s.failure.Store(&err)
 		close(s.failed)
 	})
 }
 
-func (s *Store) err() error {
+// fatal holds a goroutine of Pebble's for ever: Pebble says that it must not go on, since its files may be in any state, after a failed sync of
+// its manifest for one (I9). The owner, who hears of it by Failed, ends the process.
+func (s *Store) fatal(err *fatalError) {
+	s.stuck.Store(true)
+	s.fail(err)
+	select {}
+}
+
+func (s *Store) damage(file string, err error) error {
+	d := &StoreDamage{File: file, Err: err}
+	if s.wholeLog() {
+		d.FromLog = s.dir
+	}
+	return d
+}
+
+// corrupt is called by Pebble where it reads other bytes than it wrote. Whoever reads gets an error; it is the end for all.
+func (s *Store) corrupt(info pebble.DataCorruptionInfo) {
+	s.fail(s.damage(info.Path, info.Details))
+}
+
+// Failed is closed after the first failure that is final: the owner ends the process. Err is what it was.
+func (s *Store) Failed() <-chan struct{} { return s.failed }
+
+// Hurry makes a Commit fail with nudge.ErrFull where the disk is full, instead of waiting for room, also one that waits already: the process is
+// to end.
+func (s *Store) Hurry() { s.shortage.hurry() }
+
+// Err is the first failure that is final, nil if there was none.
+func (s *Store) Err() error {
 	if err := s.failure.Load(); err != nil {
 		return *err
 	}
 	return nil
 }
 
-// Commit makes all changes that write asks for, or none. They are durable when it returns. If write returns an error nothing is
-// changed. Any other error is final: every later Commit returns it, and the owner ends the process.
+// Commit makes all changes that write asks for, or none. They are durable when it returns. Where the disk is full it waits for room. If write
+// returns an error nothing is changed. Any other error is final: every later Commit returns it, and the owner ends the process.
 func (s *Store) Commit(write func(w Writer) error) error {
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
-	if err := s.err(); err != nil {
+	if err := s.Err(); err != nil {
 		return err
 	}
 	b := s.db.NewBatch()
@@ -93,7 +165,7 @@ func (s *Store) Commit(write func(w Writer) error) error {
 	}
 	if err := s.flush(b); err != nil {
 		s.fail(err)
-		return s.err()
+		return errors.Join(s.Err(), full(err))
 	}
 	return nil
 }
@@ -101,22 +173,51 @@ func (s *Store) Commit(write func(w Writer) error) error {
 // flush applies b and waits until it is in a table on disk. A batch lies in one memory table, or is one itself, and a table enters the manifest
 // as a whole: that is what makes the commit atomic.
 func (s *Store) flush(b *pebble.Batch) error {
-	if err := s.db.Apply(b, pebble.NoSync); err != nil {
-		return err
-	}
 	if planted(bugNoFlush) {
-		return nil
+		return s.db.Apply(b, pebble.NoSync)
 	}
-	flushed, err := s.db.AsyncFlush()
+	flushed, err := s.beginFlush(b)
 	if err != nil {
 		return err
 	}
 	select {
 	case <-flushed:
-		return errors.Join(s.err(), b.Close())
+		return errors.Join(s.Err(), b.Close())
 	case <-s.failed:
-		return s.err()
+		return s.Err()
 	}
+}
+
+// beginFlush applies b and has it flushed. Pebble makes both wait for earlier flushes, which never end where the store has failed: then they are
+// left behind, with the locks that they hold.
+func (s *Store) beginFlush(b *pebble.Batch) (<-chan struct{}, error) {
+	type begun struct {
+		flushed <-chan struct{}
+		err     error
+	}
+	done := make(chan begun, 1)
+	go func() {
+		var f begun
+		if f.err = s.db.Apply(b, pebble.NoSync); f.err == nil {
+			f.flushed, f.err = s.db.AsyncFlush()
+		}
+		done <- f
+	}()
+	select {
+	case f := <-done:
+		return f.flushed, f.err
+	case <-s.failed:
+		s.stuck.Store(true)
+		return nil, s.Err()
+	}
+}
+
+// readError names the file where what was read is damaged.
+func (s *Store) readError(err error) error {
+	if info := pebble.ExtractDataCorruptionInfo(err); info != nil {
+		return s.damage(info.Path, info.Details)
+	}
+	return err
 }
 
 // Get returns a copy of key's value, and whether there is one.
@@ -126,7 +227,7 @@ func (s *Store) Get(key []byte) ([]byte, bool, error) {
 		return nil, false, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("store: read a key: %w", err)
+		return nil, false, fmt.Errorf("store: read a key: %w", s.readError(err))
 	}
 	value := append([]byte{}, v...)
 	return value, true, closer.Close()
@@ -146,13 +247,13 @@ func (s *Store) ScanReverse(from, to []byte, fn func(key, value []byte) error) e
 func (s *Store) scan(from, to []byte, first, next func(*pebble.Iterator) bool, fn func(key, value []byte) error) (err error) {
 	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 	if err != nil {
-		return fmt.Errorf("store: scan: %w", err)
+		return fmt.Errorf("store: scan: %w", s.readError(err))
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
 	for ok := first(it); ok; ok = next(it) {
 		value, err := it.ValueAndErr()
 		if err != nil {
-			return fmt.Errorf("store: scan: %w", err)
+			return fmt.Errorf("store: scan: %w", s.readError(err))
 		}
 		if err := fn(it.Key(), value); err != nil {
 			return err
@@ -162,9 +263,10 @@ func (s *Store) scan(from, to []byte, first, next func(*pebble.Iterator) bool, f
 }
 
 func (s *Store) close() error {
-	if s.db == nil {
-		return nil
+	if s.stuck.Load() || s.db == nil {
+		return nil // the process is ending, and what Pebble holds ends with it
 	}
+	s.Hurry()
 	return s.db.Close()
 }
 
@@ -185,7 +287,10 @@ func (w *batchWriter) keep(err error) {
 }
 
 // pebbleLogger hands Pebble's words to slog.
-type pebbleLogger struct{ logger *slog.Logger }
+type pebbleLogger struct {
+	logger *slog.Logger
+	store  *Store
+}
 
 func (l pebbleLogger) Infof(format string, args ...any) {
 	l.logger.Debug("pebble", "message", fmt.Sprintf(format, args...))
@@ -195,7 +300,22 @@ func (l pebbleLogger) Errorf(format string, args ...any) {
 	l.logger.Error("pebble", "message", fmt.Sprintf(format, args...))
 }
 
-// Fatalf must not return: Pebble calls it where its files may be in any state, after a failed sync of its manifest for one (I9).
+// Fatalf does not return.
 func (l pebbleLogger) Fatalf(format string, args ...any) {
-	panic("store: " + fmt.Sprintf(format, args...))
+	fatal := fatalError{text: fmt.Sprintf(format, args...)}
+	for _, a := range args {
+		if cause, ok := a.(error); ok {
+			fatal.cause = cause
+		}
+	}
+	l.store.fatal(&fatal)
 }
+
+// fatalError is what Pebble says before it wants to end the process.
+type fatalError struct {
+	text  string
+	cause error
+}
+
+func (e *fatalError) Error() string { return e.text }
+func (e *fatalError) Unwrap() error { return e.cause }

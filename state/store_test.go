@@ -30,7 +30,7 @@ func tryOpenStore(fs vfs.FS) (*Store, error) {
 	if err := makeFolders(fs, "data", "data/store"); err != nil {
 		return nil, err
 	}
-	return openStore("data/store", o)
+	return openStore("data/store", o, func() bool { return true })
 }
 
 func put(t testing.TB, s *Store, pairs ...string) {

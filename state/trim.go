@@ -9,11 +9,12 @@ import (
 
 // Trim drops the oldest segments while the log is larger than LogMaxBytes, or all their records are older than LogMaxAge at now. It never drops the
 // active one, or one that holds keepFrom or a later offset. The file of one that a Read still needs goes with a later Trim, or when the log
-// is opened again.
+// is opened again. After a nudge.ErrFull nothing is dropped; a later Trim may find room for the shorter manifest.
 func (l *Log) Trim(keepFrom nudge.Offset, now nudge.Millis) error {
 	l.manifestMu.Lock()
 	defer l.manifestMu.Unlock()
 	l.mu.Lock()
+	before := l.manifest
 	n := l.trimmableLocked(keepFrom, now)
 	if err := l.err; err != nil {
 		l.mu.Unlock()
@@ -28,11 +29,23 @@ func (l *Log) Trim(keepFrom nudge.Offset, now nudge.Millis) error {
 	if n > 0 {
 		// First the manifest, then the files: a crash in between leaves files that opening removes, never a hole.
 		if err := m.write(l.fs, l.dir); err != nil {
-			return l.fail(fmt.Errorf("trim the log: %w", err))
+			return l.notTrimmed(before, n, fmt.Errorf("trim the log: %w", err))
 		}
 		l.logger.Info("trimmed the log", "segments", n, "last", uint64(drop[n-1].last))
 	}
 	return errors.Join(l.removeDropped(), l.removeStale())
+}
+
+// notTrimmed passes on why the manifest on disk is still the one before, from which n segments were dropped. All but a full disk is final.
+func (l *Log) notTrimmed(before manifest, n int, err error) error {
+	if !errors.Is(err, nudge.ErrFull) {
+		return l.fail(err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.manifest = before
+	l.dropped = l.dropped[:len(l.dropped)-n]
+	return err
 }
 
 // removeDropped removes the files of dropped segments, oldest first, up to the first that a Read may still open.

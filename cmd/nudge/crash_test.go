@@ -120,6 +120,7 @@ func crashRules(t *testing.T) string {
 func TestProcess(t *testing.T) {
 	bin := buildBinary(t)
 	t.Run("survives kills", func(t *testing.T) { survivesKills(t, bin) })
+	t.Run("survives kills between brokers", func(t *testing.T) { survivesKillsBetweenBrokers(t, bin) })
 	t.Run("refuses a damaged log", func(t *testing.T) { refusesDamage(t, bin) })
 	t.Run("says what is in use", func(t *testing.T) { saysWhatIsInUse(t, bin) })
 }

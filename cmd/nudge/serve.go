@@ -17,6 +17,7 @@ import (
 	"nudge/deliver"
 	"nudge/engine"
 	"nudge/ingest"
+	"nudge/internal/beside"
 	"nudge/state"
 )
 
@@ -29,9 +30,12 @@ func newServe() *cobra.Command {
 rules from --rules, and goes on after a crash where it was. A rule file that is saved is live within a second; one with an error
 leaves the rules running that ran before.
 
+With --source it reads events from streams of NATS JetStream too, with --nats it publishes what fires to a broker.
+
 Without keys it listens on this machine only and asks for none.`,
-		Example: "  nudge serve --demo\n  nudge serve --listen :8080 --write-key site-1 --feed-key sales-1",
-		Args:    args(cobra.NoArgs, "no arguments, only flags"),
+		Example: "  nudge serve --demo\n  nudge serve --listen :8080 --write-key site-1 --feed-key sales-1\n" +
+			"  nudge serve --source nats://127.0.0.1:4222/EVENTS --nats nats://127.0.0.1:4222",
+		Args: args(cobra.NoArgs, "no arguments, only flags"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c.rulesGiven = cmd.Flags().Changed(flagRules)
 			if err := c.Validate(); err != nil {
@@ -71,12 +75,13 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	var hub *deliver.Hub
+	var brokers natsEnds
 	node, err := engine.NewNode(engine.NodeOptions{
 		Engine: engine.Options{
 			Names: names, Shards: c.shards, Lateness: c.lateness, DedupEvents: c.dedupEvents, Location: location,
 		},
-		Log: dir.Log, Store: dir.Store, Logger: logger, Recall: recallPopups, LogKeep: c.logKeep,
-		OnFirings: func(f []nudge.Firing) { hub.Publish(f) },
+		Log: dir.Log, Store: dir.Store, Logger: logger, Recall: recallPopups, LogKeep: c.logKeep, Beside: beside.Run,
+		OnFirings: func(f []nudge.Firing) { hub.Publish(f); brokers.wake() },
 		OnReceipt: func(id string) { hub.Receipt(id) },
 	})
 	if err != nil {
@@ -94,8 +99,8 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 	}
 	defer hub.Close()
 	server, err := ingest.NewServer(ingest.ServerOptions{
-		Listen: c.listen, Sink: node, Names: names, Reserved: func(typ nudge.NameID) bool { return node.Plan().Emits(typ) }, WriteKeys: c.writeKeys, Routes: routes(hub, registry), NotFound: site(c),
-		Logger: logger, Registerer: registry,
+		Listen: c.listen, Sink: node, Names: names, Reserved: emitted(node), WriteKeys: c.writeKeys, Routes: routes(hub, registry), NotFound: site(c),
+		Ready: node.Ready, Logger: logger, Registerer: registry,
 	})
 	if err != nil {
 		return err
@@ -107,19 +112,27 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 		return fmt.Errorf("recover %s: %w", c.data, err)
 	}
 
-	return c.serve(ctx, &services{node: node, log: keeper, hub: hub, server: server, rules: rulesFrom, logger: logger, stdout: stdout, stderr: stderr})
+	if brokers, err = c.nats.ends(node, names, registry, logger); err != nil {
+		return err
+	}
+	return c.serve(ctx, &services{
+		node: node, log: keeper, store: dir.Store, hub: hub, server: server, brokers: &brokers, rules: rulesFrom, logger: logger,
+		stdout: stdout, stderr: stderr,
+	})
 }
 
 // services are the parts of a server that run.
 type services struct {
-	node   *engine.Node
-	log    *logKeeper
-	hub    *deliver.Hub
-	server *ingest.Server
-	rules  ruleSource
-	logger *slog.Logger
-	stdout io.Writer
-	stderr io.Writer
+	node    *engine.Node
+	log     *logKeeper
+	store   *state.Store
+	hub     *deliver.Hub
+	server  *ingest.Server
+	brokers *natsEnds
+	rules   ruleSource
+	logger  *slog.Logger
+	stdout  io.Writer
+	stderr  io.Writer
 }
 
 // serve runs the parts until ctx ends or one of them fails, and stops them in order.
@@ -130,11 +143,18 @@ func (c *serveConfig) serve(ctx context.Context, s *services) error {
 	nodeCtx, stopNode := context.WithCancel(context.WithoutCancel(ctx))
 	nodeDone := start(func() error { return s.node.Run(nodeCtx) }, fail)
 	serverCtx, stopServer := context.WithCancel(context.WithoutCancel(ctx))
-	serverDone, watchDone, logDone := closed(), closed(), closed()
+	sinkCtx, stopSink := context.WithCancel(context.WithoutCancel(ctx))
+	serverDone, watchDone, logDone, sourcesDone, sinkDone := closed(), closed(), closed(), closed(), closed()
+	storeDone := start(func() error { return watchStore(ctx, s.store) }, fail)
 
 	w := &ruleWatcher{source: s.rules, deploy: s.node.Deploy, logger: s.logger, stderr: s.stderr}
 	err := w.first(ctx, s.node.Plan(), s.node.SettingsChanged())
 	if err == nil {
+		err = s.brokers.begin(ctx)
+	}
+	if err == nil {
+		sinkDone = start(func() error { return s.brokers.publish(sinkCtx) }, fail)
+		sourcesDone = start(func() error { return s.brokers.read(ctx) }, fail)
 		serverDone = start(func() error { return s.server.Run(serverCtx) }, fail)
 		watchDone = start(func() error { return w.watch(ctx) }, fail)
 		logDone = start(func() error { return s.log.run(ctx) }, fail)
@@ -142,12 +162,26 @@ func (c *serveConfig) serve(ctx context.Context, s *services) error {
 		<-ctx.Done()
 	}
 
-	err = errors.Join(err, <-watchDone, <-logDone)
+	fail(err)
+	s.store.Hurry()
+	err = errors.Join(err, <-watchDone, <-logDone, <-storeDone, <-sourcesDone)
 	s.hub.Close()
 	stopServer()
 	err = errors.Join(err, <-serverDone)
+	stopSink() // last of all, so that its place is logged
+	err = errors.Join(err, <-sinkDone)
 	stopNode()
 	return errors.Join(err, <-nodeDone)
+}
+
+// watchStore waits until the store fails for good: whoever reads or commits next would hear of it too, but maybe much later, or never.
+func watchStore(ctx context.Context, store *state.Store) error {
+	select {
+	case <-store.Failed():
+		return store.Err()
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // start runs a part. Where it fails the others are told to stop.

@@ -15,6 +15,7 @@ import (
 // serveConfig is everything that `nudge serve` can be told.
 type serveConfig struct {
 	engineFlags
+	nats       natsConfig
 	data       string
 	rules      string
 	rulesGiven bool // otherwise --demo brings its own
@@ -56,6 +57,7 @@ func (c *serveConfig) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&c.feedKeys, flagFeedKey, nil, "key with which sales tools read alerts (repeat)")
 	fs.Var(&c.logMax, flagLogMax, "size at which the oldest part of the log goes, even if it is younger than --log-keep")
 	fs.Var((*durationFlag)(&c.logKeep), flagLogKeep, "age at which the oldest part of the log goes, even if it is smaller than --log-max")
+	c.nats.register(fs)
 	fs.BoolVar(&c.demo, "demo", false, "serve the example site under /demo/, with the example rules unless --rules is given")
 }
 
@@ -80,6 +82,7 @@ func (c *serveConfig) Validate() error {
 	for _, k := range c.feedKeys {
 		all = appendKeyProblem(all, flagFeedKey, k)
 	}
+	all = append(all, c.nats.problems()...)
 	return errors.Join(append(all, c.listenProblem())...)
 }
 

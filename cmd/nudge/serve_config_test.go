@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -28,6 +29,20 @@ func TestServeConfig(t *testing.T) {
 		{"too many shards", func(c *serveConfig) { c.shards = maxShards + 1 }, []string{"--shards is 4097; give 1 to 4096"}},
 		{"the clock of the machine", func(c *serveConfig) { c.timezone = "Local" }, []string{"differs from machine to machine"}},
 		{"longest key", func(c *serveConfig) { c.feedKeys = []string{strings.Repeat("k", maxKeyBytes)} }, nil},
+		{"NATS", func(c *serveConfig) {
+			c.nats = natsConfig{sources: []string{"nats://u:p@h/EVENTS", "tls://h:1/EVENTS?consumer=two"}, server: "nats://h"}
+		}, nil},
+		{"most sources", func(c *serveConfig) { c.nats.sources = manySources(maxSources) }, nil},
+		{"too many sources", func(c *serveConfig) { c.nats.sources = manySources(maxSources + 1) }, []string{"--source is given 17 times; at most 16"}},
+		{"NATS, wrong", func(c *serveConfig) {
+			c.nats = natsConfig{sources: []string{"nats://h", "nats://h/A", "nats://other/A"}, server: "nats://h/EVENTS", creds: "none.creds"}
+		}, []string{
+			`--source: "nats://h" names no stream`, "--source: the stream A is read twice by the consumer nudge", `--nats: "nats://h/EVENTS" names more than a broker`,
+			"--nats-creds: open none.creds",
+		}},
+		{"credentials for nobody", func(c *serveConfig) { c.nats.creds = "serve.go" }, []string{
+			"--nats-creds is for a broker, and none is given; give --source or --nats", "--nats-creds: serve.go holds no credentials",
+		}},
 		{"all at once", func(c *serveConfig) {
 			c.data, c.rules, c.logMax, c.logKeep, c.dedupEvents, c.lateness = "", "", minLogMax-1, minLogKeep-1, 0, 0
 			c.writeKeys, c.feedKeys = []string{"", "a:b"}, []string{strings.Repeat("k", maxKeyBytes+1)}
@@ -47,4 +62,11 @@ func TestServeConfig(t *testing.T) {
 			}
 		})
 	}
+}
+
+func manySources(n int) (all []string) {
+	for i := range n {
+		all = append(all, fmt.Sprintf("nats://h/S%d", i))
+	}
+	return all
 }

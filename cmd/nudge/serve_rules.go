@@ -172,7 +172,7 @@ func (w *ruleWatcher) tick(ctx context.Context) {
 		return
 	}
 	remarks, err := w.deploy(ctx, sources)
-	if errors.Is(err, nudge.ErrBusy) {
+	if errors.Is(err, nudge.ErrBusy) || errors.Is(err, nudge.ErrFull) {
 		w.report("the rules were not deployed; trying again", err)
 		return
 	}

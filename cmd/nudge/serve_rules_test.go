@@ -23,7 +23,7 @@ type watchRig struct {
 	said    strings.Builder
 	live    string // what runs
 	deploys int
-	busy    bool
+	refuses error
 	clock   time.Time
 }
 
@@ -42,8 +42,8 @@ func newWatchRig(t *testing.T) *watchRig {
 }
 
 func (r *watchRig) take(_ context.Context, sources []rules.Source) (rules.Diagnostics, error) {
-	if r.busy {
-		return nil, nudge.ErrBusy
+	if r.refuses != nil {
+		return nil, r.refuses
 	}
 	plan, remarks := rules.Compile(sources, rules.Options{Names: nudge.NewNames()})
 	r.deploys++
@@ -119,16 +119,18 @@ func TestWatchKeepsTheLastGoodVersion(t *testing.T) {
 	}
 }
 
-func TestWatchTriesAgainWhereTheEngineIsBusy(t *testing.T) {
+func TestWatchTriesAgainWhereTheEngineRefuses(t *testing.T) {
 	r := newWatchRig(t)
 	r.begin()
 	r.save("b", goodRule)
-	r.busy = true
-	r.ticks(5, 0)
-	if n := strings.Count(r.said.String(), "trying again"); n != 1 {
-		t.Errorf("said %d times: %s", n, r.said.String())
+	for _, r.refuses = range []error{nudge.ErrBusy, nudge.ErrFull} {
+		r.said.Reset()
+		r.ticks(5, 0)
+		if n := strings.Count(r.said.String(), "trying again"); n != 1 {
+			t.Errorf("%v was said %d times: %s", r.refuses, n, r.said.String())
+		}
 	}
-	r.busy = false
+	r.refuses = nil
 	r.ticks(1, 1)
 }
 

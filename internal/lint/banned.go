@@ -17,6 +17,7 @@ var (
 	mayReadClock = map[string]string{
 		"engine/node.go":      "the clock of the node, whose readings are logged before they count",
 		"engine/sequencer.go": "stamps and seals batches: the one place where time becomes a part of the log",
+		"engine/full.go":      "paces the tries of a full disk, for the sequencer",
 		"engine/applier.go":   "looks after the checkpoint now and then; when does not change what is in it",
 
 		"engine/warmup_reader.go": "paces the reading of the log; how fast does not change what is read",

@@ -19,11 +19,14 @@ var directions = map[string][]string{
 	"engine":           {"", "rules"},
 	"state":            {""},
 	"ingest":           {"", "ingest/sdk"},
+	"ingest/nats":      {"", "ingest"},
 	"ingest/sdk":       {""},
 	"deliver":          {""},
 	"examples":         {"", "rules"},
 	"bench":            {everything},
 	"cmd/nudge":        {everything},
+	"internal/beside":  {},
+	"internal/chaos":   {},
 	"internal/fixture": {"", "rules", "engine", "ingest"},
 	"internal/lint":    {},
 	"internal/oracle":  {"", "rules"},
@@ -36,6 +39,7 @@ var testDirections = map[string][]string{
 	"examples":        {"engine", "ingest", "internal/fixture"},
 	"internal/oracle": {"engine", "ingest"},
 	"ingest":          {"examples"},
+	"ingest/nats":     {"engine", "rules", "state"},
 	"state":           {"rules"},
 }
 
@@ -47,6 +51,7 @@ var modules = map[string][]string{
 	"github.com/valyala/fasthttp":             {"ingest", "deliver", "internal/sim", "cmd/nudge/serve_routes.go", "cmd/nudge/serve_routes_test.go"},
 	"github.com/valyala/fastjson":             {"ingest"},
 	"github.com/vmihailenco/msgpack/v5":       {"ingest/msgpack.go", "ingest/msgpack_test.go"},
+	"github.com/nats-io/nats.go":              {"ingest/nats"},
 	"github.com/klauspost/compress":           {"state", "ingest", "cmd/nudge"},
 	"github.com/evanw/esbuild":                {"ingest/sdk"},
 	"github.com/prometheus/client_golang":     {"state", "ingest", "deliver", "cmd/nudge"},
@@ -65,7 +70,7 @@ var measuring = []string{"bench"}
 // testModules may be imported by every test and by nothing else.
 var testModules = []string{
 	"github.com/google/go-cmp", "github.com/cockroachdb/datadriven", "pgregory.net/rapid", "go.uber.org/goleak",
-	"github.com/rogpeppe/go-internal", "github.com/cockroachdb/pebble/v2",
+	"github.com/rogpeppe/go-internal", "github.com/cockroachdb/pebble/v2", "github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2",
 }
 
 // importRule checks every import of the tree against the tables above.

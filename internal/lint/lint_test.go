@@ -71,6 +71,14 @@ func TestRulesCatch(t *testing.T) {
 		{"a folder that no table names", importRule, map[string]string{
 			"util/a.go": `package util; import _ "nudge"`,
 		}, []string{"not in the table of import directions"}},
+		{"NATS is one folder, and its server is for tests", importRule, map[string]string{
+			"ingest/nats/a.go":      `package nats; import (_ "github.com/nats-io/nats.go/jetstream"; _ "nudge/ingest")`,
+			"ingest/nats/a_test.go": `package nats; import (_ "github.com/nats-io/nats-server/v2/server"; _ "nudge/engine")`,
+			"ingest/nats/b.go":      `package nats; import (_ "github.com/nats-io/nats-server/v2/server"; _ "nudge/engine")`,
+			"ingest/a.go":           `package ingest; import (_ "github.com/nats-io/nats.go"; _ "nudge/ingest/nats")`,
+			"cmd/nudge/a.go":        `package main; import (_ "github.com/nats-io/nats.go"; _ "nudge/ingest/nats")`,
+			"cmd/nudge/a_test.go":   `package main; import _ "github.com/nats-io/nats.go"`,
+		}, []string{"cmd/nudge/a.go", "ingest/a.go:1: github.com", "ingest/ may not import nudge/ingest/nats", "ingest/nats/b.go:1: github.com", "ingest/nats/ may not import"}},
 		{"msgpack is one file", importRule, map[string]string{
 			"ingest/msgpack.go": `package ingest; import _ "github.com/vmihailenco/msgpack/v5"`,
 			"ingest/other.go":   `package ingest; import _ "github.com/vmihailenco/msgpack/v5"`,
@@ -129,7 +137,7 @@ func TestRulesCatch(t *testing.T) {
 			"README.md": "    make run\n    make tests", ".ci/run": "# make test\ngo test ./...",
 		}, []string{"README.md: does not name `make test`", ".ci/run: does not name `make test`"}},
 		{"makefile", makefileRule, map[string]string{
-			"Makefile": "# go run\nrun:\nbuild:\n# c\ntest:\n# c\nrace:\n# c\ncheck:\n# c\nbench:\n# c\ne2e:\n# c\nfuzz:\n# c\nsim:",
+			"Makefile": "# go run\nrun:\nbuild:\n# c\ntest:\n# c\nrace:\n# c\ncheck:\n# c\nbench:\n# c\ne2e:\n# c\nfuzz:\n# c\nsim:\n# c\nchaos:",
 		}, []string{"Makefile:3: the target build", "no target fmt"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

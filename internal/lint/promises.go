@@ -12,7 +12,7 @@ const (
 )
 
 // makeTargets are the targets that the Makefile offers; each has its raw command in a comment above it.
-var makeTargets = []string{"run", "build", "test", "race", "check", "bench", "e2e", "fuzz", "sim", "fmt"}
+var makeTargets = []string{"run", "build", "test", "race", "check", "bench", "e2e", "fuzz", "sim", "chaos", "fmt"}
 
 var formatVersion = regexp.MustCompile(`(?i)\bversion\b\D{0,40}\d`)
 

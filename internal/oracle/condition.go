@@ -13,6 +13,8 @@ type state struct {
 	rows  []*row // the same, as rows in stamp order
 	t     nudge.Millis
 	input input
+
+	erased map[part]nudge.Value // what operators see instead of a row's own value
 }
 
 // input says which pulses an instant has.

@@ -1,12 +1,18 @@
 package oracle
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // identity remembers who visitors and users are, in stamp order (section 1).
 type identity struct {
-	userOf        map[string]string // by visitor: the last known user
-	companyOfUser map[string]string // the last known company
-	companyOf     map[string]string // by visitor: from events without a user
+	userOf        map[string]string   // by visitor: the last known user
+	companyOfUser map[string]string   // the last known company
+	companyOf     map[string]string   // by visitor: from events without a user
+	usersOf       map[string][]string // by visitor: the users that it was, one after the other
+	visitorsOf    map[string][]string // by user: its visitors, one after the other
+	mails         map[string][]string // by user: its newest different mail addresses, but its own key
 	mailDomain    func(email string) string
 }
 
@@ -36,6 +42,7 @@ func (id *identity) resolve(l *line) (user, company string) {
 	if user != "" && l.visitor != "" {
 		id.userOf[l.visitor] = user
 	}
+	id.note(l.visitor, user, mail)
 	company = l.company
 	if company == "" && mail != "" {
 		company = id.mailDomain(mail)
@@ -49,6 +56,24 @@ func (id *identity) resolve(l *line) (user, company string) {
 		id.companyOf[l.visitor] = company
 	}
 	return user, company
+}
+
+// note remembers for erasures who was who.
+func (id *identity) note(visitor, user, mail string) {
+	if user == "" {
+		return
+	}
+	follow := func(of map[string][]string, key, next string) {
+		if list := of[key]; key != "" && next != "" && (len(list) == 0 || list[len(list)-1] != next) {
+			of[key] = append(list, next)
+		}
+	}
+	follow(id.usersOf, visitor, user)
+	follow(id.visitorsOf, user, visitor)
+	if mail != "" && mail != user {
+		others := slices.DeleteFunc(slices.Clone(id.mails[user]), func(m string) bool { return m == mail })
+		id.mails[user] = newest(append(others, mail))
+	}
 }
 
 // companyKnown: "the last known of its user, else of its visitor from events without a user".

@@ -19,6 +19,9 @@ type key struct {
 	delivered map[string]nudge.Millis   // by rule: at of the last firing that was not suppressed
 	pools     map[string][]nudge.Millis // by pool: at of each delivered firing of its live rules
 	next      nudge.Millis              // its earliest timer, 0: none
+
+	erased map[part]nudge.Value // what erasures have replaced
+	causes map[*row]*row        // what rows say since then as what opened a wait
 }
 
 // firing is one line of the answer and what it caused.
@@ -77,7 +80,7 @@ func (w *world) take(k *key, t nudge.Millis, e *row) {
 
 // seenAt is what conditions look at, without a pulse.
 func (k *key) seenAt(t nudge.Millis) state {
-	return state{t: t, past: k.past, rows: k.past.rows()}
+	return state{t: t, past: k.past, rows: k.past.rows(), erased: k.erased}
 }
 
 // forget takes a fired event off the pending ones.
@@ -96,7 +99,7 @@ func (w *world) settle(k *key, r *rule, after *state, e *row) *row {
 	if e == nil {
 		for i := len(r.waits) - 1; i >= 0; i-- { // the operator that comes first in the text decides
 			if start := after.pulsed(r.waits[i]); start != nil {
-				cause = start
+				cause = k.causeOf(start)
 			}
 		}
 	}
@@ -146,7 +149,7 @@ func (f *firing) name(e *row) {
 
 func (w *world) suppressed(k *key, r *rule, after *state) string {
 	if r.unless != nil {
-		s := state{rule: r, t: after.t, rows: append(after.rows[:len(after.rows):len(after.rows)], k.pending...)}
+		s := state{rule: r, t: after.t, erased: after.erased, rows: append(after.rows[:len(after.rows):len(after.rows)], k.pending...)}
 		if s.isTrue(r.unless) {
 			return nudge.SuppressedUnless
 		}
@@ -184,7 +187,20 @@ func (w *world) firedEvent(k *key, r *rule, f *firing, e, cause *row) *row {
 	setText(fields, "key", k.text)
 	fields["ts"] = nudge.NumberValue(float64(f.At))
 	fields["at"] = fields["ts"]
-	return &row{firing: f, ts: f.At, at: f.At, fields: fields}
+	return &row{firing: f, ts: f.At, at: f.At, source: sourceOf(k, e, cause), fields: fields}
+}
+
+// sourceOf is whose event brought what a key fires: of time alone a person's key itself, else the event that opened the wait.
+func sourceOf(k *key, e, cause *row) string {
+	switch {
+	case e != nil:
+		return e.source
+	case k.kind < nudge.KindCompany:
+		return k.per + ":" + k.text
+	case cause != nil:
+		return cause.source
+	}
+	return ""
 }
 
 // setText sets a field to a text; empty text is missing.

@@ -16,7 +16,8 @@ type row struct {
 	line    nudge.Offset // 0 for a fired event
 	firing  *firing      // of a fired event
 	ts, at  nudge.Millis
-	history bool // later than lateness
+	history bool   // later than lateness
+	source  string // whose event brought it, "": nobody's
 	fields  map[string]nudge.Value
 	memo    map[any]bool // what matches said, by test: a row never changes
 }
@@ -157,15 +158,16 @@ func toValue(v any) nudge.Value {
 
 // sameEvent is what an event with an id is told apart by: "the same id of the same visitor (of an event without one: the same user as
 // sent, else mail, else company)".
-func (l *line) sameEvent() string {
-	whose := "company:" + l.company
+func (l *line) sameEvent() string { return l.whose() + "\x00" + l.id }
+
+func (l *line) whose() string {
 	switch {
 	case l.visitor != "":
-		whose = "visitor:" + l.visitor
+		return "visitor:" + l.visitor
 	case l.user != "":
-		whose = "user:" + l.user
+		return "user:" + l.user
 	case l.email != "":
-		whose = "mail:" + strings.ToLower(l.email)
+		return "mail:" + strings.ToLower(l.email)
 	}
-	return whose + "\x00" + l.id
+	return "company:" + l.company
 }

@@ -22,7 +22,7 @@ func (s *state) last(call *ast.CallNode) nudge.Value {
 	if newest == nil {
 		return unknown
 	}
-	return s.rule.eval(newest, call.Arguments[1])
+	return s.valueOf(call, newest)
 }
 
 // since: "seconds since the newest matching event"; nothing where there was none.

@@ -41,7 +41,7 @@ func (s *state) newestFirst(call *ast.CallNode) []nudge.Value {
 	seen := map[nudge.Value]bool{}
 	var out []nudge.Value
 	for i := len(rows) - 1; i >= 0; i-- {
-		v := s.rule.eval(rows[i], call.Arguments[1])
+		v := s.valueOf(call, rows[i])
 		if v.Present() && !seen[v] {
 			seen[v] = true
 			out = append(out, v)

@@ -66,6 +66,7 @@ func Run(rules []Rule, lines []string, o Options) ([]string, error) {
 		merge: o.Merge, anonymous: map[string]*key{},
 		identity: identity{
 			userOf: map[string]string{}, companyOfUser: map[string]string{}, companyOf: map[string]string{}, mailDomain: o.MailDomain,
+			usersOf: map[string][]string{}, visitorsOf: map[string][]string{}, mails: map[string][]string{},
 		},
 	}
 	for _, text := range rules {
@@ -95,8 +96,14 @@ func Run(rules []Rule, lines []string, o Options) ([]string, error) {
 
 // line takes one event in: stamp, timers up to it, de-duplication, identity, rules.
 func (r *run) line(n nudge.Offset, text string) error {
-	l, err := readLine(text)
+	s, l, err := readSpecial(text)
 	if err != nil {
+		return err
+	}
+	if s != nil {
+		return r.special(n, s, l)
+	}
+	if l, err = readLine(text); err != nil {
 		return err
 	}
 	e, err := r.stamp(n, l)
@@ -132,8 +139,8 @@ func (r *run) stamp(n nudge.Offset, l *line) (*row, error) {
 		ts = min(l.ts, at)
 	}
 	r.started, r.clock = true, at
-	e := &row{line: n, ts: ts, at: at, history: at-ts > r.Lateness, fields: l.fields}
-	for name, text := range map[string]string{"id": l.id, "type": l.typ, "visitor": l.visitor, "email": l.email} {
+	e := &row{line: n, ts: ts, at: at, history: at-ts > r.Lateness, source: l.whose(), fields: l.fields}
+	for name, text := range map[string]string{"id": l.id, "type": l.typ, "visitor": l.visitor, "email": strings.ToLower(l.email)} {
 		setText(e.fields, name, text)
 	}
 	e.fields["ts"] = nudge.NumberValue(float64(ts))

@@ -1,0 +1,331 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"nudge"
+	"nudge/rules"
+)
+
+// An erase record removes a person: one visitor, or a user and every visitor that it is known to have been. It has its instant like every
+// other record. Timers that are due by then run before, what comes after is about somebody new, and nothing fires by it: a condition
+// that an erasure makes true is one that was true all along. docs/ERASURE.md says what goes and what stays.
+//
+// The record does not hold who it is, only hashes: it stays in the log when the person has gone from there.
+
+// MaxIDBytes bounds the id of whom to erase: no event has a longer one.
+const MaxIDBytes = 256
+
+// eraseRecord is what an erase record holds.
+type eraseRecord struct {
+	Kind  string     `json:"kind"`  // "visitor" or "user"
+	Keys  []eraseKey `json:"keys"`  // of a user that may be a mail address also the one in the form that mail addresses have
+	Forms []known    `json:"forms"` // under which others may have kept its texts
+}
+
+// eraseKey is a key to erase. Mail is, of a user, its hash as the primary key of events that have nothing but a mail address.
+type eraseKey struct {
+	known
+	Mail nudge.KeyHash `json:"mail,omitempty"`
+}
+
+// ErrErase is wrapped by the errors about whom to erase.
+var ErrErase = errors.New("cannot erase")
+
+// newEraseRecord makes the record that erases a visitor or a user.
+func newEraseRecord(kind, id string) ([]byte, error) {
+	switch {
+	case kind != scopeVisitor && kind != scopeUser:
+		return nil, fmt.Errorf("%w a %.40q: a visitor or a user is a person", ErrErase, kind)
+	case id == "":
+		return nil, fmt.Errorf("%w a %s without an id: say which one", ErrErase, kind)
+	case len(id) > MaxIDBytes:
+		return nil, fmt.Errorf("%w a %s whose id has %d bytes: no event has one longer than %d", ErrErase, kind, len(id), MaxIDBytes)
+	}
+	r := eraseRecord{Kind: kind}
+	for _, text := range keysOf(kind, id) {
+		k := eraseKey{known: knownAs(kind, text)}
+		if kind == scopeUser {
+			k.Mail = nudge.HashKey(scopeMail, text)
+		}
+		r.Keys = append(r.Keys, k)
+	}
+	for _, form := range formsOf(id) {
+		r.Forms = append(r.Forms, knownAs(scopeForm, form))
+	}
+	var b nudge.RecordBuilder
+	b.Begin(nudge.RecordErase, nudge.NameNone)
+	b.Text(nudge.NameSettings, string(mustJSON(r)))
+	b.End(r.Keys[0].Hash)
+	return b.Buf, nil
+}
+
+// keysOf are the keys that an id may mean. A mail address is a key in lower case without space around it.
+func keysOf(kind, id string) []string {
+	mail := strings.ToLower(strings.TrimSpace(id))
+	if kind != scopeUser || !strings.Contains(id, "@") || mail == id {
+		return []string{id}
+	}
+	return []string{id, mail}
+}
+
+func readErase(rec nudge.Record) (r eraseRecord, err error) {
+	if err := json.Unmarshal([]byte(rec.Field(nudge.NameSettings).Text), &r); err != nil {
+		return r, fmt.Errorf("an erase record: %w", err)
+	}
+	if len(r.Keys) == 0 {
+		return r, errors.New("an erase record names nobody")
+	}
+	return r, nil
+}
+
+// person is whom the record names, as far as it says so itself.
+func (r *eraseRecord) person() *person {
+	p := newPerson()
+	for _, k := range r.Keys {
+		if r.Kind == scopeUser {
+			p.addKnownUser(k.known, k.Mail)
+		} else {
+			p.addKnownVisitor(k.known)
+		}
+	}
+	for _, form := range r.Forms {
+		p.addForm(form)
+	}
+	return p
+}
+
+// erased is what an erase record has removed from the state.
+type erased struct {
+	off    nudge.Offset
+	at     nudge.Millis
+	record eraseRecord
+	person *person
+	counts eraseCounts
+}
+
+// eraseCounts are the numbers of a receipt that the state alone decides: the same on any number of shards.
+type eraseCounts struct {
+	Visitors int `json:"visitors"` // a visitor's key, past and identity count as one
+	Users    int `json:"users"`
+	Others   int `json:"others"` // keys of other kinds whose text names the person
+	Values   int `json:"values"` // texts and values at the keys that stay
+}
+
+// erase applies the erase record that was the last of the batch that has just been applied.
+func (e *Engine) erase(rec nudge.Record) (*erased, error) {
+	record, err := readErase(rec)
+	if err != nil {
+		return nil, err
+	}
+	e.finishTakeOver()
+	x := &erased{off: e.next - 1, at: e.clock, record: record, person: record.person()}
+	found := newFindings(len(e.shards))
+	e.onEveryShard(smallBatch, func(s *shard) { s.findUsers(x, &found[s.id]) })
+	users := found.texts()
+	e.onEveryShard(smallBatch, func(s *shard) { s.findBound(x, users, &found[s.id]) })
+	visitors := found.visitors()
+	for _, text := range users {
+		x.person.addUser(text)
+	}
+	for _, text := range visitors {
+		x.person.addVisitor(text)
+	}
+	e.onEveryShard(smallBatch, func(s *shard) { s.eraseKeys(x, users, visitors, &found[s.id]) })
+	e.onEveryShard(smallBatch, func(s *shard) { s.scrub(x, found.scrubbed(), &found[s.id].counts) })
+	for i := range found {
+		x.counts.add(&found[i].counts)
+	}
+	return x, nil
+}
+
+func (c *eraseCounts) add(d *eraseCounts) {
+	c.Visitors += d.Visitors
+	c.Users += d.Users
+	c.Others += d.Others
+	c.Values += d.Values
+}
+
+// finding is what one shard found. The shards share nothing while they look.
+type finding struct {
+	users, visits map[string]bool // texts of users, and of visitors, that are the person
+	scrub         map[string]bool // users that stay, and may keep texts of the person's visitors
+	counts        eraseCounts
+}
+
+type findings []finding
+
+func newFindings(shards int) findings {
+	f := make(findings, shards)
+	for i := range f {
+		f[i] = finding{users: map[string]bool{}, visits: map[string]bool{}, scrub: map[string]bool{}}
+	}
+	return f
+}
+
+func (f findings) union(of func(*finding) map[string]bool) []string {
+	all := map[string]bool{}
+	for i := range f {
+		maps.Copy(all, of(&f[i]))
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+func (f findings) texts() []string {
+	return f.union(func(x *finding) map[string]bool { return x.users })
+}
+
+func (f findings) visitors() []string {
+	return f.union(func(x *finding) map[string]bool { return x.visits })
+}
+
+func (f findings) scrubbed() []string {
+	return f.union(func(x *finding) map[string]bool { return x.scrub })
+}
+
+// findUsers finds the texts of the users to erase, and the mail addresses that are theirs.
+//
+//nudge:unordered what is found is a set
+func (s *shard) findUsers(x *erased, found *finding) {
+	if x.record.Kind != scopeUser {
+		return
+	}
+	for _, k := range x.record.Keys {
+		if text, ok := s.tables[1].textOf(k.known, rules.ScopeUser); ok && s.owns(k.Hash) {
+			found.users[text] = true
+		}
+	}
+	for text, u := range s.users {
+		if x.person.isUser(text) {
+			found.users[text] = true
+			for _, mail := range u.mails {
+				found.users[mail] = true
+			}
+		}
+	}
+}
+
+func (s *shard) owns(hash nudge.KeyHash) bool { return hash.Shard(len(s.engine.shards)) == s.id }
+
+// findBound finds the texts of the visitors to erase: those that were bound to one of the users, or the one that the record names.
+//
+//nudge:unordered what is found is a set
+func (s *shard) findBound(x *erased, users []string, found *finding) {
+	if x.record.Kind == scopeVisitor {
+		s.findVisitor(x, found)
+		return
+	}
+	for text, v := range s.visitors {
+		if v.user.hasAny(users) {
+			found.visits[text] = true
+		}
+	}
+}
+
+// findVisitor finds the text of the one visitor that the record names, wherever something is known of it.
+//
+//nudge:unordered what is found is a set
+func (s *shard) findVisitor(x *erased, found *finding) {
+	k := x.record.Keys[0].known
+	if !s.owns(k.Hash) {
+		return
+	}
+	if text, ok := s.tables[0].textOf(k, rules.ScopeVisitor); ok {
+		found.visits[text] = true
+	}
+	for text := range s.visitors {
+		if x.person.isVisitor(text) {
+			found.visits[text] = true
+		}
+	}
+}
+
+// eraseKeys forgets the person's keys, a visitor's past with them, and identities, and what other identities know of them.
+func (s *shard) eraseKeys(x *erased, users, visitors []string, found *finding) {
+	for _, text := range visitors {
+		if hash := nudge.HashKey(scopeVisitor, text); s.owns(hash) {
+			key := s.tables[0].forget(hash, rules.ScopeVisitor, text)
+			if s.forgetVisitor(text, found) || key {
+				found.counts.Visitors++
+			}
+		}
+	}
+	for _, text := range users {
+		if hash := nudge.HashKey(scopeUser, text); s.owns(hash) {
+			key := s.tables[1].forget(hash, rules.ScopeUser, text)
+			if s.forgetUser(text) || key {
+				found.counts.Users++
+			}
+		}
+	}
+	s.forgetVisitorsOfUsers(visitors, found)
+}
+
+// forgetVisitor forgets who a visitor is. The users that it was are to be looked through for its texts.
+func (s *shard) forgetVisitor(text string, found *finding) bool {
+	v := s.visitors[text]
+	if v == nil {
+		return false
+	}
+	for _, user := range v.user.newest() {
+		found.scrub[user] = true
+	}
+	delete(s.visitors, text)
+	s.erased = append(s.erased, identityKey(tableVisitors, scopeVisitor, text))
+	return true
+}
+
+func (s *shard) forgetUser(text string) bool {
+	if s.users[text] == nil {
+		return false
+	}
+	delete(s.users, text)
+	s.erased = append(s.erased, identityKey(tableUsers, scopeUser, text))
+	return true
+}
+
+// forgetVisitorsOfUsers takes the visitors out of what the users that stay remember.
+//
+//nudge:unordered each user by itself
+func (s *shard) forgetVisitorsOfUsers(visitors []string, found *finding) {
+	if len(visitors) == 0 {
+		return
+	}
+	for text, u := range s.users {
+		if u.visitor.hasAny(visitors) {
+			u.visitor.forget(visitors)
+			s.markUser(text, u)
+			found.scrub[text] = true
+		}
+	}
+}
+
+// textOf is the text of a key that is known by its hashes, if the table has it.
+func (t *table) textOf(k known, scope uint16) (text string, ok bool) {
+	part := t.index.part(k.Hash)
+	if len(part.slots) == 0 {
+		return "", false
+	}
+	for pos := part.home(k.Hash); part.slots[pos] != 0; pos = part.after(pos) {
+		i := part.slots[pos] - 1
+		if s, key := t.identity(i); t.entry(i).hash == k.Hash && s == scope && digestOf(string(key)) == k.Digest {
+			return string(key), true
+		}
+	}
+	return "", false
+}
+
+// forget removes a key with its timers, and says whether there was one.
+func (t *table) forget(hash nudge.KeyHash, scope uint16, text string) bool {
+	i := t.lookup(hash, scope, text)
+	if i == noEntry {
+		return false
+	}
+	t.remove(i)
+	return true
+}

@@ -1,0 +1,145 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"nudge"
+)
+
+// digest stands for a text where the text itself must not be kept: 127 bits of its SHA-256, the same that stand for a long value of
+// distinct. It cannot be turned back; who knows the text can find out whether it is the one.
+type digest [16]byte
+
+func digestOf(text string) digest { return hashOf(nudge.Text, text) }
+
+// hashOf is the hash of a text of some kind. Its first bit is set, which tells it from values that stand for themselves.
+func hashOf(kind nudge.ValueKind, text string) (id [16]byte) {
+	h := sha256.New()
+	h.Write([]byte{byte(kind)})
+	h.Write([]byte(text))
+	var sum [sha256.Size]byte
+	h.Sum(sum[:0])
+	copy(id[:], sum[:])
+	id[0] |= 0x80
+	return id
+}
+
+// MarshalText and UnmarshalText are the digest in hexadecimal.
+func (d digest) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, d[:]), nil }
+
+func (d *digest) UnmarshalText(text []byte) error {
+	if n, err := hex.Decode(d[:], text); err != nil || n != len(d) || len(text) != 2*len(d) {
+		return fmt.Errorf("%q is not a digest of %d hexadecimal digits", text, 2*len(d))
+	}
+	return nil
+}
+
+// known is a text known by its hashes: the quick one, under its scope, is looked up, the long one confirms it.
+type known struct {
+	Hash   nudge.KeyHash `json:"hash"`
+	Digest digest        `json:"digest"`
+}
+
+func knownAs(scope, text string) known { return known{nudge.HashKey(scope, text), digestOf(text)} }
+
+// person is whom an erasure is about: visitors and users, all of them one person.
+type person struct {
+	visitors, users map[nudge.KeyHash]digest
+	forms           map[nudge.KeyHash]digest // the texts by which others may know them, as written and in other letters
+	formDigests     map[digest]bool
+	sources         map[nudge.KeyHash]bool // hashes of the primary keys of their events
+}
+
+func newPerson() *person {
+	return &person{
+		visitors: map[nudge.KeyHash]digest{}, users: map[nudge.KeyHash]digest{}, forms: map[nudge.KeyHash]digest{},
+		formDigests: map[digest]bool{}, sources: map[nudge.KeyHash]bool{},
+	}
+}
+
+// Scopes under which the texts of a person are hashed.
+const (
+	scopeVisitor = "visitor"
+	scopeUser    = "user"
+	scopeMail    = "email" // of the primary key of an event that has only a mail address
+	scopeForm    = ""
+)
+
+// addVisitor and addUser add a key whose text is at hand.
+func (p *person) addVisitor(text string) {
+	p.addKnownVisitor(knownAs(scopeVisitor, text))
+	p.addForms(text)
+}
+
+func (p *person) addUser(text string) {
+	p.addKnownUser(knownAs(scopeUser, text), nudge.HashKey(scopeMail, text))
+	p.addForms(text)
+}
+
+func (p *person) addKnownVisitor(k known) {
+	p.visitors[k.Hash], p.sources[k.Hash] = k.Digest, true
+}
+
+// addKnownUser adds a user, which may be a mail address: that has a hash of its own as a primary key.
+func (p *person) addKnownUser(k known, mail nudge.KeyHash) {
+	p.users[k.Hash], p.sources[k.Hash], p.sources[mail] = k.Digest, true, true
+}
+
+func (p *person) addForms(text string) {
+	for _, form := range formsOf(text) {
+		p.addForm(knownAs(scopeForm, form))
+	}
+}
+
+func (p *person) addForm(k known) { p.forms[k.Hash], p.formDigests[k.Digest] = k.Digest, true }
+
+// formsOf are the spellings under which rules may keep a text: lower, upper and trim make them.
+func formsOf(text string) []string {
+	trimmed := strings.TrimSpace(text)
+	forms := []string{text}
+	for _, form := range []string{trimmed, strings.ToLower(text), strings.ToUpper(text), strings.ToLower(trimmed), strings.ToUpper(trimmed)} {
+		if form != "" && !slices.Contains(forms, form) {
+			forms = append(forms, form)
+		}
+	}
+	return forms
+}
+
+func (p *person) isVisitor(text string) bool { return holds(p.visitors, scopeVisitor, text) }
+func (p *person) isUser(text string) bool    { return holds(p.users, scopeUser, text) }
+
+// isForm says whether a text names the person.
+func (p *person) isForm(text string) bool { return holds(p.forms, scopeForm, text) }
+
+// isFormDigest is isForm for a text of which only the hash is kept.
+func (p *person) isFormDigest(d digest) bool { return p.formDigests[d] }
+
+// brought says whether something comes from an event of the person.
+func (p *person) brought(source nudge.KeyHash) bool { return p.sources[source] }
+
+func holds(set map[nudge.KeyHash]digest, scope, text string) bool {
+	if text == "" || len(set) == 0 {
+		return false
+	}
+	d, ok := set[nudge.HashKey(scope, text)]
+	return ok && d == digestOf(text)
+}
+
+// sent says whether an event is the person's: its visitor is, or its user, or, where it names no user, its mail address.
+func (p *person) sent(rec nudge.Record) bool {
+	if rec.Kind() != nudge.RecordEvent {
+		return false
+	}
+	n := readNamed(rec)
+	switch {
+	case p.isVisitor(n.visitor):
+		return true
+	case n.user != "":
+		return p.isUser(n.user)
+	}
+	return p.isUser(n.email)
+}

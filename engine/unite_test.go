@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"nudge"
+	"nudge/rules"
+)
+
+// TestUniteNumbers: one slot has seen every number and kept few until it grew, the other has seen those of a log that was trimmed and keeps more.
+// Whatever window is asked for, together they answer as one that has seen all and keeps as many, or not at all: and that only where one of
+// them has dropped a number inside the window, or both hold more than there is room for.
+func TestUniteNumbers(t *testing.T) {
+	folds := []rules.Fold{rules.FoldSum, rules.FoldAvg, rules.FoldMin, rules.FoldMax}
+	answered, silent := 0, 0
+	for seed := range uint64(1000) {
+		r := rand.New(rand.NewPCG(seed, 6))
+		var tb table
+		had, read, truth := tb.add(1, 0, "had"), tb.add(2, 0, "read"), tb.add(3, 0, "truth")
+		small, large, trimmed, grown, n := 1+r.IntN(8), 8+r.IntN(6), r.IntN(15), r.IntN(15), r.IntN(25)
+		var times []nudge.Millis
+		for i := range n {
+			ts, v := nudge.Millis(r.IntN(40)), int64(r.IntN(3))
+			times = append(times, ts)
+			if i < grown {
+				tb.addNumber(had, 1, small, v, ts, -1)
+			} else {
+				tb.addNumber(had, 1, large, v, ts, -1)
+			}
+			tb.addNumber(truth, 1, n, v, ts, -1)
+			if i >= trimmed {
+				tb.addNumber(read, 1, large, v, ts, -1)
+			}
+		}
+		if tb.slot(had, 1) == nil || tb.slot(read, 1) == nil {
+			continue
+		}
+		all := numbers(tb.slot(truth, 1))
+		united := uniteNumbers(tb.slot(had, 1), tb.slot(read, 1), large)
+		if united.len() > large {
+			t.Fatalf("seed %d: %d numbers, %d may be kept", seed, united.len(), large)
+		}
+		for expired := nudge.Millis(-1); expired < 40; expired++ {
+			dropped := numbers(tb.slot(had, 1)).lacks(expired) || numbers(tb.slot(read, 1)).lacks(expired) || all.after(expired) > large
+			for _, f := range folds {
+				got, want := united.reading(f, expired), all.reading(f, expired)
+				if got.More != dropped || !got.More && !equalReadings(got, want) {
+					t.Fatalf("seed %d: fold %d after %d is %+v, want %+v; dropped: %v; times %v, of which %d trimmed",
+						seed, f, expired, got, want, dropped, times, trimmed)
+				}
+			}
+			if dropped {
+				silent++
+			} else {
+				answered++
+			}
+		}
+		if !slices.IsSorted(timesIn(united)) {
+			t.Fatalf("seed %d: the times %v are not in order", seed, timesIn(united))
+		}
+	}
+	if answered < 1000 || silent < 1000 {
+		t.Errorf("%d windows were answered and %d were not: the test compares nothing", answered, silent)
+	}
+}
+
+func timesIn(n numbers) (all []nudge.Millis) {
+	for i := range n.len() {
+		all = append(all, n.at(i))
+	}
+	return all
+}
+
+// A slot that holds nothing yet has room to grow, so what is united of two of them has, too.
+func TestUniteEmptyNumbers(t *testing.T) {
+	empty := make(numbers, numbersHeader+numbersEntry)
+	var tb table
+	i := tb.add(1, 0, "k")
+	tb.putSlot(i, 1, uniteNumbers(empty, empty, 4))
+	for ts := range nudge.Millis(6) {
+		tb.addNumber(i, 1, 4, 1, ts, -1)
+	}
+	if n := numbers(tb.slot(i, 1)); n.len() != 4 || !n.lacks(0) || n.lacks(1) {
+		t.Errorf("of 6 numbers %v are kept, want the newest 4", timesIn(n))
+	}
+}
