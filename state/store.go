@@ -249,7 +249,11 @@ func (s *Store) scan(from, to []byte, first, next func(*pebble.Iterator) bool, f
 	if err != nil {
 		return fmt.Errorf("store: scan: %w", s.readError(err))
 	}
-	defer func() { err = errors.Join(err, it.Close()) }()
+	defer func() {
+		if closed := it.Close(); closed != nil && err == nil { // also what ended the iteration
+			err = fmt.Errorf("store: scan: %w", s.readError(closed))
+		}
+	}()
 	for ok := first(it); ok; ok = next(it) {
 		value, err := it.ValueAndErr()
 		if err != nil {

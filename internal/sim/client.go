@@ -162,6 +162,10 @@ func (l *life) submit(c *call, codec *ingest.Codec) bool {
 		return false
 	}
 	firings, err := l.node.Submit(context.Background(), b.Buf, done.Records, c.decide)
+	for errors.Is(err, nudge.ErrFull) { // nothing was taken
+		time.Sleep(300 * time.Millisecond)
+		firings, err = l.node.Submit(context.Background(), b.Buf, done.Records, c.decide)
+	}
 	switch {
 	case errors.Is(err, nudge.ErrStopped):
 		return false // nobody knows whether it was taken: the next process gets it again

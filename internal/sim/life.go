@@ -57,7 +57,12 @@ func (w watchedLog) Append(e nudge.Entry) error {
 			w.l.problem("append: %v", err)
 		}
 	})
-	return w.failed(e.First, w.Log.Append(e))
+	err = w.Log.Append(e)
+	if errors.Is(err, nudge.ErrFull) {
+		w.l.disk.seen(func() { w.l.ledger.cut(e.First) })
+		return err
+	}
+	return w.failed(e.First, err)
 }
 
 func (w watchedLog) Sync() error {
@@ -98,7 +103,7 @@ func (w *world) live(n int) {
 	last := n == w.lives-1
 	l.fate(last)
 	if w.damages && n > 0 {
-		w.damage(l.actor("damage"), w.known)
+		w.damage(l.actor("damage"))
 	}
 	w.report.Starts++
 	err := l.open()
@@ -217,6 +222,10 @@ func (l *life) work(last bool) {
 		r := l.actor("rewriter")
 		consumers.Go(func() { l.rewriter(r) })
 	}
+	if l.fills {
+		r := l.actor("filler")
+		consumers.Go(func() { l.filler(r) })
+	}
 	l.manage()
 	if last {
 		clients.Wait()
@@ -265,6 +274,10 @@ func (l *life) manage() {
 // deploy makes the wanted rules the running ones, and says whether that was answered.
 func (l *life) deploy() bool {
 	diags, err := l.node.Deploy(context.Background(), l.rules.sources())
+	for errors.Is(err, nudge.ErrFull) {
+		time.Sleep(300 * time.Millisecond)
+		diags, err = l.node.Deploy(context.Background(), l.rules.sources())
+	}
 	if err == nil && !diags.HasErrors() {
 		return l.disk.seen(func() {})
 	}
@@ -286,6 +299,7 @@ func (l *life) end(last bool) {
 			l.problem("I9: %v failed, and the process goes on", failed)
 		}
 	}
+	l.dir.Store.Hurry()
 	l.stop()
 	<-l.ended
 	if l.runErr != nil && !l.excused() {
@@ -295,6 +309,21 @@ func (l *life) end(last bool) {
 
 // excused says whether an error is no wonder: the disk failed, or all that happens since is seen by nobody.
 func (l *life) excused() bool { return l.disk.over() || l.disk.failure() != nil }
+
+// filler lets the disk be full for a while, now and then.
+func (l *life) filler(r *rand.Rand) {
+	for range 1 + r.IntN(3) {
+		for _, full := range []bool{true, false} {
+			select {
+			case <-l.disk.crashed:
+				return
+			case <-time.After(pause(r, 3*time.Second)):
+				l.disk.fill(full)
+			}
+		}
+		l.disk.seen(func() { l.report.Full++ })
+	}
+}
 
 // rewriter writes segments of the log anew beside the traffic: that changes no record.
 func (l *life) rewriter(r *rand.Rand) {
@@ -309,7 +338,7 @@ func (l *life) rewriter(r *rand.Rand) {
 			o.Through = o.From + nudge.Offset(r.IntN(40))
 		}
 		_, err := l.dir.Log.Rewrite(l.busy, o)
-		if err != nil && !errors.Is(err, context.Canceled) && !l.excused() {
+		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, nudge.ErrFull) && !l.excused() {
 			l.problem("rewrite the log: %v", err)
 		}
 	}

@@ -29,6 +29,7 @@ type plan struct {
 	slow         int
 	lazy         bool // checkpoints take seconds, in which the log goes on
 	fails        bool
+	fills        bool // the disk
 	damages      bool
 	steps        bool // the wall clock is set
 	rewrites     bool // segments of the log are written anew
@@ -58,6 +59,7 @@ func newPlan(seed uint64) plan {
 	p.late = r.IntN(2) == 0
 	p.slow = pick(r, 0, 0, 2, 10)
 	p.lazy = r.IntN(3) == 0
+	p.fills = r.IntN(6) == 0
 	p.fails = r.IntN(3) == 0
 	p.damages = r.IntN(6) == 0
 	p.steps = r.IntN(3) == 0
