@@ -216,15 +216,20 @@ func (t *table) serialiseKey(i uint32) {
 	t.serialised = append(t.serialised, row{t.rowKey(i), slices.Clone(t.record(i))})
 }
 
-// rowKey is the key's place in the store. No text of a person is in the key of a row: a store keeps keys longer than rows, in its own
-// notes on its files, and they must not name who was erased.
+// rowKey is the key's place in the store.
 func (t *table) rowKey(i uint32) []byte {
 	scope, text := t.identity(i)
+	return rowKey(t.entry(i).hash, scope, string(text))
+}
+
+// rowKey is where a key stands in the store. No text of a person is in the key of a row: a store keeps keys longer than rows, in its own
+// notes on its files, and they must not name who was erased.
+func rowKey(hash nudge.KeyHash, scope uint16, text string) []byte {
 	key := make([]byte, 0, 5+len(digest{}))
 	key = append(key, tableKeys)
-	key = binary.BigEndian.AppendUint16(key, uint16(t.entry(i).hash.Group()))
+	key = binary.BigEndian.AppendUint16(key, uint16(hash.Group()))
 	key = binary.BigEndian.AppendUint16(key, scope)
-	d := digestOf(string(text))
+	d := digestOf(text)
 	return append(key, d[:]...)
 }
 

@@ -34,10 +34,10 @@ func (x *warming) begin(t *testing.T, shards int) *Engine {
 	e := x.engine(t, shards)
 	e.warms = true
 	e.Deploy(x.base)
-	x.apply(e, 0, x.deploy)
+	x.apply(t, e, 0, x.deploy)
 	e.deployed = offsetOf(x.deploy) - 1
 	e.Deploy(x.next)
-	x.apply(e, x.deploy, x.live)
+	x.apply(t, e, x.deploy, x.live)
 	return e
 }
 
@@ -77,7 +77,7 @@ func TestPastJoinsAroundLive(t *testing.T) {
 					e.finishTakeOver()
 				}
 				fired := ""
-				for _, f := range x.apply(e, x.live, len(x.records)) {
+				for _, f := range x.apply(t, e, x.live, len(x.records)) {
 					fired += fmt.Sprintf("%s:%s@%d ", f.Rule, f.Key, f.At)
 				}
 				want := fmt.Sprintf("many:u@%d000 ", ts)
@@ -108,7 +108,7 @@ func TestResetWhileCold(t *testing.T) {
 	x := coldCase(t, base, next, lines, 2, 3)
 	fresh := x.engine(t, 2)
 	fresh.Deploy(x.next)
-	want := text(append(slices.Clone(x.apply(fresh, 0, len(x.records))), fresh.Drain()...))
+	want := text(append(slices.Clone(x.apply(t, fresh, 0, len(x.records))), fresh.Drain()...))
 	if want == "" {
 		t.Fatal("nothing fires: the test compares nothing")
 	}
@@ -125,7 +125,7 @@ func TestResetWhileCold(t *testing.T) {
 		if keys, _ := e.Memory(); keys != 0 || e.cold() || e.takingOver() {
 			t.Errorf("after Reset %d keys, cold: %v, taking over: %v", keys, e.cold(), e.takingOver())
 		}
-		if got := text(append(slices.Clone(x.apply(e, 0, len(x.records))), e.Drain()...)); got != want {
+		if got := text(append(slices.Clone(x.apply(t, e, 0, len(x.records))), e.Drain()...)); got != want {
 			t.Errorf("taking over: %v: %s", live, difference(got, want))
 		}
 	}

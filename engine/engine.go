@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"nudge"
@@ -46,7 +47,8 @@ type Engine struct {
 	serial    bool              // one core is enough
 	firings   []nudge.Firing
 	merged    []settled
-	unsorted  bool // leaves forwards in the order of arrival: only for the test that shows why they are sorted
+	fault     atomic.Pointer[Fault] // of the shard that panicked first
+	unsorted  bool                  // leaves forwards in the order of arrival: only for the test that shows why they are sorted
 }
 
 // New returns an engine without rules.
@@ -167,8 +169,9 @@ func (e *Engine) timersDue(until nudge.Millis) int {
 func (e *Engine) onEveryShard(records int, f func(*shard)) {
 	if len(e.shards) == 1 || records < smallBatch || e.serial {
 		for _, s := range e.shards {
-			f(s)
+			s.guarded(f)
 		}
+		e.passOn()
 		return
 	}
 	var wg sync.WaitGroup
@@ -176,11 +179,12 @@ func (e *Engine) onEveryShard(records int, f func(*shard)) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			f(s)
+			s.guarded(f)
 		}()
 	}
-	f(e.shards[0])
+	e.shards[0].guarded(f)
 	wg.Wait()
+	e.passOn()
 }
 
 // mergeFirings puts the firings of all shards into the one order and numbers them per offset (I4).

@@ -47,6 +47,7 @@ func (s *shard) identifyVisitors(b *Batch, list []int32) {
 	for _, i := range list {
 		rec, off, a := b.records[i].rec, b.records[i].off, &b.abouts[i]
 		row := &b.rows[i]
+		s.at = off
 		s.program.plan.Read(rec, b.records[i].at, row)
 		n := readNamed(rec)
 		if n.id != "" && s.dedup.seen(a.primary, n.id, b.records[i].ordinal, row.At) {
@@ -67,6 +68,7 @@ func (s *shard) identifyVisitors(b *Batch, list []int32) {
 			a.userHash = nudge.HashKey("user", a.user)
 		}
 	}
+	s.at = 0
 }
 
 // identifyVisitor resolves visitor → user, and the company of a visitor whom nobody knows.

@@ -5,26 +5,40 @@ import (
 	"nudge/rules"
 )
 
-// Decision is a rule's condition as it was read for a key on one side of an instant.
+// Decision is a rule's condition as it was read for a key on one side of an instant, or its unless when it rose.
 type Decision struct {
 	Rule     *rules.Rule
 	Key      string
 	At       nudge.Millis    // where its windows stand: before timers, one millisecond before the instant
 	After    bool            // the instant has been applied; a rule that was true before is not read again
-	Readings []rules.Reading // of When.Uses; valid during the call
+	Unless   bool            // it is the unless that was read, after the instant
+	Readings []rules.Reading // of When.Uses, or of Unless.Uses; valid during the call
 }
 
-// observe tells whoever wants to know. It reads once more what the decision itself reads: nobody listens where speed matters.
+// observe tells whoever wants to know of a rule's condition.
 func (s *shard) observe(w *scratch, k *keyRef, ri int32, at nudge.Millis, after bool) {
-	if s.engine.options.Observe == nil {
-		return
+	if s.engine.options.Observe != nil {
+		r := &s.program.plan.Rules[ri]
+		s.tell(w, k, r.When.Uses, Decision{Rule: r, At: at, After: after})
 	}
+}
+
+// observeUnless tells of a rule's unless.
+func (s *shard) observeUnless(w *scratch, k *keyRef, ri int32, at nudge.Millis) {
+	if s.engine.options.Observe != nil {
+		r := &s.program.plan.Rules[ri]
+		s.tell(w, k, r.Unless.Uses, Decision{Rule: r, At: at, After: true, Unless: true})
+	}
+}
+
+// tell reads once more what the decision itself reads: nobody listens where speed matters.
+func (s *shard) tell(w *scratch, k *keyRef, uses []rules.Use, d Decision) {
 	if k.text == "" { // of a timer
 		_, text := k.t.identity(k.i)
 		k.text = string(text)
 	}
-	r := &s.program.plan.Rules[ri]
-	s.engine.options.Observe(Decision{Rule: r, Key: k.text, At: at, After: after, Readings: s.readWhole(w, k, r.When.Uses, at)})
+	d.Key, d.Readings = k.text, s.readWhole(w, k, uses, d.At)
+	s.engine.options.Observe(d)
 }
 
 // UseState is what one use of a rule's condition holds for a key.

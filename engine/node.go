@@ -156,6 +156,7 @@ func NewNode(o NodeOptions) (*Node, error) {
 		dueChanged: make(chan struct{}, 1), stopping: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	n.doneChans.New = func() any { return make(chan result, 1) }
+	n.clock = NewClock(o.Wall, 0) // until the log's own time is known
 	n.feed.init(o.Store)
 	n.writer.node, n.warmup.node = n, n
 	e.warms = true
@@ -184,20 +185,15 @@ func (n *Node) Recover() error {
 	if err := n.feed.load(e.next, o.Log.First()); err != nil {
 		return err
 	}
-	if err := n.recall(); err != nil {
-		return err
+	verified := n.feed.verify()
+	from := e.clock
+	err := n.recall()
+	if err == nil {
+		err = n.readLog()
 	}
-	s, from := &sealed{}, e.clock
-	err := o.Log.Read(e.next, func(entry nudge.Entry) error {
-		if entry.First != e.next {
-			return fmt.Errorf("the log goes on at offset %d where %d is due: records are missing", entry.First, e.next)
-		}
-		s.entry = entry
-		if err := n.applySealed(s); err != nil {
-			return err
-		}
-		return n.writer.work()
-	})
+	if damage := <-verified; err == nil {
+		err = damage
+	}
 	if err != nil {
 		n.writer.wait()
 		return err
@@ -212,8 +208,27 @@ func (n *Node) Recover() error {
 	if planted(bugClockAnew) {
 		newest = 0
 	}
-	n.clock = NewClock(o.Wall, newest)
+	n.clock.atLeast(newest)
 	return nil
+}
+
+// Now is the log time. Whoever compares with instants of firings and events, such as when a popup expires, needs this and not the wall clock, from which
+// it may be hours away after somebody has set that.
+func (n *Node) Now() nudge.Millis { return n.clock.Now() }
+
+// readLog applies what the log holds behind the checkpoint.
+func (n *Node) readLog() error {
+	s, e := &sealed{}, n.engine
+	return n.options.Log.Read(e.next, func(entry nudge.Entry) error {
+		if entry.First != e.next {
+			return fmt.Errorf("the log goes on at offset %d where %d is due: records are missing", entry.First, e.next)
+		}
+		s.entry = entry
+		if err := n.applySealed(s); err != nil {
+			return err
+		}
+		return n.writer.work()
+	})
 }
 
 // Plan is the plan that was deployed last, the empty one if none ever was.

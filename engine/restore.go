@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -14,20 +15,9 @@ import (
 // restore loads the store's checkpoint into a new engine, for whatever number of shards this one has. Without a checkpoint it
 // leaves the engine empty, to begin at offset 1.
 func (e *Engine) restore(st Store) error {
-	value, ok, err := st.Get([]byte{tableMeta})
-	if err != nil || !ok {
-		e.next = 1
+	if found, err := e.restoreMeta(st); err != nil || !found {
 		return err
 	}
-	var m meta
-	if err := json.Unmarshal(value, &m); err != nil {
-		return fmt.Errorf("checkpoint: the meta row is not JSON: %w", err)
-	}
-	if m.Format != checkpointFormat {
-		return fmt.Errorf("checkpoint: format %d, this build reads %d; where the log still begins at offset 1, move the store's folder away and start again: "+
-			"the state is made anew from the log", m.Format, checkpointFormat)
-	}
-	e.next, e.clock, e.ordinal = m.Next, m.Clock, m.Ordinal
 	if err := e.restoreDeploy(st); err != nil {
 		return err
 	}
@@ -39,10 +29,32 @@ func (e *Engine) restore(st Store) error {
 	return nil
 }
 
+// restoreMeta reads what the checkpoint covers. found is false where there is none.
+func (e *Engine) restoreMeta(st Store) (found bool, err error) {
+	value, ok, err := st.Get([]byte{tableMeta})
+	if err != nil || !ok {
+		e.next = 1
+		return false, err
+	}
+	var m meta
+	if err := json.Unmarshal(value, &m); err != nil {
+		return false, fmt.Errorf("checkpoint: the meta row is not JSON: %w", err)
+	}
+	if m.Format != checkpointFormat {
+		return false, fmt.Errorf("checkpoint: format %d, this build reads %d; where the log still begins at offset 1, move the store's folder away and start again: "+
+			"the state is made anew from the log", m.Format, checkpointFormat)
+	}
+	e.next, e.clock, e.ordinal = m.Next, m.Clock, m.Ordinal
+	return true, nil
+}
+
 func (e *Engine) restoreDeploy(st Store) error {
 	value, ok, err := st.Get([]byte{tableDeploy})
-	if err != nil || !ok {
-		return fmt.Errorf("checkpoint: the row of the running rules is missing (%v)", err)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return errors.New("checkpoint: the row of the running rules is missing")
 	}
 	var d deployRow
 	if err := json.Unmarshal(value, &d); err != nil {

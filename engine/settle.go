@@ -175,6 +175,7 @@ func (s *shard) unless(w *scratch, k *keyRef, ri int32, at nudge.Millis, t *turn
 			s.leave()
 		}
 	}
+	s.observeUnless(w, &seen, ri, at)
 	return s.holds(w, &seen, s.program.plan.Rules[ri].Unless, at)
 }
 

@@ -10,6 +10,7 @@ import (
 type shard struct {
 	id      nudge.ShardID
 	engine  *Engine
+	at      nudge.Offset // of the record that is being applied; 0: none, or timers behind the last one
 	program *program
 
 	tables        [levels]table
@@ -72,10 +73,12 @@ func (s *shard) runVisitors(b *Batch, list []int32) {
 			if b.abouts[i].duplicate {
 				continue
 			}
+			s.at = b.records[i].off
 			s.runTimers(0, b, b.records[i].at)
 			s.takeRecord(b, i, s.found[j])
 		}
 	}
+	s.at = 0
 	s.runTimers(0, b, b.until)
 }
 
@@ -97,6 +100,7 @@ func (s *shard) findVisitors(b *Batch, block []int32) {
 // match finds what the records of a block mean to each scope.
 func (s *shard) match(b *Batch, block []int32) {
 	for _, i := range block {
+		s.at = b.records[i].off
 		if a := &b.abouts[i]; a.duplicate {
 			b.met[i] = nothingMet
 		} else {
@@ -105,6 +109,7 @@ func (s *shard) match(b *Batch, block []int32) {
 			b.met[i] = s.met(s.matched)
 		}
 	}
+	s.at = 0
 	s.lookAt(b, block)
 }
 
@@ -113,9 +118,11 @@ func (s *shard) runLevel(level int, b *Batch) {
 	s.in = s.engine.gather(level, s.id, s.in[:0])
 	for i := range s.in {
 		in := &s.in[i]
+		s.at = in.when.off
 		s.runTimers(level, b, in.when.at)
 		s.take(b, in, nil)
 	}
+	s.at = 0
 	s.runTimers(level, b, b.until)
 }
 

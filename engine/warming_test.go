@@ -65,9 +65,9 @@ func newWarming(t testing.TB, seed uint64) *warming {
 	e := x.engine(t, 1)
 	e.warms = true
 	e.Deploy(x.base)
-	x.apply(e, 0, x.first)
+	x.apply(t, e, 0, x.first)
 	e.Deploy(x.between)
-	x.apply(e, x.first, x.deploy)
+	x.apply(t, e, x.first, x.deploy)
 	e.Deploy(x.next)
 	x.held = e.program.warming()
 	for _, rule := range before {
@@ -138,13 +138,20 @@ func (x *warming) engine(t testing.TB, shards int) *Engine {
 	return e
 }
 
-// apply applies the records [from, to) as one batch.
-func (x *warming) apply(e *Engine, from, to int) []nudge.Firing {
-	var b Batch
-	for i := from; i < to; i++ {
-		b.Add(offsetOf(i), x.records[i].at, x.records[i].rec)
+// apply applies the records [from, to), as one batch where none of them erases.
+func (x *warming) apply(t testing.TB, e *Engine, from, to int) (out []nudge.Firing) {
+	t.Helper()
+	for i := from; i < to; {
+		n := x.untilErase(i, to-i)
+		var b Batch
+		for j := i; j < i+n; j++ {
+			b.Add(offsetOf(j), x.records[j].at, x.records[j].rec)
+		}
+		out = append(out, e.Apply(&b)...)
+		i += n
+		x.eraseLast(t, e, i-1)
 	}
-	return e.Apply(&b)
+	return out
 }
 
 // tick applies the live record, which to the rules is nothing but the time.
@@ -168,7 +175,7 @@ func (x *warming) wanted(t testing.TB) []nudge.Firing {
 			out = append(out, x.tick(e)...)
 			clear(e.program.held)
 		}
-		out = append(out, x.apply(e, i, i+1)...)
+		out = append(out, x.apply(t, e, i, i+1)...)
 	}
 	return append(out, e.Drain()...)
 }
@@ -237,7 +244,7 @@ func (x *warming) run(t testing.TB, r warmRun) []nudge.Firing {
 			}
 			i, r.crash, r.save, out = r.save, 0, 0, saved
 			if n := min(i+1, len(x.records)); i < n { // the record at which it was saved: deployments before it are in the checkpoint
-				out = append(out, x.apply(e, i, n)...)
+				out = append(out, x.apply(t, e, i, n)...)
 				i = n
 			}
 			continue
@@ -248,7 +255,7 @@ func (x *warming) run(t testing.TB, r warmRun) []nudge.Firing {
 				end = min(end, at)
 			}
 		}
-		out = append(out, x.apply(e, i, end)...)
+		out = append(out, x.apply(t, e, i, end)...)
 		i = end
 		if r.slow {
 			e.takeOver(1)

@@ -31,6 +31,8 @@ type rule struct {
 	tags     []string
 	whenAt   pos    // of the entry when
 	sense    string // what per, when and then say, told apart by nothing else
+
+	unlessNode ast.Node // the syntax tree of unless
 }
 
 // checkRule checks one file. The rule is of use only if the reporter then holds no error.
@@ -79,7 +81,7 @@ func (r *rule) entry(c *checker, p pair) {
 	case "when":
 		r.when, r.whenNode = (&conditions{checker: c}).condition(p.value), p.value
 	case "unless":
-		r.unless = (&conditions{checker: c, unless: true}).condition(p.value)
+		r.unless, r.unlessNode = (&conditions{checker: c, unless: true}).condition(p.value), p.value
 	case "then":
 		r.actions = (&conditions{checker: c}).actions(p.value, r.kind)
 	case "cooldown":

@@ -19,10 +19,12 @@ func (ds Diagnostics) Text() string {
 func (d Diagnostic) appendText(b *strings.Builder) {
 	b.WriteString(d.place())
 	b.WriteString(": ")
-	if d.Severity == SeverityWarning {
-		b.WriteString("warning ")
-	}
-	if d.Code != "" {
+	switch {
+	case d.Severity == SeverityWarning && d.Code != "":
+		b.WriteString("warning " + d.Code + ": ")
+	case d.Severity == SeverityWarning:
+		b.WriteString("warning: ")
+	case d.Code != "":
 		b.WriteString(d.Code + ": ")
 	}
 	b.WriteString(d.Message)

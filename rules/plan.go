@@ -2,6 +2,7 @@ package rules
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"nudge"
@@ -20,7 +21,7 @@ type Source struct {
 type Options struct {
 	Names    *nudge.Names   // required: the names of fields and event types are interned here
 	Location *time.Location // the engine's time zone for days(); nil is UTC
-	MaxKept  int            // most entries kept for a value that is not compared with a constant; 0 is DefaultMaxKept
+	MaxKept  int            // up to how many entries a value is exact that is not compared with a constant; 0 is DefaultMaxKept
 	Parts    bool           // also take each rule's condition apart: Rule.Parts
 
 	// LogRetention is how long the engine keeps its log, 0 if that is not known: a window beyond it is warned of.
@@ -61,6 +62,17 @@ func (p *Plan) SameLine(q *Plan) bool { return p.line == q.line }
 
 // Emits says whether some rule emits events of a type: from outside it is refused.
 func (p *Plan) Emits(typ nudge.NameID) bool { return p.emits[typ] > 0 }
+
+// EventTypes are the types of events that the rules name in their tests, and those that they emit, sorted.
+func (p *Plan) EventTypes() []string {
+	var types []string
+	p.index.byType.each(func(typ nudge.NameID, _ *bucket) { types = append(types, p.names.Text(typ)) })
+	for typ := range p.emits {
+		types = append(types, p.names.Text(typ))
+	}
+	slices.Sort(types)
+	return slices.Compact(types)
+}
 
 // The scopes that are always there.
 const (
@@ -234,6 +246,8 @@ type Rule struct {
 	Title    string
 	Owner    string
 	Tags     []string
+
+	UnlessParts *Parts // of Unless, likewise
 }
 
 // Cap bounds the delivered firings of a key: at most N within Window, counted together for all rules of one scope that name the pool.

@@ -115,6 +115,9 @@ func (p *planner) rule(f *ruleFile) Rule {
 	}
 	if p.opts.Parts {
 		out.Parts = p.parts(r, r.when, r.whenNode, out.When, waking(r.when), scope)
+		if r.unless != nil {
+			out.UnlessParts = p.parts(r, r.unless, r.unlessNode, *out.Unless, false, scope)
+		}
 	}
 	p.noteFields(r, out.When)
 	p.enter(f.place)
@@ -249,6 +252,9 @@ func (p *planner) op(scope int, a *ask) int {
 		keep := a.keep
 		if keep == 0 {
 			keep = p.maxKept
+			if a.isCount() {
+				keep++ // where as many as that are in the window, so many it is; with one more there may be more
+			}
 		}
 		n.window, n.keep = max(n.window, a.window), max(n.keep, keep)
 	}

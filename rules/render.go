@@ -135,10 +135,13 @@ func readPart(a *ask, i int) partFunc {
 	if a.kind == OpLast {
 		return func(_ *Row, r []Reading) nudge.Value { return r[i].Value }
 	}
-	known := a.isCount() // with more than is kept, a count shows what is kept
+	known := a.isCount() // a count shows its limit where it is above that: the last entry that is kept only says that it is
 	return func(_ *Row, r []Reading) nudge.Value {
-		if r[i].None || r[i].More && !known {
+		switch {
+		case r[i].None || r[i].More && !known:
 			return nudge.Value{}
+		case r[i].More:
+			return nudge.NumberValue(r[i].N - 1)
 		}
 		return nudge.NumberValue(r[i].N)
 	}

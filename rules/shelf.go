@@ -24,6 +24,18 @@ func (s *shelf[K, V]) get(k K) (V, bool) {
 	return v, ok
 }
 
+// each calls f for all entries, in no order.
+func (s *shelf[K, V]) each(f func(K, V)) {
+	for k, v := range s.base {
+		if _, newer := s.fresh[k]; !newer {
+			f(k, v)
+		}
+	}
+	for k, v := range s.fresh {
+		f(k, v)
+	}
+}
+
 // put is called with the age of the plan that is being made, on a shelf that belongs to it. There is no removing: what is gone is put as
 // the zero value.
 func (s *shelf[K, V]) put(k K, v V, age uint64) {

@@ -238,7 +238,18 @@ func TestLogDamage(t *testing.T) {
 		{"a sealed segment is cut", segmentName(2), func(b []byte) []byte { return b[:second] }, "checksum"},
 		{"a sealed segment is empty", segmentName(2), func([]byte) []byte { return []byte{} }, "not a log segment"},
 		{"the active segment is empty", active, func([]byte) []byte { return []byte{} }, "not a log segment"},
-		{"the active segment is cut at an entry", active, func(b []byte) []byte { return b[:secondActive] }, "was stored as done"},
+		{"the active segment is cut at an entry", active, func(b []byte) []byte { return b[:secondActive] }, "its end is cut off"},
+		{"the active segment is cut where it holds zeros", active, func(b []byte) []byte { return b[:len(b)-1] }, "its end is cut off"},
+		{"the active segment of an older build is cut at an entry", active, func(b []byte) []byte {
+			h, _ := parseSegmentHeader(b)
+			first, _, _ := parseEntryHeader(b[segmentHeaderBytes:], h.salt)
+			h.made = 0
+			copy(b, h.bytes())
+			first.prev = h.crc
+			first.put(b[segmentHeaderBytes:], h.salt)
+			return b[:secondActive]
+		}, "was stored as done"},
+		{"the active segment is all zeros from an entry on", active, func(b []byte) []byte { clear(b[secondActive:]); return b }, "was stored as done"},
 		{"the active segment lost an entry to zeros", active, func(b []byte) []byte {
 			clear(b[segmentHeaderBytes:secondActive])
 			return b

@@ -19,6 +19,7 @@ const (
 	defaultLogMaxBytes  = 64 << 30
 	defaultLogMaxAge    = nudge.Millis(35 * 24 * time.Hour / time.Millisecond)
 	defaultCacheBytes   = 64 << 20
+	defaultStoreFiles   = 1000
 )
 
 // A segment goes as a whole, when its last record is too old. So that its first ones do not stay much longer, it takes records of so small a part of
@@ -41,7 +42,10 @@ type Options struct {
 	LogMaxBytes  int64        // Trim drops sealed segments while the log is larger; 0: 64 GiB
 	LogMaxAge    nudge.Millis // Trim drops sealed segments whose records are all older; 0: 35 days
 	CacheBytes   int64        // the store's block cache; 0: 64 MiB
+	StoreFiles   int          // files that the store keeps open at most, about; 0: 1000
 	Logger       *slog.Logger // nil: silent
+
+	readOnly bool // of the store
 
 	// spareInline makes spares in the caller instead of a goroutine: tests that count file operations need one order.
 	spareInline bool
@@ -56,8 +60,8 @@ func (o *Options) Validate() error {
 	if o.SegmentBytes != 0 && o.SegmentBytes < MinSegmentBytes {
 		problems = append(problems, fmt.Errorf("option SegmentBytes is %d: give at least %d, or 0 for the default", o.SegmentBytes, MinSegmentBytes))
 	}
-	if o.LogMaxBytes < 0 || o.LogMaxAge < 0 || o.CacheBytes < 0 {
-		problems = append(problems, errors.New("options LogMaxBytes, LogMaxAge and CacheBytes must not be negative: give 0 for the default"))
+	if o.LogMaxBytes < 0 || o.LogMaxAge < 0 || o.CacheBytes < 0 || o.StoreFiles < 0 {
+		problems = append(problems, errors.New("options LogMaxBytes, LogMaxAge, CacheBytes and StoreFiles must not be negative: give 0 for the default"))
 	}
 	return errors.Join(problems...)
 }
@@ -77,6 +81,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.CacheBytes == 0 {
 		o.CacheBytes = defaultCacheBytes
+	}
+	if o.StoreFiles == 0 {
+		o.StoreFiles = defaultStoreFiles
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -131,8 +138,14 @@ func makeFolders(fs vfs.FS, dir string, inside ...string) error {
 	return syncDir(fs, fs.PathDir(dir))
 }
 
+// ErrInUse is what opening a folder returns that another process holds.
+var ErrInUse = errors.New("in use by another nudge process")
+
+// lockName is the file that is held while a process uses the folder.
+const lockName = "LOCK"
+
 func lockFolder(fsys vfs.FS, dir string) (io.Closer, error) {
-	lock, err := fsys.Lock(fsys.PathJoin(dir, "LOCK"))
+	lock, err := fsys.Lock(fsys.PathJoin(dir, lockName))
 	if err == nil {
 		return lock, nil
 	}
@@ -140,7 +153,7 @@ func lockFolder(fsys vfs.FS, dir string) (io.Closer, error) {
 	if errors.As(err, &path) { // the file itself cannot be made
 		return nil, fmt.Errorf("lock data folder %s: %w", dir, err)
 	}
-	return nil, fmt.Errorf("data folder %s is in use by another nudge process: stop that one, or give this one another folder (%w)", dir, err)
+	return nil, fmt.Errorf("data folder %s is %w: stop that one, or give this one another folder (%w)", dir, ErrInUse, err)
 }
 
 // Close frees the folder. An entry that was appended but not synced may or may not be there when it is opened again.

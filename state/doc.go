@@ -14,6 +14,8 @@
 //   - manifest: the list of the sealed segments with their offsets and final checksums. Replaced as a whole, never changed in place.
 //   - spare: the next segment, made ahead.
 //   - damage: bytes that no crash of ours leaves behind. The log stops there and says where (I7).
+//   - sums: notes of how much of Pebble's manifests was synced. Pebble would take a damaged one for an older state.
+//   - read only: how a folder is opened by somebody who only wants to look at it.
 //   - commit: one atomic, durable change of the store.
 //
 // The order of operations, on which everything rests:

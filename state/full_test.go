@@ -102,8 +102,10 @@ func TestLogFullDisk(t *testing.T) {
 	for seed := range uint64(10) {
 		fullLog(t, seed, met)
 	}
-	for _, op := range []string{"write .seg", "open spare", "reserve spare", "write spare", "rename spare", "create manifest", "write manifest", "rename manifest",
-		"create rewrite", "write rewrite", "rename rewrite", "refused", "trimmed"} {
+	for _, op := range []string{
+		"write .seg", "open spare", "reserve spare", "write spare", "rename spare", "create manifest", "write manifest", "rename manifest",
+		"create rewrite", "write rewrite", "rename rewrite", "refused", "trimmed",
+	} {
 		if !met[op] {
 			t.Errorf("never full: %s", op)
 		}

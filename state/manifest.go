@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"slices"
 	"sort"
 
@@ -141,6 +140,15 @@ func (m *manifest) check() error {
 	return nil
 }
 
+// note puts a note among the others; nil is none.
+func (m *manifest) note(v *voidNote) {
+	if v == nil {
+		return
+	}
+	i := sort.Search(len(m.voids), func(i int) bool { return m.voids[i].off >= v.off })
+	m.voids = slices.Insert(m.voids, i, *v)
+}
+
 // find returns the sealed segment that holds an offset, nil if there is none.
 func (m *manifest) find(off nudge.Offset) *sealed {
 	i := sort.Search(len(m.sealed), func(i int) bool { return m.sealed[i].last >= off })
@@ -153,6 +161,15 @@ func (m *manifest) find(off nudge.Offset) *sealed {
 // clone is a copy that may be changed while others read m.
 func (m *manifest) clone() manifest {
 	return manifest{active: m.active, sealed: slices.Clone(m.sealed), voids: slices.Clone(m.voids)}
+}
+
+// seal puts the active segment, which ends at the given place, on the list.
+func (m *manifest) seal(s segment, at end) {
+	m.sealed = append(m.sealed, sealed{
+		segmentID: segmentID{number: s.header.number}, first: s.header.first, last: at.next - 1, since: s.since, at: at.at,
+		bytes: at.pos, final: at.crc, chain: at.crc,
+	})
+	m.active = s.header.number + 1
 }
 
 // dropOldest takes the n oldest segments off the list, and what is noted of them.
@@ -175,36 +192,17 @@ func (m *manifest) oldest() segmentID {
 
 // write replaces the manifest of dir: a crash leaves the old one or the new one. After a nudge.ErrFull the old one stands.
 func (m *manifest) write(fs vfs.FS, dir string) error {
-	tmp := fs.PathJoin(dir, manifestTmpName)
-	f, err := fs.Create(tmp, vfs.WriteCategoryUnspecified)
-	if err != nil {
-		return full(err)
-	}
-	_, err = f.Write(m.encode())
-	if err = full(err); err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := fs.Rename(tmp, fs.PathJoin(dir, manifestName)); err != nil {
-		return full(err)
-	}
-	return syncDir(fs, dir)
+	return replaceFile(fs, dir, manifestName, manifestTmpName, m.encode())
 }
 
 // readManifest returns nil if there is none.
 func readManifest(fs vfs.FS, dir string) (*manifest, error) {
 	path := fs.PathJoin(dir, manifestName)
-	f, err := fs.Open(path)
+	b, err := readFile(fs, path)
 	if errors.Is(err, errNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
-	}
-	b, err := io.ReadAll(f)
-	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
 	m, err := parseManifest(b)

@@ -32,9 +32,14 @@ func (l *Log) open() error {
 	if err != nil {
 		return err
 	}
-	present, err := l.listSegments()
+	present, unfinished, err := l.listSegments()
 	if err != nil {
 		return err
+	}
+	for _, name := range unfinished {
+		if err := l.fs.Remove(l.fs.PathJoin(l.dir, name)); err != nil {
+			return err
+		}
 	}
 	if m == nil {
 		if m, err = l.begin(present); err != nil {
@@ -42,8 +47,14 @@ func (l *Log) open() error {
 		}
 		present[segmentID{number: 1}] = true
 	}
-	if err := l.compare(m, present); err != nil {
+	leftover, err := l.compare(m, present)
+	if err != nil {
 		return err
+	}
+	for _, id := range leftover {
+		if err := l.fs.Remove(l.pathOf(id)); err != nil {
+			return err
+		}
 	}
 	l.manifest = *m
 	following := present[segmentID{number: m.active + 1}]
@@ -56,24 +67,22 @@ func (l *Log) open() error {
 	return nil
 }
 
-// listSegments lists the segments that are there, and removes what an interrupted change left behind.
-func (l *Log) listSegments() (map[segmentID]bool, error) {
+// listSegments lists the segments that are there, and the files that an interrupted change left unfinished.
+func (l *Log) listSegments() (present map[segmentID]bool, unfinished []string, err error) {
 	names, err := l.fs.List(l.dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	present := map[segmentID]bool{}
+	present = map[segmentID]bool{}
 	for _, name := range names {
 		if id, ok := parseSegmentName(name); ok {
 			present[id] = true
 		}
 		if name == spareName || name == manifestTmpName || name == rewriteTmpName {
-			if err := l.fs.Remove(l.fs.PathJoin(l.dir, name)); err != nil {
-				return nil, err
-			}
+			unfinished = append(unfinished, name)
 		}
 	}
-	return present, nil
+	return present, unfinished, nil
 }
 
 // begin makes segment 1 and the first manifest. A crash between the two leaves a segment 1 without entries.
@@ -130,82 +139,93 @@ func (l *Log) checkEmpty(number uint64, first nudge.Offset, prev uint32) error {
 	return nil
 }
 
-// compare makes sure that every segment of the manifest is there, and nothing beyond. Older ones are what an interrupted Trim left, others of the
-// same number what an interrupted Rewrite did.
-func (l *Log) compare(m *manifest, present map[segmentID]bool) error {
+// compare makes sure that every segment of the manifest is there, and nothing beyond. What is left over are older ones, which an interrupted Trim
+// left, and others of the same number, which an interrupted Rewrite did.
+func (l *Log) compare(m *manifest, present map[segmentID]bool) (leftover []segmentID, err error) {
 	expected := map[segmentID]bool{}
 	first := nudge.Offset(0)
 	for _, s := range m.sealed {
 		if !present[s.segmentID] {
-			return l.missing(s.segmentID, s.first)
+			return nil, l.missing(s.segmentID, s.first)
 		}
 		expected[s.segmentID] = true
 		first = s.last + 1
 	}
 	active, following := segmentID{number: m.active}, segmentID{number: m.active + 1}
 	if !present[active] {
-		return l.missing(active, first)
+		return nil, l.missing(active, first)
 	}
 	expected[active], expected[following] = true, true
 	for id := range present {
 		if id.number >= m.active && !expected[id] {
-			return &Damage{File: l.pathOf(id), What: fmt.Sprintf("the manifest ends with segment %d: the manifest is old, or the file does not belong here", m.active)}
+			return nil, &Damage{File: l.pathOf(id), What: fmt.Sprintf("the manifest ends with segment %d: the manifest is old, or the file does not belong here", m.active)}
 		}
 	}
 	for id := range present {
 		if !expected[id] {
-			if err := l.fs.Remove(l.pathOf(id)); err != nil {
-				return err
-			}
+			leftover = append(leftover, id)
 		}
 	}
-	return nil
+	return leftover, nil
 }
 
 func (l *Log) missing(id segmentID, first nudge.Offset) error {
 	return &Damage{File: l.pathOf(id), Offset: first, What: "the segment is missing"}
 }
 
-// openActive checks the active segment and makes it ready for appending. following says that a later segment exists: then everything in this one
-// was synced, and nothing of it may be dropped.
+// openActive checks the active segment and makes it ready for appending.
 func (l *Log) openActive(following bool) error {
-	number := l.manifest.active
-	path := l.pathOf(segmentID{number: number})
+	path := l.pathOf(segmentID{number: l.manifest.active})
 	f, err := l.fs.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
 	}
 	l.active = segment{file: f, path: path}
-	if l.active.header, err = l.activeHeader(f, path, number); err != nil {
+	w, tail, err := l.checkActive(following)
+	if err != nil {
 		return err
+	}
+	if err := settle(f, w, tail); err != nil {
+		return fmt.Errorf("settle the end of %s: %w", path, err)
+	}
+	return nil
+}
+
+// checkActive reads the active segment to its end and notes where that is. following says that a later segment exists: then everything in this one was synced,
+// and nothing of it may be dropped. tail is how many bytes stand behind the end.
+func (l *Log) checkActive(following bool) (w *walker, tail int, err error) {
+	f, path := l.active.file, l.active.path
+	if l.active.header, err = l.activeHeader(f, path, l.manifest.active); err != nil {
+		return nil, 0, err
 	}
 	info, err := f.Stat()
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
-	w := newWalker(f, l.active.header, info.Size())
+	w = newWalker(f, l.active.header, info.Size())
 	problem, err := l.walkAll(w)
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
-	tail, err := readTail(f, w.pos, info.Size())
+	if made := l.active.header.made; info.Size() < made { // no crash makes a file shorter: what stood at its end may have been acknowledged
+		what := fmt.Sprintf("the file was made with %d bytes and has %d: its end is cut off", made, info.Size())
+		return nil, 0, &Damage{File: path, Pos: info.Size(), Offset: w.next, What: what}
+	}
+	rest, err := readTail(f, w.pos, info.Size())
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
-	if len(tail) > 0 {
-		if why := notDroppable(tail, w, following, problem); why != "" {
-			return &Damage{File: path, Pos: w.pos, Offset: w.next, What: why}
+	if len(rest) > 0 {
+		if why := notDroppable(rest, w, following, problem); why != "" {
+			return nil, 0, &Damage{File: path, Pos: w.pos, Offset: w.next, What: why}
 		}
 		l.torn = fmt.Sprintf("opening dropped an entry at byte %d that was not written to its end", w.pos)
-		l.logger.Warn("dropped the unfinished last entry of the log", "file", path, "byte", w.pos, "bytes", len(tail), "offset", uint64(w.next))
-	}
-	if err := settle(f, w, len(tail)); err != nil {
-		return fmt.Errorf("settle the end of %s: %w", path, err)
+		l.logger.Warn("dropped the unfinished last entry of the log", "file", path, "byte", w.pos, "bytes", len(rest), "offset", uint64(w.next))
 	}
 	l.active.since = w.since
 	l.synced = end{pos: w.pos, next: w.next, at: w.at, crc: w.prev}
 	l.appended = l.synced
-	return nil
+	return w, len(rest), nil
 }
 
 // activeHeader reads the active segment's header and checks it against the last sealed one, if one is held.
@@ -305,8 +325,9 @@ func readTail(f vfs.File, pos, size int64) ([]byte, error) {
 	return tail, readPadded(f, tail, pos)
 }
 
-// finishRoll completes a change to the next segment that a crash interrupted before the manifest knew of it.
-func (l *Log) finishRoll() error {
+// checkRoll makes sure that the segment behind the active one is what a crash leaves that interrupted the change to it before the manifest
+// knew of it.
+func (l *Log) checkRoll() error {
 	old, at := l.active, l.synced
 	if err := l.checkEmpty(old.header.number+1, at.next, at.crc); err != nil {
 		return err
@@ -314,6 +335,15 @@ func (l *Log) finishRoll() error {
 	if at.next == old.header.first {
 		return &Damage{File: old.path, Pos: at.pos, Offset: at.next, What: "the segment holds no records, though a later one exists"}
 	}
+	return nil
+}
+
+// finishRoll completes the change to the next segment.
+func (l *Log) finishRoll() error {
+	if err := l.checkRoll(); err != nil {
+		return err
+	}
+	old, at := l.active, l.synced
 	if err := l.seal(old, at, func() { l.active = segment{} }); err != nil { // openActive sets it again
 		return err
 	}

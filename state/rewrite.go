@@ -34,6 +34,8 @@ type RewriteOptions struct {
 	Drop func(off nudge.Offset, rec nudge.Record) bool
 
 	Hurry bool // do not rest where there is traffic
+
+	note *voidNote // for the manifest
 }
 
 // RewriteReport says what a Rewrite did.
@@ -47,6 +49,9 @@ type RewriteReport struct {
 // becomes a void: its offset, and the log time of its entry, stay. When Rewrite returns without an error no file of the folder holds
 // a dropped record of those segments any more; where it returns one, nudge.ErrFull among them, each segment is as it was or as it should be. Safe beside appending, reading and trimming.
 func (l *Log) Rewrite(ctx context.Context, o RewriteOptions) (report RewriteReport, err error) {
+	if err := l.failed(); err != nil {
+		return report, err
+	}
 	if o.Through != 0 {
 		if o.Through < o.From {
 			return report, nil
@@ -100,7 +105,7 @@ func (l *Log) rewriteSegment(ctx context.Context, number uint64, o *RewriteOptio
 	if err != nil {
 		return errors.Join(err, w.removeTmp())
 	}
-	if named, err := l.replaceSegment(*old, fresh); err != nil || !named {
+	if named, err := l.replaceSegment(*old, fresh, o.note); err != nil || !named {
 		return err
 	}
 	report.Segments++
@@ -126,7 +131,7 @@ func (l *Log) pinSealed(number uint64) (*sealed, *span) {
 
 // replaceSegment lets the manifest name the new file instead of the old one, and removes the old one. named is false if the segment was
 // trimmed meanwhile.
-func (l *Log) replaceSegment(old, fresh sealed) (named bool, err error) {
+func (l *Log) replaceSegment(old, fresh sealed, note *voidNote) (named bool, err error) {
 	tmp, path := l.fs.PathJoin(l.dir, rewriteTmpName), l.pathOf(fresh.segmentID)
 	if err := l.fs.Rename(tmp, path); err != nil {
 		return false, full(err)
@@ -137,6 +142,7 @@ func (l *Log) replaceSegment(old, fresh sealed) (named bool, err error) {
 	err = l.replaceManifest(func() {}, func(m *manifest) {
 		if s := m.find(fresh.first); s != nil {
 			*s, named = fresh, true
+			m.note(note)
 		}
 	})
 	if err != nil && !errors.Is(err, nudge.ErrFull) {

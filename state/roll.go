@@ -106,6 +106,7 @@ func (l *Log) failed() error {
 // beginSegment turns the empty file of the spare into the segment of header h.
 func (l *Log) beginSegment(file vfs.File, h segmentHeader) (segment, error) {
 	path := l.pathOf(segmentID{number: h.number})
+	h.made = l.opts.SegmentBytes
 	_, err := file.WriteAt(h.bytes(), 0)
 	if err = full(err); err == nil {
 		err = file.Sync()
@@ -139,13 +140,7 @@ func (l *Log) dropSegment(s segment, err error) error {
 
 // seal puts the active segment, which ends at the given place, on the manifest's list. begin lets another one be the active one.
 func (l *Log) seal(s segment, at end, begin func()) error {
-	return l.replaceManifest(begin, func(m *manifest) {
-		m.sealed = append(m.sealed, sealed{
-			segmentID: segmentID{number: s.header.number}, first: s.header.first, last: at.next - 1, since: s.since, at: at.at,
-			bytes: at.pos, final: at.crc, chain: at.crc,
-		})
-		m.active = s.header.number + 1
-	})
+	return l.replaceManifest(begin, func(m *manifest) { m.seal(s, at) })
 }
 
 // replaceManifest changes a copy of the manifest, makes it durable and takes it over. Whoever reads the log sees that and what with does at

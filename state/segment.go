@@ -23,7 +23,8 @@ import (
 //	24 u64 offset of the first record
 //	32 i64 log time of the last entry before
 //	40 u32 header checksum of the last entry before, as it was when this segment was begun; 0 in segment 1
-//	44 16 bytes 0
+//	44 u64 bytes that the file was made with; 0: not known
+//	52 8 bytes 0
 //	60 u32 CRC32C of bytes 0–59
 //	64 entries, back to back; zeros behind the last
 const (
@@ -42,6 +43,7 @@ type segmentHeader struct {
 	first  nudge.Offset
 	lastAt nudge.Millis
 	prev   uint32
+	made   int64  // bytes; a shorter file was cut. 0 where older builds made it, and of one that was rewritten: the manifest knows its length
 	crc    uint32 // the first entry names it as the checksum before its own
 }
 
@@ -61,6 +63,7 @@ func (h *segmentHeader) bytes() []byte {
 	binary.LittleEndian.PutUint64(b[24:], uint64(h.first))
 	binary.LittleEndian.PutUint64(b[32:], uint64(h.lastAt))
 	binary.LittleEndian.PutUint32(b[40:], h.prev)
+	binary.LittleEndian.PutUint64(b[44:], uint64(h.made))
 	sealHeader(b)
 	h.crc = binary.LittleEndian.Uint32(b[60:])
 	return b
@@ -89,6 +92,7 @@ func parseSegmentHeader(b []byte) (h segmentHeader, problem string) {
 	h.first = nudge.Offset(binary.LittleEndian.Uint64(b[24:]))
 	h.lastAt = nudge.Millis(binary.LittleEndian.Uint64(b[32:]))
 	h.prev = binary.LittleEndian.Uint32(b[40:])
+	h.made = int64(binary.LittleEndian.Uint64(b[44:]))
 	return h, ""
 }
 

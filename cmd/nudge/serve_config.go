@@ -32,6 +32,7 @@ const (
 	flagWriteKey = "write-key"
 	flagFeedKey  = "feed-key"
 	flagLogMax   = "log-max"
+	flagData     = "data"
 
 	defaultData   = "data"
 	defaultListen = "127.0.0.1:8080"
@@ -50,7 +51,7 @@ const (
 func (c *serveConfig) register(fs *pflag.FlagSet) {
 	c.engineFlags.register(fs)
 	c.logMax, c.logKeep = defaultLogMax, defaultLogKeep
-	fs.StringVar(&c.data, "data", defaultData, "folder of the log and the checkpoints; made if it is not there")
+	fs.StringVar(&c.data, flagData, defaultData, "folder of the log and the checkpoints; made if it is not there")
 	fs.StringVar(&c.rules, flagRules, defaultRules, "folder of the rules; a file that is saved is live within a second")
 	fs.StringVar(&c.listen, "listen", defaultListen, "address to listen on; port 0 picks a free one")
 	fs.StringArrayVar(&c.writeKeys, flagWriteKey, nil, "public key with which sites send events and ask for popups (repeat)")

@@ -73,7 +73,7 @@ func fullDisk(ctx context.Context, o *options, dir string) (r *result, err error
 	f := fillUp{trial: t, filler: filler{filepath.Join(disk, "filler")}}
 	for _, meanwhile := range []func() error{f.nothing, f.killAndStart, f.nothing, f.terminate} {
 		if err := f.round(meanwhile); err != nil {
-			return nil, fmt.Errorf("%w; the server says: %s", err, tail(t.server.said.String()))
+			return nil, fmt.Errorf("%w; the server says: %s", err, excerpt(t.server.said.String()))
 		}
 	}
 	r, err = t.end()
@@ -175,11 +175,11 @@ func refused(p *server, dir string, words ...string) error {
 	said := p.said.String()
 	for _, w := range append(words, dir) {
 		if !contains(said, w) {
-			return fmt.Errorf("a refused start does not say %q: %s", w, tail(said))
+			return fmt.Errorf("a refused start does not say %q: %s", w, excerpt(said))
 		}
 	}
 	if p.code != 3 || contains(said, "goroutine ") {
-		return fmt.Errorf("a refused start ends with code %d: %s", p.code, tail(said))
+		return fmt.Errorf("a refused start ends with code %d: %s", p.code, excerpt(said))
 	}
 	return nil
 }

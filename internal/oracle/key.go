@@ -53,7 +53,7 @@ func (w *world) take(k *key, t nudge.Millis, e *row) {
 	var rising []*rule
 	for _, r := range w.rules[k.per] {
 		before.rule, after.rule = r, r
-		if r.isLive(w.line, t) && !before.isTrue(r.when) && after.isTrue(r.when) {
+		if r.isLive(w.line, t) && !w.holds(&before, r.when) && w.holds(&after, r.when) {
 			rising = append(rising, r)
 		}
 	}
@@ -76,6 +76,12 @@ func (w *world) take(k *key, t nudge.Millis, e *row) {
 			k.next = next
 		}
 	}
+}
+
+// holds evaluates a whole condition.
+func (w *world) holds(s *state, condition ast.Node) bool {
+	w.evaluations++
+	return s.isTrue(condition)
 }
 
 // seenAt is what conditions look at, without a pulse.
@@ -150,7 +156,7 @@ func (f *firing) name(e *row) {
 func (w *world) suppressed(k *key, r *rule, after *state) string {
 	if r.unless != nil {
 		s := state{rule: r, t: after.t, erased: after.erased, rows: append(after.rows[:len(after.rows):len(after.rows)], k.pending...)}
-		if s.isTrue(r.unless) {
+		if w.holds(&s, r.unless) {
 			return nudge.SuppressedUnless
 		}
 	}

@@ -9,15 +9,16 @@ import (
 
 // world is all keys, and who is who.
 type world struct {
-	rules     map[string][]*rule // by scope; in settling order
-	keys      map[[2]string]*key // by scope and text
-	identity  identity
-	merge     bool            // an anonymous visitor's past goes to the user that it turns out to be
-	anonymous map[string]*key // by visitor: its past as far as user rules need it
-	taken     int             // rows that all keys took so far
-	line      nudge.Offset    // of this instant's record, 0 for timers
-	roots     []*firing       // of this instant: those that a record or timers caused
-	outbox    []*row          // fired events of this instant, in the order of settling
+	evaluations int                // of whole conditions
+	rules       map[string][]*rule // by scope; in settling order
+	keys        map[[2]string]*key // by scope and text
+	identity    identity
+	merge       bool            // an anonymous visitor's past goes to the user that it turns out to be
+	anonymous   map[string]*key // by visitor: its past as far as user rules need it
+	taken       int             // rows that all keys took so far
+	line        nudge.Offset    // of this instant's record, 0 for timers
+	roots       []*firing       // of this instant: those that a record or timers caused
+	outbox      []*row          // fired events of this instant, in the order of settling
 }
 
 // addRule keeps the rules of a scope in settling order: "priority (highest first), then id in byte order".
