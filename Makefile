@@ -52,9 +52,10 @@ fuzz:
 sim:
 	GODEBUG=asyncpreemptoff=1 go test ./internal/sim -run '^TestSim$$' -count 1 -timeout 0 -v -seed $(SEED) -seeds $(SEEDS)
 
-# go run ./internal/chaos -bin bin/nudge   (the real binary under load, and what is done to it; root for full and broken disks; -only EXPRESSION for some)
+# go build -tags skewed -o bin/nudge-skewed ./cmd/nudge && go run ./internal/chaos -bin bin/nudge -skewed bin/nudge-skewed   (as root: disks too; CHAOS="-only EXPRESSION": some faults)
 chaos: build
-	go run ./internal/chaos -bin bin/nudge $(CHAOS)
+	go build -tags skewed -o bin/nudge-skewed ./cmd/nudge
+	go run ./internal/chaos -bin bin/nudge -skewed bin/nudge-skewed $(CHAOS)
 
 # go run ./internal/chaos -bin bin/nudge -for 1h   (load, and kill -9 every minute; DURATION=10m for less)
 chaos-hour: build

@@ -55,7 +55,7 @@ type Options struct {
 	MaxPopupsPerVisitor  int           // pending popups of one visitor; beyond it the oldest go
 	StallTimeout         time.Duration // a stream whose connection takes no bytes for this long is closed
 
-	Now        func() nudge.Millis // the wall clock; nil is the machine's
+	Now        func() nudge.Millis // the time in which firings are stamped; nil is the machine's
 	Logger     *slog.Logger        // nil logs nothing
 	Registerer prometheus.Registerer
 }

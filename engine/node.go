@@ -156,6 +156,7 @@ func NewNode(o NodeOptions) (*Node, error) {
 		dueChanged: make(chan struct{}, 1), stopping: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	n.doneChans.New = func() any { return make(chan result, 1) }
+	n.clock = NewClock(o.Wall, 0) // until the log's own time is known
 	n.feed.init(o.Store)
 	n.writer.node, n.warmup.node = n, n
 	e.warms = true
@@ -207,9 +208,13 @@ func (n *Node) Recover() error {
 	if planted(bugClockAnew) {
 		newest = 0
 	}
-	n.clock = NewClock(o.Wall, newest)
+	n.clock.atLeast(newest)
 	return nil
 }
+
+// Now is the log time. Whoever compares with instants of firings and events, such as when a popup expires, needs this and not the wall clock, from which
+// it may be hours away after somebody has set that.
+func (n *Node) Now() nudge.Millis { return n.clock.Now() }
 
 // readLog applies what the log holds behind the checkpoint.
 func (n *Node) readLog() error {

@@ -18,6 +18,8 @@ type metrics struct {
 	rejected *prometheus.CounterVec   // by code
 	bytes    prometheus.Counter
 	panics   prometheus.Counter
+
+	notAccepted prometheus.Counter
 }
 
 // newMetrics registers the series; without a registerer they only count.
@@ -42,12 +44,15 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "nudge_ingest_panics_total", Help: "Requests during which the server found a bug of its own.",
 		}),
+		notAccepted: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "nudge_ingest_accept_failures_total", Help: "Times that the system had no room for another connection.",
+		}),
 	}
 	if r == nil {
 		return m, nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.accepted, m.rejected, m.bytes, m.panics} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.accepted, m.rejected, m.bytes, m.panics, m.notAccepted} {
 		errs = append(errs, r.Register(c))
 	}
 	return m, errors.Join(errs...)

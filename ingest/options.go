@@ -47,7 +47,7 @@ type ServerOptions struct {
 	PopupTTL time.Duration // a popup's expires_at lies this long behind its firing; DefaultPopupTTL
 	MaxConns int           // open connections, streams included; DefaultMaxConns
 
-	Now        func() nudge.Millis // when a request is received, to correct the sender's clock; nil is the machine's
+	Now        func() nudge.Millis // the time in which events are stamped, to correct the sender's clock by; nil is the machine's
 	Logger     *slog.Logger        // nil logs nothing
 	Registerer prometheus.Registerer
 }

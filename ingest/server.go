@@ -122,7 +122,7 @@ func (s *Server) Serve(ln net.Listener) error {
 	if err := checkExposed(ln.Addr(), len(s.o.WriteKeys)); err != nil {
 		return err
 	}
-	if err := s.http.Serve(lingerListener{ln}); err != nil {
+	if err := s.http.Serve(lingerListener{patientListener{ln, s.notAccepted}}); err != nil {
 		return fmt.Errorf("serve HTTP on %s: %w", ln.Addr(), err)
 	}
 	return nil

@@ -19,6 +19,7 @@ const (
 	defaultLogMaxBytes  = 64 << 30
 	defaultLogMaxAge    = nudge.Millis(35 * 24 * time.Hour / time.Millisecond)
 	defaultCacheBytes   = 64 << 20
+	defaultStoreFiles   = 1000
 )
 
 // A segment goes as a whole, when its last record is too old. So that its first ones do not stay much longer, it takes records of so small a part of
@@ -41,6 +42,7 @@ type Options struct {
 	LogMaxBytes  int64        // Trim drops sealed segments while the log is larger; 0: 64 GiB
 	LogMaxAge    nudge.Millis // Trim drops sealed segments whose records are all older; 0: 35 days
 	CacheBytes   int64        // the store's block cache; 0: 64 MiB
+	StoreFiles   int          // files that the store keeps open at most, about; 0: 1000
 	Logger       *slog.Logger // nil: silent
 
 	readOnly bool // of the store
@@ -58,8 +60,8 @@ func (o *Options) Validate() error {
 	if o.SegmentBytes != 0 && o.SegmentBytes < MinSegmentBytes {
 		problems = append(problems, fmt.Errorf("option SegmentBytes is %d: give at least %d, or 0 for the default", o.SegmentBytes, MinSegmentBytes))
 	}
-	if o.LogMaxBytes < 0 || o.LogMaxAge < 0 || o.CacheBytes < 0 {
-		problems = append(problems, errors.New("options LogMaxBytes, LogMaxAge and CacheBytes must not be negative: give 0 for the default"))
+	if o.LogMaxBytes < 0 || o.LogMaxAge < 0 || o.CacheBytes < 0 || o.StoreFiles < 0 {
+		problems = append(problems, errors.New("options LogMaxBytes, LogMaxAge, CacheBytes and StoreFiles must not be negative: give 0 for the default"))
 	}
 	return errors.Join(problems...)
 }
@@ -79,6 +81,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.CacheBytes == 0 {
 		o.CacheBytes = defaultCacheBytes
+	}
+	if o.StoreFiles == 0 {
+		o.StoreFiles = defaultStoreFiles
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

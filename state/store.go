@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -27,6 +28,7 @@ type Store struct {
 	dir string
 
 	commitMu sync.Mutex
+	begun    chan struct{} // closed once Pebble has taken the last commit, which may be after Commit returned; guarded by commitMu
 
 	shortage *shortage
 	wholeLog func() bool // whether all of the store could be made anew from the log
@@ -64,6 +66,7 @@ func openStore(dir string, o Options, wholeLog func() bool) (*Store, error) {
 		DisableWAL:         true,
 		FormatMajorVersion: storeVersion,
 		MemTableSize:       storeMemTableBytes,
+		MaxOpenFiles:       o.StoreFiles,
 		ReadOnly:           o.readOnly,
 		Logger:             pebbleLogger{o.Logger, s},
 		EventListener:      &pebble.EventListener{BackgroundError: s.fail, DataCorruption: s.corrupt},
@@ -106,8 +109,18 @@ func (s *Store) openPebble(dir string, opts *pebble.Options) (*pebble.DB, error)
 	case o := <-done:
 		return o.db, o.err
 	case <-s.failed:
-		return nil, s.Err()
 	}
+	s.Hurry()
+	over := time.NewTimer(closeTime)
+	defer over.Stop()
+	select {
+	case o := <-done:
+		if o.err == nil {
+			return nil, errors.Join(s.Err(), o.db.Close())
+		}
+	case <-over.C:
+	}
+	return nil, s.Err()
 }
 
 // fail is called by Pebble, which would try again for ever. A failed write or sync is final (I9). One that found no room is not: it is tried again,
@@ -208,7 +221,9 @@ func (s *Store) beginFlush(b *pebble.Batch) (<-chan struct{}, error) {
 		err     error
 	}
 	done := make(chan begun, 1)
+	s.begun = make(chan struct{})
 	go func() {
+		defer close(s.begun)
 		var f begun
 		if f.err = s.db.Apply(b, pebble.NoSync); f.err == nil {
 			f.flushed, f.err = s.db.AsyncFlush()
@@ -219,7 +234,6 @@ func (s *Store) beginFlush(b *pebble.Batch) (<-chan struct{}, error) {
 	case f := <-done:
 		return f.flushed, f.err
 	case <-s.failed:
-		s.stuck.Store(true)
 		return nil, s.Err()
 	}
 }
@@ -278,12 +292,32 @@ func (s *Store) scan(from, to []byte, first, next func(*pebble.Iterator) bool, f
 	return nil
 }
 
+// closeTime is how long closing waits for a commit that Pebble has not taken yet: after a failure it may never.
+const closeTime = time.Second
+
 func (s *Store) close() error {
-	if s.stuck.Load() || s.db == nil {
+	s.Hurry()
+	if s.db == nil || s.stuck.Load() || !s.taken() {
 		return nil // the process is ending, and what Pebble holds ends with it
 	}
-	s.Hurry()
 	return s.db.Close()
+}
+
+// taken says whether Pebble has taken the last commit, so that none of its locks is held.
+func (s *Store) taken() bool {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	if s.begun == nil {
+		return true
+	}
+	over := time.NewTimer(closeTime)
+	defer over.Stop()
+	select {
+	case <-s.begun:
+		return true
+	case <-over.C:
+		return false
+	}
 }
 
 // batchWriter is the Writer of one commit; it keeps the first error.

@@ -65,8 +65,14 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 		return err
 	}
 
+	files, err := shareFiles(openFilesLimit(), ingest.DefaultMaxConns)
+	if err != nil {
+		return err
+	}
 	names := nudge.NewNames()
-	dir, err := state.Open(c.data, state.Options{Names: names, LogMaxBytes: int64(c.logMax), LogMaxAge: c.logKeep, Logger: logger})
+	dir, err := state.Open(c.data, state.Options{
+		Names: names, LogMaxBytes: int64(c.logMax), LogMaxAge: c.logKeep, StoreFiles: files.store, Logger: logger,
+	})
 	if err != nil {
 		return err
 	}
@@ -86,7 +92,7 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 		Engine: engine.Options{
 			Names: names, Shards: c.shards, Lateness: c.lateness, DedupEvents: c.dedupEvents, Location: location,
 		},
-		Log: dir.Log, Store: dir.Store, Logger: logger, Recall: recallPopups, LogKeep: c.logKeep, Beside: beside.Run,
+		Log: dir.Log, Store: dir.Store, Logger: logger, Recall: recallPopups, LogKeep: c.logKeep, Beside: beside.Run, Wall: wallClock(),
 		OnFirings: func(f []nudge.Firing) { hub.Publish(f); brokers.wake() },
 		OnReceipt: func(id string) { hub.Receipt(id) },
 	})
@@ -98,7 +104,7 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 		return err
 	}
 	hub, err = deliver.New(deliver.Options{
-		Feed: node, WriteKeys: c.writeKeys, FeedKeys: c.feedKeys, Logger: logger, Registerer: registry,
+		Feed: node, WriteKeys: c.writeKeys, FeedKeys: c.feedKeys, Now: node.Now, Logger: logger, Registerer: registry,
 	})
 	if err != nil {
 		return err
@@ -106,7 +112,7 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 	defer hub.Close()
 	server, err := ingest.NewServer(ingest.ServerOptions{
 		Listen: c.listen, Sink: node, Names: names, Reserved: emitted(node), WriteKeys: c.writeKeys, Routes: routes(hub, registry, copies), NotFound: site(c),
-		Ready: node.Ready, Logger: logger, Registerer: registry,
+		MaxConns: files.conns, Now: node.Now, Ready: node.Ready, Logger: logger, Registerer: registry,
 	})
 	if err != nil {
 		return err

@@ -157,7 +157,7 @@ func (l *load) post(r *request) bool {
 		return true
 	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable:
 		l.count(fmt.Sprintf("%d %s", resp.StatusCode, codeOf(text)))
-		if resp.Header.Get("Retry-After") == "" {
+		if resp.Header.Get("Retry-After") == "" && codeOf(text) != "" { // without a code it is refused as a connection
 			l.fail(fmt.Errorf("%s without Retry-After: %s", resp.Status, text))
 		}
 		l.rest(retryPause)

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"log"
 	"math/rand/v2"
 	"os"
 	"os/signal"
@@ -41,6 +43,9 @@ var faults = []fault{
 	{"SIGSTOP and SIGCONT under load", stopped},
 	{"SIGTERM under load, three times", terminated},
 	{"a full disk, four times: server goes on, kill -9, server goes on, SIGTERM", fullDisk},
+	{"the clock on the wall set by an hour, forward and back, running and between processes", clockSet},
+	{"few files: ulimit -n, and more connections than there may be", fewFiles},
+	{"little memory: ulimit -v", littleMemory},
 	{"a flipped bit in the log or the store", flipped},
 	{"a file that is cut short or missing", cut},
 }
@@ -57,6 +62,7 @@ func main() {
 	flag.DurationVar(&o.hour, "for", 0, "instead of the faults, one run for so long with a kill -9 every minute")
 	flag.StringVar(&o.only, "only", "", "try only faults whose name matches this expression")
 	flag.Parse()
+	log.SetOutput(io.Discard) // what the HTTP client has to say of a server that refuses connections
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, &o)
 	cancel()

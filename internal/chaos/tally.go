@@ -26,8 +26,9 @@ const companyVisitors = 3
 
 // rulesOfLoad fire for what the clients send.
 var rulesOfLoad = map[string]string{
-	"mark": `{per: visitor, when: on(event("mark")), then: alert("mark", {n: n, want: want, total: count(event("seen"), "ever")%s})}`,
-	"stay": `{per: visitor, when: dwell(event("stay"), "2s", until(event("go"))), then: alert("stay", {})}`,
+	"mark":   `{per: visitor, when: on(event("mark")), then: alert("mark", {n: n, want: want, total: count(event("seen"), "ever")%s})}`,
+	"stay":   `{per: visitor, when: dwell(event("stay"), "2s", until(event("go"))), then: alert("stay", {})}`,
+	"linger": `{per: visitor, when: dwell(event("linger"), "2s", until(event("go"))), then: popup("linger", {})}`,
 	"people": `{per: company, when: distinct(event("seen"), visitor, "30d") >= 3,
 		then: alert("people", {who: values(event("seen"), visitor, "30d")})}`,
 }

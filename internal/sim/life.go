@@ -159,7 +159,7 @@ func (l *life) open() (err error) {
 	if err != nil {
 		return err
 	}
-	l.hub, err = deliver.New(deliver.Options{Feed: l.node, PopupTTL: l.popupTTL, MaxPopupsPerVisitor: l.popupsKept, Now: l.millis})
+	l.hub, err = deliver.New(deliver.Options{Feed: l.node, PopupTTL: l.popupTTL, MaxPopupsPerVisitor: l.popupsKept, Now: l.node.Now})
 	if err != nil {
 		return err
 	}

@@ -11,12 +11,9 @@ import (
 // checkPending compares the popups that are pending with what follows from the feed and the log: those of delivered firings that have neither
 // expired nor been seen, of each visitor the newest.
 func (l *life) checkPending(feed []nudge.Firing) {
-	now := l.millis()
+	now := l.node.Now()
 	if l.retains {
 		return // popups of trimmed firings are pending until the next start
-	}
-	if n := len(l.ledger.facts); n > 0 && l.ledger.facts[n-1].at > now {
-		return // the wall clock was set back: log time and the deliverers' time differ
 	}
 	want := l.pending(feed, now)
 	for _, visitor := range visitors {
