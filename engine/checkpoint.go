@@ -53,6 +53,8 @@ type meta struct {
 	Next    nudge.Offset `json:"next"`
 	Clock   nudge.Millis `json:"clock"`
 	Ordinal uint64       `json:"ordinal"`
+
+	Forgotten uint64 `json:"forgotten,omitempty"` // ids of ordinals before this one are forgotten, whatever the window is now
 }
 
 // deployRow holds the rules that run and the dictionary.
@@ -88,7 +90,7 @@ type row struct {
 // freeze begins a checkpoint at the current batch boundary.
 func (e *Engine) freeze() *checkpoint {
 	e.finishTakeOver()
-	c := &checkpoint{meta: meta{checkpointFormat, e.next, e.clock, e.ordinal}}
+	c := &checkpoint{meta: meta{checkpointFormat, e.next, e.clock, e.ordinal, e.forgotten}}
 	c.put([]byte{tableMeta}, mustJSON(c.meta))
 	d := deployRow{
 		Rules: rules.EncodeSources(e.program.plan.Sources), Ops: e.dict.ops, Scopes: e.dict.scopes,
@@ -318,30 +320,31 @@ func (h *history) read(src []byte) []byte {
 
 // freezeDedup writes the ids applied since the checkpoint before, 26 bytes each.
 func (s *shard) freezeDedup(c *checkpoint) {
-	d := &s.dedup
-	fresh := d.queue[max(d.fresh, d.head):]
-	d.fresh = len(d.queue)
-	for len(fresh) > 0 {
-		row := fresh[:min(len(fresh), dedupRow)]
-		fresh = fresh[len(row):]
-		s.putDedup(c, row)
+	var row []byte
+	var newest uint64
+	put := func() {
+		if len(row) > 0 {
+			key := binary.BigEndian.AppendUint64([]byte{tableDedup}, newest)
+			c.put(binary.BigEndian.AppendUint16(key, uint16(s.id)), row)
+		}
+		row = nil
 	}
+	s.dedup.unsaved(func(m dedupEntry) {
+		row = binary.LittleEndian.AppendUint64(row, m.fingerprint)
+		row = binary.LittleEndian.AppendUint16(row, m.group)
+		row = binary.LittleEndian.AppendUint64(row, m.ordinal)
+		row = binary.LittleEndian.AppendUint64(row, uint64(m.at))
+		if newest = m.ordinal; len(row) == dedupRow*dedupEntryBytes {
+			put()
+		}
+	})
+	put()
 }
 
-// dedupRow is how many ids one row holds at most.
-const dedupRow = 1 << 14
-
-func (s *shard) putDedup(c *checkpoint, fresh []dedupEntry) {
-	value := make([]byte, 0, 26*len(fresh))
-	for _, m := range fresh {
-		value = binary.LittleEndian.AppendUint64(value, m.fingerprint)
-		value = binary.LittleEndian.AppendUint16(value, m.group)
-		value = binary.LittleEndian.AppendUint64(value, m.ordinal)
-		value = binary.LittleEndian.AppendUint64(value, uint64(m.at))
-	}
-	key := binary.BigEndian.AppendUint64([]byte{tableDedup}, fresh[len(fresh)-1].ordinal)
-	c.put(binary.BigEndian.AppendUint16(key, uint16(s.id)), value)
-}
+const (
+	dedupRow        = 1 << 14 // ids in one row at most
+	dedupEntryBytes = 26
+)
 
 func mustJSON(v any) []byte {
 	b, err := json.Marshal(v)

@@ -18,7 +18,7 @@ const (
 	readTimeout     = 15 * time.Second // for a request, once it has begun
 	writeTimeout    = 15 * time.Second // for an answer of this package
 	idleTimeout     = 75 * time.Second // between two requests
-	shutdownTimeout = 10 * time.Second // for requests in flight when the server ends
+	shutdownTimeout = 3 * time.Second  // for requests in flight when the server ends
 )
 
 // maxOtherBodyBytes bounds the bodies of requests that are not events.
@@ -32,6 +32,7 @@ type Server struct {
 	metrics *metrics
 	http    *fasthttp.Server
 	works   sync.Pool // *work
+	gate    *gate
 	quiet   throttle
 
 	ctx      context.Context // of every Submit; ends when Close is called
@@ -53,11 +54,12 @@ func NewServer(o ServerOptions) (*Server, error) {
 	if err := checkExposed(addr, len(o.WriteKeys)); err != nil {
 		return nil, err
 	}
-	m, err := newMetrics(o.Registerer)
+	g := newGate()
+	m, err := newMetrics(o.Registerer, g.count)
 	if err != nil {
 		return nil, fmt.Errorf("register the metrics of ingest: %w", err)
 	}
-	s := &Server{o: o, keys: newKeyring(o.WriteKeys), metrics: m}
+	s := &Server{o: o, keys: newKeyring(o.WriteKeys), gate: g, metrics: m}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.works.New = func() any { return newWork(s) }
 	s.http = &fasthttp.Server{

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,11 +16,13 @@ import (
 
 // Pebble's manifest says which tables make up the store. Where Pebble finds a flawed record in it, it takes that for the end that a crash left, and
 // opens an older state, or a mixture whose files are no longer what they were. So whatever it syncs of a manifest is noted beside it, length and
-// checksum, and compared before the store is opened again: what was synced must be there. What stands behind it may be a crash's.
+// checksum, and compared before the store is opened again: what was synced must be there. What stands behind it may be a crash's. Its options are noted
+// too: of a damaged file Pebble says what it cannot read, not where.
 //
 // The notes are text, replaced as a whole:
 //
 //	nudge store manifests 1
+//	OPTIONS-000003 bytes 2937 sum 0badf00d
 //	MANIFEST-000006 bytes 1047 sum 0badcafe
 //	crc 1234abcd
 //
@@ -30,14 +33,15 @@ const (
 	sumsHead    = "nudge store manifests 1\n"
 	sumsLine    = "%s bytes %d sum %08x\n"
 
-	sumsKept = 2 // manifests: the valid one, and one that is about to become it
+	sumsKept = 2 // of a kind: the valid one, and one that is about to become it
 
 	manifestPrefix = "MANIFEST-" // of Pebble's
+	optionsPrefix  = "OPTIONS-"
 	markerName     = "manifest"
 	tableSuffix    = ".sst"
 )
 
-// manifestSum is what is known of one manifest: the checksum of its first bytes.
+// manifestSum is what is known of one file: the checksum of its first bytes.
 type manifestSum struct {
 	name  string
 	bytes int64
@@ -61,16 +65,22 @@ func (s *sums) encode() []byte {
 	return fmt.Appendf(b, manifestChecksum, crc32.Checksum(b, castagnoli))
 }
 
-// note makes it durable that a manifest has been synced that far.
+// note makes it durable that a file has been synced that far.
 func (s *sums) note(m manifestSum) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := len(s.all); n > 0 && s.all[n-1].name == m.name {
-		s.all[n-1] = m
-	} else {
-		s.all = append(s.all, m)
-		s.all = s.all[max(0, len(s.all)-sumsKept):]
+	kind, _, _ := strings.Cut(m.name, "-")
+	kept := 1
+	for i := len(s.all) - 1; i >= 0; i-- {
+		if s.all[i].name == m.name {
+			s.all = slices.Delete(s.all, i, i+1)
+		} else if strings.HasPrefix(s.all[i].name, kind) {
+			if kept++; kept > sumsKept {
+				s.all = slices.Delete(s.all, i, i+1)
+			}
+		}
 	}
+	s.all = append(s.all, m)
 	return replaceFile(s.fs, s.dir, sumsName, sumsTmpName, s.encode())
 }
 
@@ -95,7 +105,7 @@ func (s *sums) read() (found bool, err error) {
 	return true, nil
 }
 
-// check compares the valid manifest with the notes.
+// check compares the valid manifest, and the options that are there, with the notes.
 func (s *sums) check() error {
 	valid, err := atomicfs.ReadMarker(s.fs, s.dir, markerName)
 	if err != nil {
@@ -110,6 +120,14 @@ func (s *sums) check() error {
 	}
 	if !found {
 		return nil
+	}
+	for _, m := range s.all {
+		path := s.fs.PathJoin(s.dir, m.name)
+		if _, err := s.fs.Stat(path); err == nil && strings.HasPrefix(m.name, optionsPrefix) {
+			if err := s.compare(path, m); err != nil {
+				return err
+			}
+		}
 	}
 	path := s.fs.PathJoin(s.dir, valid)
 	for _, m := range s.all {
@@ -172,6 +190,22 @@ func (fs sumFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, e
 		return &sumFile{File: f, sums: fs.sums, manifestSum: manifestSum{name: base}}, nil
 	}
 	return f, err
+}
+
+// Rename gives new options their name: they were written and synced under another one.
+func (fs sumFS) Rename(from, to string) error {
+	base := fs.PathBase(to)
+	if !strings.HasPrefix(base, optionsPrefix) {
+		return fs.FS.Rename(from, to)
+	}
+	b, err := readFile(fs.FS, from)
+	if err != nil {
+		return err
+	}
+	if err := fs.FS.Rename(from, to); err != nil {
+		return err
+	}
+	return fs.sums.note(manifestSum{base, int64(len(b)), crc32.Checksum(b, castagnoli)})
 }
 
 // sumFile is a manifest. Pebble writes it in one goroutine at a time.

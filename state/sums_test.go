@@ -93,6 +93,13 @@ func TestStoreManifestDamage(t *testing.T) {
 	for i := range fm[manifest] {
 		refuse(fmt.Sprintf("the manifest ends at byte %d", i), manifest, fm[manifest][:i])
 	}
+	options := fm.find(t, optionsPrefix)
+	for i := 0; i < 8*len(fm[options]); i += 41 {
+		b := append([]byte(nil), fm[options]...)
+		b[i/8] ^= 1 << (i % 8)
+		refuse(fmt.Sprintf("bit %d of the options is flipped", i), options, b)
+	}
+	refuse("the options are cut", options, fm[options][:len(fm[options])/2])
 	refuse("the manifest is missing", manifest, nil)
 	refuse("the marker is missing", marker, nil)
 	for i := 0; i < 8*len(fm[sumsName]); i += 5 {
