@@ -94,6 +94,7 @@ func (o *Options) setDefaults() {
 type Dir struct {
 	Log   *Log
 	Store *Store
+	fs    vfs.FS
 	lock  io.Closer
 }
 
@@ -107,7 +108,7 @@ func Open(dir string, o Options) (*Dir, error) {
 	if err := makeFolders(o.FS, dir, logDir, storeDir); err != nil {
 		return nil, fmt.Errorf("make data folder %s: %w", dir, err)
 	}
-	d := &Dir{}
+	d := &Dir{fs: o.FS}
 	var err error
 	if d.lock, err = lockFolder(o.FS, dir); err != nil {
 		return nil, err

@@ -16,6 +16,7 @@
 //   - damage: bytes that no crash of ours leaves behind. The log stops there and says where (I7).
 //   - sums: notes of how much of Pebble's manifests was synced. Pebble would take a damaged one for an older state.
 //   - read only: how a folder is opened by somebody who only wants to look at it.
+//   - backup: a folder of its own with the store's newest commit and the log up to its durable end, made while the folder is used.
 //   - commit: one atomic, durable change of the store.
 //
 // The order of operations, on which everything rests:
@@ -24,6 +25,7 @@
 //     did not), so a crash can tear only the very last entry.
 //   - A new segment is on disk under its name before the manifest calls the one before it sealed, and takes entries only after.
 //     So a segment that the manifest expects and the folder lacks is damage, never a crash.
+//   - A backup copies the store first and the log after, with trimming held, so its commit is never ahead of its log nor behind its beginning.
 //   - A rewritten segment is durable under its name, and was read back, before the manifest names it; the old file goes after.
 //   - Opening syncs the log's folder before it reads it: a process that was killed may have renamed a file and not come to that.
 //   - Opening checks the last segment entry by entry. Only the very last entry may be dropped, only where its bytes look as a torn write

@@ -103,12 +103,19 @@ func probe(fs vfs.FS, dir string) error {
 type roomFS struct {
 	vfs.FS
 	shortage *shortage
+	dir      string
 }
+
+// ours says whether a file is one of the store. Whoever makes a copy of it elsewhere is told of a full disk.
+func (fs roomFS) ours(name string) bool { return fs.PathDir(name) == fs.dir }
 
 // Unwrap lets Pebble find the file system below.
 func (fs roomFS) Unwrap() vfs.FS { return fs.FS }
 
 func (fs roomFS) Create(name string, category vfs.DiskWriteCategory) (file vfs.File, err error) {
+	if !fs.ours(name) {
+		return fs.FS.Create(name, category)
+	}
 	err = fs.shortage.until(func() error {
 		file, err = fs.FS.Create(name, category)
 		return err
@@ -120,10 +127,16 @@ func (fs roomFS) Create(name string, category vfs.DiskWriteCategory) (file vfs.F
 }
 
 func (fs roomFS) Rename(from, to string) error {
+	if !fs.ours(to) {
+		return fs.FS.Rename(from, to)
+	}
 	return fs.shortage.until(func() error { return fs.FS.Rename(from, to) })
 }
 
 func (fs roomFS) Link(from, to string) error {
+	if !fs.ours(to) {
+		return fs.FS.Link(from, to)
+	}
 	return fs.shortage.until(func() error { return fs.FS.Link(from, to) })
 }
 

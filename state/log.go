@@ -40,6 +40,7 @@ type Log struct {
 	dropped  []sealed       // segments that Trim took from the manifest and whose files are still there
 	appended end            // behind the last entry that was written
 	synced   end            // behind the last entry that is durable
+	held     int            // Trim drops nothing while it is not 0
 	pins     map[uint64]int // segment number → readers that may still open it or a later one
 	err      error          // the first failed write or sync (I9)
 	torn     string         // what opening dropped, for Confirm's message

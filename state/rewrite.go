@@ -17,10 +17,10 @@ import (
 const (
 	rewriteTmpName = "rewrite.tmp"
 
-	rewriteBuffer = 1 << 20               // bytes that are written at once
-	rewriteWork   = time.Millisecond      // it works before it looks whether others want the machine
-	rewriteRest   = 4                     // times as long as it worked it rests where there is traffic: it takes a fifth of a core then
-	rewritePause  = 20 * time.Millisecond // for so long at most
+	rewriteBuffer = 1 << 20                // bytes that are written at once
+	rewriteWork   = time.Millisecond       // it works before it looks whether others want the machine
+	rewriteRest   = 4                      // times as long as it worked it rests where there is traffic: it takes a fifth of a core then
+	rewritePause  = 250 * time.Millisecond // for so long at most
 )
 
 // RewriteOptions of Rewrite.

@@ -53,7 +53,7 @@ func openStore(dir string, o Options, wholeLog func() bool) (*Store, error) {
 			return nil, err
 		}
 	}
-	fs := roomFS{markerFS{o.FS}, s.shortage}
+	fs := roomFS{markerFS{o.FS}, s.shortage, dir}
 	sums := &sums{fs: fs, dir: dir}
 	if err := sums.check(); err != nil {
 		return nil, s.openError(dir, err)

@@ -168,7 +168,7 @@ func (fs sumFS) Unwrap() vfs.FS { return fs.FS }
 
 func (fs sumFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := fs.FS.Create(name, category)
-	if base := fs.PathBase(name); err == nil && strings.HasPrefix(base, manifestPrefix) {
+	if base := fs.PathBase(name); err == nil && strings.HasPrefix(base, manifestPrefix) && fs.PathDir(name) == fs.sums.dir {
 		return &sumFile{File: f, sums: fs.sums, manifestSum: manifestSum{name: base}}, nil
 	}
 	return f, err

@@ -9,7 +9,7 @@ import (
 
 // Trim drops the oldest segments while the log is larger than LogMaxBytes, or all their records are older than LogMaxAge at now. It never drops the
 // active one, or one that holds keepFrom or a later offset. The file of one that a Read still needs goes with a later Trim, or when the log
-// is opened again. After a nudge.ErrFull nothing is dropped; a later Trim may find room for the shorter manifest.
+// is opened again. Nothing goes while a backup is made. After a nudge.ErrFull nothing is dropped; a later Trim may find room for the shorter manifest.
 func (l *Log) Trim(keepFrom nudge.Offset, now nudge.Millis) error {
 	l.manifestMu.Lock()
 	defer l.manifestMu.Unlock()
@@ -67,6 +67,9 @@ func (l *Log) removeDropped() error {
 
 // trimmableLocked counts the oldest segments that may go.
 func (l *Log) trimmableLocked(keepFrom nudge.Offset, now nudge.Millis) int {
+	if l.held != 0 {
+		return 0
+	}
 	bytes := l.bytesLocked()
 	for i, s := range l.manifest.sealed {
 		expired := s.at < now-l.opts.LogMaxAge

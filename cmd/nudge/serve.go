@@ -78,6 +78,12 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
 
+	copies := newBackups(ctx, dir, logger)
+	if err := copies.withdraw(c.data); err != nil { // that of a process that was killed
+		return err
+	}
+	defer copies.stop()
+
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	var hub *deliver.Hub
@@ -105,7 +111,7 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 	}
 	defer hub.Close()
 	server, err := ingest.NewServer(ingest.ServerOptions{
-		Listen: c.listen, Sink: node, Names: names, Reserved: emitted(node), WriteKeys: c.writeKeys, Routes: routes(hub, registry), NotFound: site(c),
+		Listen: c.listen, Sink: node, Names: names, Reserved: emitted(node), WriteKeys: c.writeKeys, Routes: routes(hub, registry, copies), NotFound: site(c),
 		MaxConns: files.conns, Now: node.Now, Ready: node.Ready, Logger: logger, Registerer: registry,
 	})
 	if err != nil {
@@ -122,7 +128,7 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 		return err
 	}
 	return c.serve(ctx, &services{
-		node: node, log: keeper, store: dir.Store, hub: hub, server: server, brokers: &brokers, rules: rulesFrom, logger: logger,
+		node: node, log: keeper, copies: copies, store: dir.Store, hub: hub, server: server, brokers: &brokers, rules: rulesFrom, logger: logger,
 		stdout: stdout, stderr: stderr,
 	})
 }
@@ -131,6 +137,7 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 type services struct {
 	node    *engine.Node
 	log     *logKeeper
+	copies  *backups
 	store   *state.Store
 	hub     *deliver.Hub
 	server  *ingest.Server
@@ -156,7 +163,7 @@ func (c *serveConfig) serve(ctx context.Context, s *services) error {
 	w := &ruleWatcher{source: s.rules, deploy: s.node.Deploy, logger: s.logger, stderr: s.stderr}
 	err := w.first(ctx, s.node.Plan(), s.node.SettingsChanged())
 	if err == nil {
-		err = s.brokers.begin(ctx)
+		err = errors.Join(s.brokers.begin(ctx), s.copies.publish(c.data, s.server.Addr()))
 	}
 	if err == nil {
 		sinkDone = start(func() error { return s.brokers.publish(sinkCtx) }, fail)
@@ -172,6 +179,7 @@ func (c *serveConfig) serve(ctx context.Context, s *services) error {
 	s.store.Hurry()
 	err = errors.Join(err, <-watchDone, <-logDone, <-storeDone, <-sourcesDone)
 	s.hub.Close()
+	err = errors.Join(err, s.copies.withdraw(c.data))
 	stopServer()
 	err = errors.Join(err, <-serverDone)
 	stopSink() // last of all, so that its place is logged

@@ -19,7 +19,7 @@ import (
 const demoRoot = "/demo/"
 
 // routes are the paths beside those of ingest.
-func routes(hub *deliver.Hub, registry *prometheus.Registry) map[string]fasthttp.RequestHandler {
+func routes(hub *deliver.Hub, registry *prometheus.Registry, b *backups) map[string]fasthttp.RequestHandler {
 	all := hub.Routes()
 	all["/nudge.js"] = onlyGet(func(ctx *fasthttp.RequestCtx) {
 		ctx.Response.Header.Set("Access-Control-Allow-Origin", "*")
@@ -28,6 +28,7 @@ func routes(hub *deliver.Hub, registry *prometheus.Registry) map[string]fasthttp
 		ctx.SetBody(sdk.JS)
 	})
 	all["/metrics"] = onlyGet(fasthttpadaptor.NewFastHTTPHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
+	all[backupPath] = fasthttpadaptor.NewFastHTTPHandler(b)
 	return all
 }
 
