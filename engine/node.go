@@ -185,13 +185,14 @@ func (n *Node) Recover() error {
 	if err := n.feed.load(e.next, o.Log.First()); err != nil {
 		return err
 	}
-	verified := n.feed.verify()
+	verified := sync.OnceValue(n.feed.verify())
+	defer verified() // also where reading the log panics: the store is not closed under it
 	from := e.clock
 	err := n.recall()
 	if err == nil {
 		err = n.readLog()
 	}
-	if damage := <-verified; err == nil {
+	if damage := verified(); err == nil {
 		err = damage
 	}
 	if err != nil {
