@@ -11,10 +11,10 @@ import (
 // nobody else wants.
 const nice = 10
 
-// spare is the core that the process has more than there are, while there is work beside its traffic. It is the process's, as the number of
-// cores is.
-var spare struct {
-	sync.Mutex
+// Core is the core that a process has more than there are, while there is work beside its traffic. A process has one, in the hands of who
+// puts its parts together.
+type Core struct {
+	mu    sync.Mutex
 	works int // that go on
 	cores int // before the first of them
 }
@@ -24,9 +24,9 @@ var spare struct {
 // waits so long. With one more, as many threads as there are cores go on serving, and the system shares the cores among all of them.
 //
 // Lost: pauses in the work, which took four times as long and disturbed more; and one more core at all times, which costs throughput.
-func Run(work func()) {
-	takeSpare()
-	defer giveSpare()
+func (c *Core) Run(work func()) {
+	c.take()
+	defer c.giveBack()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -37,23 +37,23 @@ func Run(work func()) {
 	<-done
 }
 
-func takeSpare() {
-	spare.Lock()
-	defer spare.Unlock()
-	if spare.works++; spare.works == 1 {
-		spare.cores = runtime.GOMAXPROCS(0)
-		runtime.GOMAXPROCS(spare.cores + 1)
+func (c *Core) take() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.works++; c.works == 1 {
+		c.cores = runtime.GOMAXPROCS(0)
+		runtime.GOMAXPROCS(c.cores + 1)
 	}
 }
 
-func giveSpare() {
-	spare.Lock()
-	defer spare.Unlock()
-	if spare.works--; spare.works > 0 {
+func (c *Core) giveBack() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.works--; c.works > 0 {
 		return
 	}
 	if os.Getenv("GOMAXPROCS") != "" {
-		runtime.GOMAXPROCS(spare.cores)
+		runtime.GOMAXPROCS(c.cores)
 	} else {
 		runtime.SetDefaultGOMAXPROCS() // the runtime goes on following what the system allows the process
 	}

@@ -19,9 +19,10 @@ func TestRun(t *testing.T) {
 		}
 		before, during := runtime.GOMAXPROCS(0), 0
 		inside, between := 0, 0
-		Run(func() {
+		var core Core
+		core.Run(func() {
 			during = runtime.GOMAXPROCS(0)
-			Run(func() { inside = runtime.GOMAXPROCS(0) })
+			core.Run(func() { inside = runtime.GOMAXPROCS(0) })
 			between = runtime.GOMAXPROCS(0)
 		})
 		after := runtime.GOMAXPROCS(0)
