@@ -43,8 +43,8 @@ type NodeOptions struct {
 	// Recall is how far back OnFirings is told, while recovering, what the checkpoint's firings were: popups that may still be wanted.
 	Recall nudge.Millis
 
-	// Beside runs work that lasts seconds beside the traffic, the reading back of the log for new rules, and returns when it is done. Default:
-	// it just runs. A server lets the work give way (internal/beside).
+	// Beside runs work that lasts seconds beside the traffic, the reading back of the log for new rules and the commit of a checkpoint, and
+	// returns when it is done. Default: it just runs. A server lets the work give way (internal/beside).
 	Beside func(work func())
 
 	// LogKeep is how long the log is kept, 0 if that is not known: rules that look further back are warned of.
