@@ -23,7 +23,6 @@ const (
 	bugLateKey     // a key that changes while a checkpoint is written is stored as it is then
 	bugTimersLost  // the keys of a checkpoint come back without their timers
 	bugRowsLater   // the feed's rows are committed behind their checkpoint, not with it
-	bugRowsStay    // rows of keys that were removed stay in the store
 	bugClockAnew   // log time begins with the wall clock at each start
 	bugNumbering   // firings are numbered through their batch
 	bugSeenLast    // after a restart deliverers are told of popups that were seen when all has been published

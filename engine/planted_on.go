@@ -13,7 +13,7 @@ func planted(b bug) bool { return bug(current.Load()) == b }
 var bugNames = map[string]bug{
 	"": 0, "window": bugWindow, "tie": bugTie, "order": bugOrder, "cooldown": bugCooldown, "unsorted": bugUnsorted, "address": bugAddress,
 	"fired-visitor": bugFiredVisitor, "dedup-shard": bugDedupShard, "early-answer": bugEarlyAnswer, "loose-tick": bugLooseTick,
-	"shard-behind": bugShardBehind, "late-key": bugLateKey, "timers-lost": bugTimersLost, "rows-later": bugRowsLater, "rows-stay": bugRowsStay,
+	"shard-behind": bugShardBehind, "late-key": bugLateKey, "timers-lost": bugTimersLost, "rows-later": bugRowsLater,
 	"clock-anew": bugClockAnew, "numbering": bugNumbering, "seen-last": bugSeenLast, "warms-short": bugWarmsShort, "live-early": bugLiveEarly,
 }
 

@@ -12,6 +12,7 @@ const (
 	bugLooseFolder             // opening does not sync the folder that it reads
 	bugTailStays               // what opening drops is not overwritten
 	bugLooseRoll               // the manifest names a new segment whose place in the folder is not synced
+	bugLooseRewrite            // a segment that was written anew is not synced before the manifest names it
 	bugTrimsAll                // trimming does not ask what a checkpoint still needs
 	bugLooseMarker             // the store's folder is not synced between two changes of its markers
 	bugNoFlush                 // a commit returns before it is flushed

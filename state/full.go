@@ -75,10 +75,9 @@ func (r *shortage) until(f func() error) error {
 	defer again.Stop()
 	for isFull(err) {
 		<-again.C // hurrying too: Pebble would try again at once
-		if r.hurries() {
+		if err = f(); isFull(err) && r.hurries() {
 			return full(err)
 		}
-		err = f()
 	}
 	return err
 }

@@ -344,6 +344,26 @@ func TestStoreHurries(t *testing.T) {
 	}
 }
 
+// A commit that waits is done where there is room again when the store begins to hurry: it is tried before it is given up.
+func TestStoreHurriesWithRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &smallDisk{FS: vfs.NewMem()}
+		s := openTestStore(t, disk)
+		disk.set(func(o string) bool { return strings.Contains(o, "MANIFEST") })
+		done := make(chan error, 1)
+		go func() { done <- s.Commit(func(w Writer) error { w.Put([]byte("a"), []byte("1")); return nil }) }()
+		synctest.Wait() // it waits
+		disk.set(nil)
+		s.Hurry()
+		if err := <-done; err != nil {
+			t.Fatalf("commit: %v", err)
+		}
+		if err := s.close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 // A store does not open on a full disk, says so, and opens once there is room.
 func TestStoreOpensOnFullDisk(t *testing.T) {
 	mem := vfs.NewMem()

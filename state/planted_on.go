@@ -12,7 +12,7 @@ func planted(b bug) bool { return bug(current.Load()) == b }
 // bugNames are the bugs by the names under which tests plant them.
 var bugNames = map[string]bug{
 	"": 0, "segment-names": bugSegmentNames, "drops-any": bugDropsAny, "sync-again": bugSyncAgain, "no-rewrite": bugNoRewrite, "loose-folder": bugLooseFolder, "tail-stays": bugTailStays,
-	"loose-roll": bugLooseRoll, "trims-all": bugTrimsAll, "loose-marker": bugLooseMarker, "no-flush": bugNoFlush,
+	"loose-roll": bugLooseRoll, "loose-rewrite": bugLooseRewrite, "trims-all": bugTrimsAll, "loose-marker": bugLooseMarker, "no-flush": bugNoFlush,
 }
 
 // Plant plants the bug of a name, and takes out the one before; with "" there is none. It says whether the name is known.

@@ -105,7 +105,9 @@ func (s *sums) read() (found bool, err error) {
 	return true, nil
 }
 
-// check compares the valid manifest, and the options that are there, with the notes.
+// check compares the valid manifest, and the options that are there, with the notes. Those of other manifests are dropped: a crash has kept them from
+// becoming valid, and they would crowd out the valid one's. Pebble syncs the next manifest before it marks it as the valid one, so one start after the
+// other can end in between.
 func (s *sums) check() error {
 	valid, err := atomicfs.ReadMarker(s.fs, s.dir, markerName)
 	if err != nil {
@@ -115,26 +117,33 @@ func (s *sums) check() error {
 	if err != nil {
 		return err
 	}
+	all := s.all
+	s.all = nil
 	if valid == "" {
 		return s.checkEmpty()
 	}
-	if !found {
+	if !found { // nothing of it is known to be there
+		s.all = []manifestSum{{name: valid}}
 		return nil
 	}
-	for _, m := range s.all {
+	known := false
+	for _, m := range all {
 		path := s.fs.PathJoin(s.dir, m.name)
-		if _, err := s.fs.Stat(path); err == nil && strings.HasPrefix(m.name, optionsPrefix) {
-			if err := s.compare(path, m); err != nil {
-				return err
-			}
+		switch _, err := s.fs.Stat(path); {
+		case m.name == valid:
+			known = true
+		case !strings.HasPrefix(m.name, optionsPrefix) || errors.Is(err, errNotExist):
+			continue
 		}
+		if err := s.compare(path, m); err != nil {
+			return err
+		}
+		s.all = append(s.all, m)
+	}
+	if known {
+		return nil
 	}
 	path := s.fs.PathJoin(s.dir, valid)
-	for _, m := range s.all {
-		if m.name == valid {
-			return s.compare(path, m)
-		}
-	}
 	return &StoreDamage{File: path, Err: errors.New("it is marked as the valid manifest, but was never written: a marker is missing, or does not belong here")}
 }
 
@@ -156,7 +165,7 @@ func (s *sums) checkEmpty() error {
 func (s *sums) compare(path string, m manifestSum) error {
 	f, err := s.fs.Open(path)
 	if errors.Is(err, errNotExist) {
-		return &StoreDamage{File: path, Err: errors.New("the manifest is missing")}
+		return &StoreDamage{File: path, Err: errors.New("the file is missing")}
 	}
 	if err != nil {
 		return err
@@ -192,7 +201,8 @@ func (fs sumFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, e
 	return f, err
 }
 
-// Rename gives new options their name: they were written and synced under another one.
+// Rename gives new options their name: they were written and synced under another one. They are noted before: a crash that takes the name back leaves a
+// note of nothing, and not a file that an older note denies.
 func (fs sumFS) Rename(from, to string) error {
 	base := fs.PathBase(to)
 	if !strings.HasPrefix(base, optionsPrefix) {
@@ -202,10 +212,10 @@ func (fs sumFS) Rename(from, to string) error {
 	if err != nil {
 		return err
 	}
-	if err := fs.FS.Rename(from, to); err != nil {
+	if err := fs.sums.note(manifestSum{base, int64(len(b)), crc32.Checksum(b, castagnoli)}); err != nil {
 		return err
 	}
-	return fs.sums.note(manifestSum{base, int64(len(b)), crc32.Checksum(b, castagnoli)})
+	return fs.FS.Rename(from, to)
 }
 
 // sumFile is a manifest. Pebble writes it in one goroutine at a time.

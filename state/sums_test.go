@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
 // storeFiles are a store's files as bytes.
@@ -85,7 +86,7 @@ func TestStoreManifestDamage(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	for i := 0; i < 8*len(fm[manifest]); i += 5 {
+	for i := 0; i < 8*len(fm[manifest]); i += 5 * everyNth {
 		b := append([]byte(nil), fm[manifest]...)
 		b[i/8] ^= 1 << (i % 8)
 		refuse(fmt.Sprintf("bit %d of the manifest is flipped", i), manifest, b)
@@ -102,7 +103,7 @@ func TestStoreManifestDamage(t *testing.T) {
 	refuse("the options are cut", options, fm[options][:len(fm[options])/2])
 	refuse("the manifest is missing", manifest, nil)
 	refuse("the marker is missing", marker, nil)
-	for i := 0; i < 8*len(fm[sumsName]); i += 5 {
+	for i := 0; i < 8*len(fm[sumsName]); i += 5 * everyNth {
 		b := append([]byte(nil), fm[sumsName]...)
 		b[i/8] ^= 1 << (i % 8)
 		refuse(fmt.Sprintf("bit %d of the notes is flipped", i), sumsName, b)
@@ -123,5 +124,44 @@ func TestStoreManifestDamage(t *testing.T) {
 			t.Errorf("%s: the store holds %v", name, got)
 		}
 		s.close()
+	}
+}
+
+// Starts that end one after the other between the sync of the next manifest and the move of the marker leave a store that opens: the notes of the
+// valid manifest outlast them, also where an older build left none.
+func TestStoreStartsThatEndBeforeTheMarker(t *testing.T) {
+	for _, noted := range []bool{true, false} {
+		mem := vfs.NewMem()
+		s := openTestStore(t, mem)
+		put(t, s, "a", "1")
+		if err := s.close(); err != nil {
+			t.Fatal(err)
+		}
+		if !noted {
+			if err := mem.Remove("data/store/" + sumsName); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ended := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if op.Kind == errorfs.OpCreate && strings.Contains(op.Path, "marker."+markerName) {
+				return errorfs.ErrInjected
+			}
+			return nil
+		}))
+		for n := range 4 {
+			if s, err := tryOpenStore(ended); !errors.Is(err, errorfs.ErrInjected) {
+				if s != nil {
+					_ = s.close()
+				}
+				t.Fatalf("notes %v, start %d: %v, it should end at the marker", noted, n, err)
+			}
+		}
+		again := openTestStore(t, mem)
+		if got := contents(t, again); got["a"] != "1" {
+			t.Errorf("notes %v: the store holds %v", noted, got)
+		}
+		if err := again.close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

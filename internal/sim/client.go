@@ -38,7 +38,7 @@ func (w *world) makeClients(lines []string) {
 		w.clients = append(w.clients, &client{name: "client " + strconv.Itoa(i)})
 	}
 	for len(lines) > 0 {
-		n := min(1+r.IntN(4), len(lines))
+		n := min(1+r.IntN(w.perCall), len(lines))
 		c := &call{decide: r.IntN(2) == 0}
 		for _, line := range lines[:n] {
 			draft := map[string]json.RawMessage{}
@@ -162,6 +162,10 @@ func (l *life) submit(c *call, codec *ingest.Codec) bool {
 		return false
 	}
 	firings, err := l.node.Submit(context.Background(), b.Buf, done.Records, c.decide)
+	for errors.Is(err, nudge.ErrFull) { // nothing was taken
+		time.Sleep(300 * time.Millisecond)
+		firings, err = l.node.Submit(context.Background(), b.Buf, done.Records, c.decide)
+	}
 	switch {
 	case errors.Is(err, nudge.ErrStopped):
 		return false // nobody knows whether it was taken: the next process gets it again

@@ -13,41 +13,59 @@ import (
 	"nudge/state"
 )
 
-// damage flips one bit of the log's files on a copy of the medium, and wants a process that opens it either to say so, or to know all that anybody
-// outside was told of (I7). known is the last such offset.
-func (w *world) damage(r *rand.Rand, known nudge.Offset) {
+// damage flips one bit of the log's or the store's files on a copy of the medium, and wants a process that opens it either to name the place, or
+// to know all that anybody outside was told of (I7).
+func (w *world) damage(r *rand.Rand) {
 	m := w.medium.leave(func() bool { return true })
 	path, at := m.flip(r)
 	if path == "" {
 		return
 	}
-	next, err := w.tryOpen(m)
-	var damage *state.Damage
+	place := fmt.Sprintf("a bit of %s at byte %d was flipped", path, at)
+	next, feed, err := w.tryOpen(m)
+	var inLog *state.Damage
+	var inStore *state.StoreDamage
 	switch {
-	case errors.As(err, &damage):
+	case errors.As(err, &inLog) || errors.As(err, &inStore) || err != nil && strings.Contains(err.Error(), "records are missing"):
 		w.report.Damages++
 	case err != nil:
-		w.problem("I7: a bit of %s at byte %d was flipped, and opening says %v, which names no place", path, at, err)
-	case next <= known:
-		w.problem("I7: a bit of %s at byte %d was flipped: the log ends with offset %d, though %d was told of, and nothing says so", path, at, next-1, known)
+		w.problem("I7: %s, and opening says %v, which names no place", place, err)
+	case next <= w.known:
+		w.problem("I7: %s: the log ends with offset %d, though %d was told of, and nothing says so", place, next-1, w.known)
+	default:
+		w.compareTold(place, feed)
 	}
 }
 
-// flip flips a bit of one of the log's files, mostly near the end of its last segment's entries.
-func (m *medium) flip(r *rand.Rand) (path string, at int) {
-	var logs []string
-	for _, name := range m.paths() {
-		if strings.HasSuffix(name, ".seg") || strings.HasSuffix(name, "/manifest") {
-			logs = append(logs, name)
+// compareTold wants all firings that somebody was told of to be in a feed, from its first on.
+func (w *world) compareTold(place string, feed []nudge.Firing) {
+	if len(feed) == 0 {
+		return
+	}
+	ids := map[cursor]string{}
+	for _, f := range feed {
+		ids[f.Cursor] = f.ID
+	}
+	for at, f := range w.told {
+		if !at.Less(feed[0].Cursor) && ids[at] != f.ID {
+			w.problem("I7: %s: the feed has %q at %v, where %s was", place, ids[at], at, f.ID)
+			return
 		}
 	}
-	if len(logs) == 0 {
+}
+
+// flip flips a bit of one of the files, mostly near the end of what is written in it.
+func (m *medium) flip(r *rand.Rand) (path string, at int) {
+	var files []string
+	for _, name := range m.paths() {
+		if strings.HasSuffix(name, ".seg") || strings.HasSuffix(name, "/manifest") || strings.HasSuffix(name, ".sst") || strings.Contains(name, "/MANIFEST-") {
+			files = append(files, name)
+		}
+	}
+	if len(files) == 0 {
 		return "", 0
 	}
-	path = logs[r.IntN(len(logs))]
-	if r.IntN(2) == 0 {
-		path = logs[len(logs)-1-min(1, len(logs)-1)*r.IntN(2)]
-	}
+	path = files[r.IntN(len(files))]
 	b := m.live[path].durable
 	end := len(strings.TrimRight(string(b), "\x00"))
 	if end == 0 {
@@ -62,26 +80,27 @@ func (m *medium) flip(r *rand.Rand) (path string, at int) {
 	return path, at
 }
 
-// tryOpen opens a folder, recovers and reads the whole log, and returns the offset behind its end.
-func (w *world) tryOpen(m *medium) (next nudge.Offset, err error) {
+// tryOpen opens a folder, recovers and reads the whole log and the feed, and returns the offset behind the log's end.
+func (w *world) tryOpen(m *medium) (next nudge.Offset, feed []nudge.Firing, err error) {
 	names := nudge.NewNames()
 	dir, err := state.Open(dataDir, state.Options{FS: newDisk(m, 0).fs(), SegmentBytes: w.segmentBytes, Names: names, CacheBytes: 1 << 20})
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
 	node, err := engine.NewNode(engine.NodeOptions{
 		Engine: engine.Options{Names: names, Shards: 1}, Log: dir.Log, Store: dir.Store, Wall: w.now, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	if err := node.Recover(); err != nil {
-		return 0, fmt.Errorf("recover: %w", err)
+		return 0, nil, fmt.Errorf("recover: %w", err)
 	}
 	next = dir.Log.Next()
 	err = dir.Log.Read(0, func(nudge.Entry) error { return nil })
+	feed, ferr := node.Firings(cursor{}, 10_000)
 	ended, end := context.WithCancel(context.Background())
 	end()
-	return next, errors.Join(err, node.Run(ended))
+	return next, feed, errors.Join(err, ferr, node.Run(ended))
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -24,7 +25,9 @@ type disk struct {
 	failAt   int         // the first operation that may fail from here on fails; 0: none
 	reads    int         // of files
 	failRead int         // the read that fails; 0: none
+	full     bool        // nothing can be made or grow
 	slow     int         // one sync in so many takes long; 0: none
+	lazy     bool        // the tables of the store are synced for seconds
 	syncs    map[string]uint64
 
 	left    *medium       // by the crash; nil: there was none yet
@@ -34,8 +37,9 @@ type disk struct {
 
 // operation is what a process asks of a disk: a read, or what changes something.
 type operation struct {
-	kind opKind
-	path string
+	kind  opKind
+	path  string
+	grows bool // it needs room
 }
 
 type opKind string
@@ -59,13 +63,25 @@ func newDisk(m *medium, seed uint64) *disk {
 	return &disk{medium: m, seed: seed, trace: fnv.New64a(), syncs: map[string]uint64{}, crashed: make(chan struct{})}
 }
 
-// ask comes before each operation, which fails if it returns an error.
+// ask comes before each operation but a write, which fails if it returns an error.
 func (d *disk) ask(kind opKind, path string) error {
-	wait, err := d.answer(operation{kind, path})
+	wait, err := d.answer(operation{kind, path, kind == opCreate || kind == opFolder || kind == opLink})
 	if wait > 0 {
 		time.Sleep(wait)
 	}
 	return err
+}
+
+// askWrite is ask for n bytes. It returns how many of them find room.
+func (d *disk) askWrite(path string, n int, grows bool) (int, error) {
+	_, err := d.answer(operation{opWrite, path, grows})
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return n / 2, err
+	case err != nil:
+		return 0, err
+	}
+	return n, nil
 }
 
 func (d *disk) answer(op operation) (wait time.Duration, err error) {
@@ -82,6 +98,8 @@ func (d *disk) answer(op operation) (wait time.Duration, err error) {
 	case d.failAt > 0 && d.ops >= d.failAt && d.failed == nil && mayFail(op):
 		d.failed = &op
 		return 0, errInjected
+	case d.full && op.grows:
+		return 0, syscall.ENOSPC
 	case op.kind == opSync:
 		return d.slowness(op.path), nil
 	}
@@ -95,7 +113,7 @@ func (d *disk) askRead(path string) error {
 	if d.reads++; d.reads != d.failRead || d.failed != nil || d.left != nil {
 		return nil
 	}
-	d.failed = &operation{opRead, path}
+	d.failed = &operation{kind: opRead, path: path}
 	return errInjected
 }
 
@@ -112,13 +130,17 @@ func (o *operation) fatal() bool {
 // slowness is how long a sync takes. It follows from the file and how often that was synced, so that it does not matter which goroutine
 // came first. Nothing that is done under a lock is slow: a goroutine that waits for a lock would hold virtual time.
 func (d *disk) slowness(path string) time.Duration {
-	if d.slow == 0 || !strings.HasSuffix(path, ".seg") && !strings.HasSuffix(path, ".sst") {
+	table := strings.HasSuffix(path, ".sst")
+	if d.slow == 0 || !table && !strings.HasSuffix(path, ".seg") {
 		return 0
 	}
 	d.syncs[path]++
 	h := fnv.New64a()
 	fmt.Fprint(h, path, d.syncs[path], d.seed)
 	n := h.Sum64()
+	if table && d.lazy {
+		return time.Duration(n%8_000_000) * time.Microsecond
+	}
 	if n%uint64(d.slow) != 0 {
 		return 0
 	}
@@ -156,6 +178,13 @@ func (d *disk) seen(f func()) bool {
 
 // over says whether the plug was pulled.
 func (d *disk) over() bool { return !d.seen(func() {}) }
+
+// fill takes all room, or gives it back.
+func (d *disk) fill(full bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.full = full
+}
 
 // failure is the operation that failed, nil if none did.
 func (d *disk) failure() *operation {

@@ -139,27 +139,32 @@ func (f *file) ReadAt(p []byte, at int64) (int, error) {
 }
 
 func (f *file) Write(p []byte) (int, error) {
-	if err := f.d.ask(opWrite, f.path()); err != nil {
-		return 0, err
-	}
+	room, full := f.d.askWrite(f.path(), len(p), true) // files that are not written at a place are only appended to
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
+	info, err := f.File.Stat()
+	if err != nil || room == 0 {
+		return 0, errors.Join(full, err)
+	}
+	f.node.wrote(info.Size(), room)
+	n, err := f.File.Write(p[:room])
+	return n, errors.Join(full, err)
+}
+
+func (f *file) WriteAt(p []byte, at int64) (int, error) {
 	info, err := f.File.Stat()
 	if err != nil {
 		return 0, err
 	}
-	f.node.wrote(info.Size(), len(p)) // files that are not written at a place are only appended to
-	return f.File.Write(p)
-}
-
-func (f *file) WriteAt(p []byte, at int64) (int, error) {
-	if err := f.d.ask(opWrite, f.path()); err != nil {
-		return 0, err
+	room, full := f.d.askWrite(f.path(), len(p), at+int64(len(p)) > info.Size())
+	if room == 0 {
+		return 0, full
 	}
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
-	f.node.wrote(at, len(p))
-	return f.File.WriteAt(p, at)
+	f.node.wrote(at, room)
+	n, err := f.File.WriteAt(p[:room], at)
+	return n, errors.Join(full, err)
 }
 
 func (f *file) Sync() error { return f.SyncData() }

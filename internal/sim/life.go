@@ -29,7 +29,8 @@ type life struct {
 	stop   context.CancelFunc
 	ended  chan struct{} // closed when Run has returned
 	runErr error
-	done   chan struct{} // closed when clients and consumers are to go
+	busy   context.Context // ends when consumers are to go
+	halt   context.CancelFunc
 
 	lost     nudge.Offset // the log failed at the entry that begins here; 0: it did not
 	lastTold cursor
@@ -56,7 +57,12 @@ func (w watchedLog) Append(e nudge.Entry) error {
 			w.l.problem("append: %v", err)
 		}
 	})
-	return w.failed(e.First, w.Log.Append(e))
+	err = w.Log.Append(e)
+	if errors.Is(err, nudge.ErrFull) {
+		w.l.disk.seen(func() { w.l.ledger.cut(e.First) })
+		return err
+	}
+	return w.failed(e.First, err)
 }
 
 func (w watchedLog) Sync() error {
@@ -91,12 +97,13 @@ func (s mortalStore) Commit(write func(w engine.Writer) error) error {
 
 // live is one process from its start to its end.
 func (w *world) live(n int) {
-	l := &life{world: w, number: n, names: nudge.NewNames(), ended: make(chan struct{}), done: make(chan struct{})}
+	l := &life{world: w, number: n, names: nudge.NewNames(), ended: make(chan struct{})}
+	l.busy, l.halt = context.WithCancel(context.Background())
 	l.disk = newDisk(w.medium, w.rng.Uint64())
 	last := n == w.lives-1
 	l.fate(last)
 	if w.damages && n > 0 {
-		w.damage(l.actor("damage"), w.known)
+		w.damage(l.actor("damage"))
 	}
 	w.report.Starts++
 	err := l.open()
@@ -119,7 +126,7 @@ func (w *world) live(n int) {
 
 // fate decides what the disk does to the process. The last process meets no fault.
 func (l *life) fate(last bool) {
-	l.disk.slow = l.slow
+	l.disk.slow, l.disk.lazy = l.slow, l.lazy
 	if last {
 		return
 	}
@@ -211,6 +218,14 @@ func (l *life) work(last bool) {
 		r := l.actor(c.name)
 		consumers.Go(func() { l.walker(c, r) })
 	}
+	if l.rewrites {
+		r := l.actor("rewriter")
+		consumers.Go(func() { l.rewriter(r) })
+	}
+	if l.fills {
+		r := l.actor("filler")
+		consumers.Go(func() { l.filler(r) })
+	}
 	l.manage()
 	if last {
 		clients.Wait()
@@ -218,7 +233,7 @@ func (l *life) work(last bool) {
 		l.settle()
 		l.checkEnd()
 	}
-	close(l.done)
+	l.halt()
 	consumers.Wait()
 	l.end(last)
 	clients.Wait()
@@ -259,6 +274,10 @@ func (l *life) manage() {
 // deploy makes the wanted rules the running ones, and says whether that was answered.
 func (l *life) deploy() bool {
 	diags, err := l.node.Deploy(context.Background(), l.rules.sources())
+	for errors.Is(err, nudge.ErrFull) {
+		time.Sleep(300 * time.Millisecond)
+		diags, err = l.node.Deploy(context.Background(), l.rules.sources())
+	}
 	if err == nil && !diags.HasErrors() {
 		return l.disk.seen(func() {})
 	}
@@ -280,6 +299,7 @@ func (l *life) end(last bool) {
 			l.problem("I9: %v failed, and the process goes on", failed)
 		}
 	}
+	l.dir.Store.Hurry()
 	l.stop()
 	<-l.ended
 	if l.runErr != nil && !l.excused() {
@@ -289,6 +309,40 @@ func (l *life) end(last bool) {
 
 // excused says whether an error is no wonder: the disk failed, or all that happens since is seen by nobody.
 func (l *life) excused() bool { return l.disk.over() || l.disk.failure() != nil }
+
+// filler lets the disk be full for a while, now and then.
+func (l *life) filler(r *rand.Rand) {
+	for range 1 + r.IntN(3) {
+		for _, full := range []bool{true, false} {
+			select {
+			case <-l.disk.crashed:
+				return
+			case <-time.After(pause(r, 3*time.Second)):
+				l.disk.fill(full)
+			}
+		}
+		l.disk.seen(func() { l.report.Full++ })
+	}
+}
+
+// rewriter writes segments of the log anew beside the traffic: that changes no record.
+func (l *life) rewriter(r *rand.Rand) {
+	for {
+		select {
+		case <-l.busy.Done():
+			return
+		case <-time.After(pause(r, 2*time.Second)):
+		}
+		o := state.RewriteOptions{From: nudge.Offset(r.IntN(10)), Hurry: r.IntN(2) == 0}
+		if l.slow == 0 && r.IntN(2) == 0 { // else it would wait for a lock while a sync takes its time
+			o.Through = o.From + nudge.Offset(r.IntN(40))
+		}
+		_, err := l.dir.Log.Rewrite(l.busy, o)
+		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, nudge.ErrFull) && !l.excused() {
+			l.problem("rewrite the log: %v", err)
+		}
+	}
+}
 
 // close frees the folder and leaves to the next process what is on the disk.
 func (l *life) close(openErr error) {

@@ -13,6 +13,7 @@ import (
 type plan struct {
 	seed    uint64
 	size    int // events that the clients have, about
+	perCall int // events of a request at most
 	lives   int // processes
 	start   time.Time
 	options oracle.Options // the settings that answers depend on
@@ -26,9 +27,12 @@ type plan struct {
 	fixed        bool // rules with short windows are there besides the random ones
 	late         bool // rules are deployed while others run
 	slow         int
+	lazy         bool // checkpoints take seconds, in which the log goes on
 	fails        bool
+	fills        bool // the disk
 	damages      bool
 	steps        bool // the wall clock is set
+	rewrites     bool // segments of the log are written anew
 }
 
 const clientCount = 3
@@ -42,7 +46,10 @@ func newPlan(seed uint64) plan {
 	if !p.exact {
 		p.options.DedupEvents = o.DedupEvents
 	}
-	p.size = 30 + r.IntN(50)
+	p.size, p.perCall = 30+r.IntN(50), 4
+	if r.IntN(20) == 0 {
+		p.size, p.perCall = 250, 100 // so much at once is spread over goroutines
+	}
 	p.lives = 2 + r.IntN(4)
 	p.start = time.UnixMilli(1_764_028_700_000) // shortly before a midnight in UTC
 	p.segmentBytes = pick[int64](r, 1<<10, 2<<10, 4<<10, 16<<10)
@@ -51,12 +58,16 @@ func newPlan(seed uint64) plan {
 	p.fixed = r.IntN(2) == 0
 	p.late = r.IntN(2) == 0
 	p.slow = pick(r, 0, 0, 2, 10)
+	p.lazy = r.IntN(3) == 0
+	p.fills = r.IntN(6) == 0
 	p.fails = r.IntN(3) == 0
 	p.damages = r.IntN(6) == 0
 	p.steps = r.IntN(3) == 0
+	p.rewrites = r.IntN(3) == 0
 	if r.IntN(6) == 0 {
 		p.retains, p.late = true, false // rules that warm would read less than the oracle
-		p.segmentBytes, p.logMaxBytes = pick[int64](r, 1<<10, 2<<10), pick[int64](r, 2<<10, 5<<10)
+		p.segmentBytes, p.logMaxBytes = pick[int64](r, 512, 1<<10, 2<<10), pick[int64](r, 1<<10, 2<<10, 5<<10)
+		p.slow, p.lazy = pick(r, 0, 2, 5), r.IntN(2) == 0
 	}
 	return p
 }

@@ -57,7 +57,7 @@ func (l *life) walker(c *walker, r *rand.Rand) {
 			wait = 5 * time.Second
 		}
 		select {
-		case <-l.done:
+		case <-l.busy.Done():
 			return
 		case <-time.After(wait + 100*time.Microsecond):
 		}

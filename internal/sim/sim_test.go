@@ -54,6 +54,7 @@ func (s *total) add(r *Report) {
 	s.Starts += r.Starts
 	s.Crashes += r.Crashes
 	s.Failures += r.Failures
+	s.Full += r.Full
 	s.Damages += r.Damages
 	s.Events += r.Events
 	s.Firings += r.Firings
@@ -63,8 +64,8 @@ func (s *total) add(r *Report) {
 }
 
 func (s *total) String() string {
-	return fmt.Sprintf("%d seeds: %.0f simulated hours, %d starts, %d crashes, %d disk failures, %d flipped bits noticed, %d events, %d firings, %d differences",
-		s.seeds, s.Simulated.Hours(), s.Starts, s.Crashes, s.Failures, s.Damages, s.Events, s.Firings, s.failures)
+	return fmt.Sprintf("%d seeds: %.0f simulated hours, %d starts, %d crashes, %d disk failures, %d full disks, %d flipped bits noticed, %d events, %d firings, %d differences",
+		s.seeds, s.Simulated.Hours(), s.Starts, s.Crashes, s.Failures, s.Full, s.Damages, s.Events, s.Firings, s.failures)
 }
 
 func simulate(t *testing.T, seed uint64) (r Report) {

@@ -40,6 +40,7 @@ type Report struct {
 	Starts    int      // of processes
 	Crashes   int      // power cuts and kills
 	Failures  int      // operations of the disk that failed
+	Full      int      // times that the disk was full for a while
 	Damages   int      // flipped bits that were noticed
 	Events    int      // in the log, duplicates too
 	Firings   int      // in the feed
