@@ -131,30 +131,36 @@ func TestStoreManifestDamage(t *testing.T) {
 // valid manifest outlast them, also where an older build left none.
 func TestStoreStartsThatEndBeforeTheMarker(t *testing.T) {
 	for _, noted := range []bool{true, false} {
-		mem := vfs.NewMem()
+		mem := vfs.NewCrashableMem()
 		s := openTestStore(t, mem)
 		put(t, s, "a", "1")
 		if err := s.close(); err != nil {
 			t.Fatal(err)
 		}
 		if !noted {
-			if err := mem.Remove("data/store/" + sumsName); err != nil {
+			if err := errors.Join(mem.Remove("data/store/"+sumsName), syncDir(mem, "data/store")); err != nil {
 				t.Fatal(err)
 			}
 		}
-		ended := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
-			if op.Kind == errorfs.OpCreate && strings.Contains(op.Path, "marker."+markerName) {
-				return errorfs.ErrInjected
-			}
-			return nil
-		}))
-		for n := range 4 {
-			if s, err := tryOpenStore(ended); !errors.Is(err, errorfs.ErrInjected) {
-				if s != nil {
-					_ = s.close()
+		for n := range sumsKept + 1 {
+			var left *vfs.MemFS // by a crash at the marker
+			watched := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+				if op.Kind == errorfs.OpCreate && strings.Contains(op.Path, "marker."+markerName) {
+					left = mem.CrashClone(vfs.CrashCloneCfg{})
 				}
-				t.Fatalf("notes %v, start %d: %v, it should end at the marker", noted, n, err)
+				return nil
+			}))
+			s, err := tryOpenStore(watched)
+			if err != nil {
+				t.Fatalf("notes %v, start %d: %v", noted, n, err)
 			}
+			if err := s.close(); err != nil {
+				t.Fatal(err)
+			}
+			if left == nil {
+				t.Fatal("a start moves no marker")
+			}
+			mem = left
 		}
 		again := openTestStore(t, mem)
 		if got := contents(t, again); got["a"] != "1" {
