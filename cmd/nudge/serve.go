@@ -77,8 +77,8 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 		return err
 	}
 	defer func() {
-		if errors.Is(err, errLeft) { // the folder is in use to the last
-			err = nil
+		if left := (*leftError)(nil); errors.As(err, &left) { // the folder is in use to the last
+			err = left.besides
 			return
 		}
 		err = errors.Join(err, dir.Close())
@@ -198,15 +198,17 @@ func (c *serveConfig) serve(ctx context.Context, s *services) error {
 		return errors.Join(err, stopped)
 	case <-late:
 		s.logger.Warn("the last checkpoint takes too long and is left out: the next start reads the log", "after", stopTime)
-		return errors.Join(err, errLeft)
+		return &leftError{err}
 	}
 }
 
 // stopTime bounds how long an orderly end may take: who asks for it often kills what is still there after ten seconds.
 const stopTime = 4500 * time.Millisecond
 
-// errLeft says that the node still works while the process ends.
-var errLeft = errors.New("the last checkpoint is left out")
+// leftError says that the node still works while the process ends.
+type leftError struct{ besides error } // what else has failed, nil for nothing
+
+func (e *leftError) Error() string { return fmt.Sprintf("the last checkpoint is left out; besides: %v", e.besides) }
 
 // watchStore waits until the store fails for good: whoever reads or commits next would hear of it too, but maybe much later, or never.
 func watchStore(ctx context.Context, store *state.Store) error {
