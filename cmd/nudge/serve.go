@@ -208,7 +208,9 @@ const stopTime = 4500 * time.Millisecond
 // leftError says that the node still works while the process ends.
 type leftError struct{ besides error } // what else has failed, nil for nothing
 
-func (e *leftError) Error() string { return fmt.Sprintf("the last checkpoint is left out; besides: %v", e.besides) }
+func (e *leftError) Error() string {
+	return fmt.Sprintf("the last checkpoint is left out; besides: %v", e.besides)
+}
 
 // watchStore waits until the store fails for good: whoever reads or commits next would hear of it too, but maybe much later, or never.
 func watchStore(ctx context.Context, store *state.Store) error {
