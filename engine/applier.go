@@ -90,7 +90,7 @@ func (n *Node) change(s *sealed, rec nudge.Record) error {
 	case nudge.RecordDeploy:
 		return n.deploy(s, rec)
 	case nudge.RecordErase:
-		gone, err := n.engine.erase(rec)
+		gone, err := n.engine.erase(rec, s.hint)
 		s.erased = gone
 		return err
 	case nudge.RecordReceipt:

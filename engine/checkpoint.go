@@ -297,10 +297,17 @@ func (u *userIdentity) read(src []byte) {
 	}
 }
 
-// append writes u8 values, then for each u64 offset, u16 length, text.
+// flagMore is in a stored history's number of values: there were others.
+const flagMore = 0x80
+
+// append writes u8 values, with flagMore, then for each u64 offset, u16 length, text.
 func (h *history) append(dst []byte) []byte {
 	first := max(len(h.from)-keepBindings, 0)
-	dst = append(dst, byte(len(h.from)-first))
+	count := byte(len(h.from) - first)
+	if !h.isWhole() {
+		count |= flagMore
+	}
+	dst = append(dst, count)
 	for i := first; i < len(h.from); i++ {
 		dst = appendText(binary.LittleEndian.AppendUint64(dst, uint64(h.from[i])), h.text[i])
 	}
@@ -308,7 +315,8 @@ func (h *history) append(dst []byte) []byte {
 }
 
 func (h *history) read(src []byte) []byte {
-	n := int(src[0])
+	n := int(src[0] &^ flagMore)
+	h.more = src[0]&flagMore != 0
 	src = src[1:]
 	for range n {
 		var text string

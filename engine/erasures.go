@@ -59,7 +59,7 @@ func (n *Node) Erase(ctx context.Context, kind, id string) (nudge.Receipt, error
 	if n.erasures.count() >= maxErasures {
 		return nudge.Receipt{}, nudge.ErrBusy
 	}
-	r := &request{records: rec, count: 1, decide: true, alone: true}
+	r := &request{records: rec, count: 1, decide: true, alone: true, hint: id}
 	if _, err := n.submit(ctx, r); err != nil {
 		return nudge.Receipt{}, err
 	}

@@ -117,6 +117,7 @@ type request struct {
 	alone   bool        // it changes what rules run: nothing else is in its batch
 	plan    *rules.Plan // a deployment
 	done    chan result
+	hint    string       // the id of whom its record erases
 	first   nudge.Offset // of its records; set before it is answered
 }
 
@@ -132,6 +133,7 @@ type sealed struct {
 	waiting []decision // requests that want to know what they fired
 	alone   bool
 	plan    *rules.Plan
+	hint    string  // the id of whom its record erases, "" when it is read back
 	erased  *erased // by its last record
 	batch   Batch
 }

@@ -127,7 +127,7 @@ func (w *warmer) apply(last nudge.Record) error {
 	w.events += w.engine.ordinal - before
 	switch last.Kind() {
 	case nudge.RecordErase:
-		_, err := w.engine.erase(last)
+		_, err := w.engine.erase(last, "")
 		return err
 	case nudge.RecordDeploy:
 		settings, err := readSettings(last.Field(nudge.NameSettings).Text)
