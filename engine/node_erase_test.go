@@ -1,0 +1,617 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"nudge"
+)
+
+// secrets are texts of one person that stand nowhere else: its ids, its mail addresses, what it typed and how its events are called.
+type secrets struct {
+	visitors []string
+	user     string
+	mail     string
+	typed    []string // short and long
+	message  string
+}
+
+func newSecrets(rng *rand.Rand) secrets {
+	text := func(n int) string {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte(rng.Uint32())
+		}
+		return hex.EncodeToString(b)
+	}
+	return secrets{
+		visitors: []string{text(8), text(20)}, user: text(7), mail: text(8) + "@acme.example", typed: []string{text(6), text(40)}, message: text(9),
+	}
+}
+
+func (s *secrets) all() []string {
+	return slices.Concat(s.visitors, []string{s.user, strings.ToUpper(s.user), s.mail, s.message}, s.typed)
+}
+
+// keepers are rules that keep what people say, and name them, wherever it can be kept.
+func keepers() []string {
+	payload := `{u: user, v: visitor, m: email, t: note, all: values(page_view, user, "7d"), who: values(page_view, visitor, "7d"), said: values(page_view, note, "7d"),
+		mails: values(page_view, upper(user), "7d"), last: last(page_view, note), n: distinct(page_view, note, "7d"), k: distinct(page_view, user, "7d"), d: days(page_view, "7d")}`
+	var files []string
+	for _, per := range []string{"visitor", "user", "company", "user ?? visitor", "plan"} {
+		id := strings.NewReplacer(" ", "", "?", "-").Replace(per)
+		files = append(files,
+			id+"-on", `{per: `+per+`, when: on(page_view), then: alert("seen " + user, `+payload+`)}`,
+			id+"-wait", `{per: `+per+`, when: absent(form_submit, "1h", after(page_view)), then: alert("gone", `+payload+`)}`)
+	}
+	return append(files, "popup", `{per: user, when: on(page_view), then: popup("hello", {t: note})}`,
+		"chain", `{per: company, when: distinct(fired and rule == "popup", user, "7d") >= 1, then: alert("chain", {who: values(fired and rule == "popup", key, "7d")})}`)
+}
+
+// live sends what a person does, anonymous first, on two devices, with its name and with its mail address.
+func (s *secrets) live(l *life, round int) {
+	id := func(i int) string { return fmt.Sprintf(`,"id":"%s-%d-%d"`, s.message, round, i) }
+	note := func(i int) string { return fmt.Sprintf(`,"props":{"note":%q,"plan":"pro"}`, s.typed[i]) }
+	l.send(event("page_view", s.visitors[0], note(0)+id(0)))
+	l.send(event("page_view", s.visitors[1], `,"email":"`+strings.ToUpper(s.mail)+`"`+note(1)+id(1)))
+	l.send(event("page_view", s.visitors[0], `,"user":"`+s.user+`","email":"`+s.mail+`"`+note(1)+id(2)), `{"type":"page_view","user":"`+s.user+`","company":"acme.example"`+note(0)+id(3)+`}`)
+	l.send(`{"type":"page_view","email":"` + s.mail + `"` + note(0) + id(4) + `}`)
+}
+
+// others are what somebody else does in the same company.
+func others(l *life, round int) {
+	l.send(event("page_view", "bobs", fmt.Sprintf(`,"user":"bob","company":"acme.example","props":{"note":"hi","plan":"pro"},"id":"bob-%d"`, round)))
+}
+
+// leftIn says where in a data folder a text still stands, in the bytes of the files or in what they mean.
+func (l *life) leftIn(fs vfs.FS, texts []string) (where []string) {
+	l.Helper()
+	look := func(place string, b []byte) {
+		for _, text := range texts {
+			if bytes.Contains(b, []byte(text)) {
+				where = append(where, fmt.Sprintf("%s holds %s", place, text))
+			}
+		}
+	}
+	var walk func(dir string)
+	walk = func(dir string) {
+		names, err := fs.List(dir)
+		if err != nil {
+			l.Fatal(err)
+		}
+		for _, name := range names {
+			path := fs.PathJoin(dir, name)
+			if info, err := fs.Stat(path); err != nil {
+				l.Fatal(err)
+			} else if info.IsDir() {
+				walk(path)
+				continue
+			}
+			f, err := fs.Open(path)
+			if err != nil {
+				l.Fatal(err)
+			}
+			b, err := io.ReadAll(f)
+			if err = errors.Join(err, f.Close()); err != nil {
+				l.Fatal(err)
+			}
+			look(path, b)
+		}
+	}
+	walk(dataDir)
+	for _, r := range l.logged() {
+		look(fmt.Sprintf("the record at offset %d", r.off), r.rec)
+	}
+	err := l.dir.Store.Scan(nil, nil, func(key, value []byte) error {
+		look(fmt.Sprintf("the row %q", key), slices.Concat(key, value))
+		return nil
+	})
+	if err != nil {
+		l.Fatal(err)
+	}
+	return where
+}
+
+// An erased person leaves the feed at once and every file soon; the receipt says what was removed, and is still there after a restart.
+func TestNodeErases(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		fs, s := vfs.NewMem(), newSecrets(rand.New(rand.NewPCG(1, 1)))
+		o := lifeOptions{fs: fs, segmentBytes: 4 << 10, checkpoint: 3}
+		l := begin(t, o)
+		l.deploy(keepers()...)
+		s.live(l, 0)
+		others(l, 0)
+		time.Sleep(time.Second) // for checkpoints
+		if left := l.leftIn(fs, s.all()[:1]); len(left) < 5 {
+			t.Fatalf("the test tests nothing: %q", left)
+		}
+		before := l.walk(nudge.Cursor{}, 3)
+		r, err := l.node.Erase(context.Background(), "user", s.user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.State.Visitors != 2 || r.State.Users != 2 || r.State.OtherKeys == 0 || r.State.Values == 0 || r.Complete {
+			t.Errorf("what the state held: %+v", r)
+		}
+		checkFeed := func(when string) {
+			t.Helper()
+			feed := l.walk(nudge.Cursor{}, 3)
+			for _, text := range s.all() {
+				if strings.Contains(fmt.Sprintf("%+v", feed), text) {
+					t.Errorf("%s the feed still holds %s", when, text)
+				}
+			}
+			if n := strings.Count(brief(feed), ":bob"); n < 3 {
+				t.Errorf("%s of somebody else %d firings are left: %s", when, n, brief(feed))
+			}
+		}
+		checkFeed("at once")
+		if l.gone == nil || !l.gone[0](s.visitors[0]) || l.gone[0]("bobs") {
+			t.Error("the deliverers are not told whose popups to drop")
+		}
+		r = l.erased(r.ID)
+		checkFeed("when it is complete")
+		after := l.walk(nudge.Cursor{}, 1000)
+		if r.Log.Records != 5 || r.Log.Segments == 0 || r.CompletedAt < r.At || r.Feed.Removed != len(before)-len(after) || r.Feed.Redacted == 0 {
+			t.Errorf("receipt %+v; the feed had %d firings and has %d", r, len(before), len(after))
+		}
+		if left := l.leftIn(fs, s.all()); len(left) > 0 {
+			t.Errorf("left: %s", strings.Join(left, "\n"))
+		}
+		others(l, 1)
+		l.end()
+		l = begin(t, o)
+		if again, ok, err := l.node.Erasure(r.ID); err != nil || !ok || again != r {
+			t.Errorf("after a restart the receipt is %+v %v %v, want %+v", again, ok, err, r)
+		}
+		if _, ok, err := l.node.Erasure(r.ID + 1); ok || err != nil {
+			t.Errorf("a receipt of what was no erasure: %v %v", ok, err)
+		}
+		same(t, "the feed after a restart", l.walk(nudge.Cursor{}, 1000)[:len(after)], after)
+		l.end()
+	})
+}
+
+// Until the files are done a person is hidden from whoever reads the feed, from memory and from the store, before a restart and after it.
+func TestErasedAreHidden(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSecrets(rand.New(rand.NewPCG(2, 1)))
+		o := lifeOptions{fs: vfs.NewMem(), segmentBytes: 4 << 10, recall: nudge.Millis(time.Hour / time.Millisecond), beside: func(func()) {}} // nothing is done
+		l := begin(t, o)
+		l.deploy(keepers()...)
+		s.live(l, 0)
+		others(l, 0)
+		hidden := func(when string) {
+			t.Helper()
+			for _, text := range s.all() {
+				if strings.Contains(fmt.Sprintf("%+v", l.walk(nudge.Cursor{}, 2)), text) {
+					t.Errorf("%s the feed holds %s", when, text)
+				}
+			}
+		}
+		r, err := l.node.Erase(context.Background(), "user", s.user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hidden("from memory")
+		inMemory := l.walk(nudge.Cursor{}, 100)
+		l.end()
+		l = begin(t, o)
+		hidden("from a checkpoint that has it no more")
+		if r, _, _ := l.node.Erasure(r.ID); r.Complete || r.Feed.Removed < 10 {
+			t.Errorf("receipt %+v", r)
+		}
+		s = newSecrets(rand.New(rand.NewPCG(3, 1)))
+		s.live(l, 1)
+		l.end()
+		l = begin(t, o) // now the store has it
+		if _, err := l.node.Erase(context.Background(), "user", s.user); err != nil {
+			t.Fatal(err)
+		}
+		hidden("from the store")
+		l.end()
+		l = begin(t, o)
+		hidden("from the store after a restart")
+		if strings.Contains(fmt.Sprintf("%+v", l.told()), s.user) {
+			t.Error("the deliverers are told of it after a restart")
+		}
+		same(t, "what was not the person's", l.walk(nudge.Cursor{}, 100)[:len(inMemory)], inMemory)
+		l.end()
+		o.beside = nil
+		l = begin(t, o)
+		l.erased(r.ID)
+		if left := l.leftIn(o.fs, s.all()); len(left) > 0 {
+			t.Errorf("left: %s", strings.Join(left, "\n"))
+		}
+		l.end()
+	})
+}
+
+// Nobody is told whether a person was known.
+func TestNodeErasesNobody(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := begin(t, lifeOptions{})
+		l.deploy(keepers()...)
+		others(l, 0)
+		r := l.erase("visitor", "nobody")
+		want := nudge.Receipt{ID: r.ID, Kind: "visitor", Digest: r.Digest, At: r.At, Complete: true, CompletedAt: r.CompletedAt}
+		if r != want {
+			t.Errorf("receipt %+v, want %+v", r, want)
+		}
+		if took := r.CompletedAt - r.At; took > 5000 {
+			t.Errorf("it took %d ms: no checkpoint is begun for it", took)
+		}
+		if _, err := l.node.Erase(context.Background(), "company", "acme.example"); !errors.Is(err, ErrErase) {
+			t.Errorf("a company: %v", err)
+		}
+		l.end()
+	})
+}
+
+// TestErasureCrashes lets the node crash between any two operations on its files while persons are erased and others come, and starts it
+// again until all is done. Then no file holds a secret, each erasure that was answered has one receipt, and each receipt says the same as one
+// without a crash.
+func TestErasureCrashes(t *testing.T) {
+	for seed := *firstSeed; seed < *firstSeed+uint64(*histories); seed++ {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				h := &erasing{TB: t, rng: rand.New(rand.NewPCG(seed, 11)), fs: vfs.NewCrashableMem()}
+				h.play()
+				if t.Failed() {
+					t.Logf("again, as far as goroutines allow: go test ./engine -run TestErasureCrashes -seed %d -histories 1", seed)
+				}
+			})
+		})
+	}
+}
+
+// erasing is one data folder through several processes.
+type erasing struct {
+	testing.TB
+	rng     *rand.Rand
+	fs      *vfs.MemFS
+	people  []secrets
+	todo    []secrets      // whose erasure has not been answered by a process that lived
+	erased  []nudge.Offset // of answered erasures
+	whole   []nudge.Offset // of those whose person came and was erased before any crash
+	crashes int
+
+	mu      sync.Mutex
+	ops     int
+	crashAt int
+	next    *vfs.MemFS // what the crash left
+}
+
+func (h *erasing) play() {
+	const crashing = 8
+	for n := range crashing + 1 {
+		h.process(n == crashing)
+	}
+	if h.crashes < 4 || len(h.whole) < 2 {
+		h.Errorf("%d crashes, %d erasures: the history tests too little", h.crashes, len(h.whole))
+	}
+	h.Logf("%d crashes, %d people, %d answered erasures, %d of them without a crash", h.crashes, len(h.people), len(h.erased), len(h.whole))
+}
+
+// process is one process, from opening the folder to a crash, or to the end of all work.
+func (h *erasing) process(last bool) {
+	h.ops, h.next, h.crashAt = 0, nil, 1+h.rng.IntN(400)
+	if last {
+		h.crashAt = -1
+	}
+	l, err := tryLife(h, lifeOptions{
+		fs: errorfs.Wrap(h.fs, errorfs.InjectorFunc(h.operation)), shards: 1 + h.rng.IntN(4), checkpoint: 3 + h.rng.IntN(10), segmentBytes: 4 << 10,
+	})
+	if err != nil {
+		h.Fatalf("I7: a crash is taken for damage: %v", err)
+	}
+	l.run()
+	l.deploy(keepers()...)
+	for _, person := range slices.Clone(h.todo) { // a crash may have taken the event that says that they are one
+		for _, visitor := range person.visitors {
+			h.erase(l, person, "visitor", visitor)
+		}
+		h.erase(l, person, "user", person.mail)
+		h.erase(l, person, "user", person.user)
+	}
+	for round := range 1 + h.rng.IntN(3) {
+		person := newSecrets(h.rng)
+		h.people, h.todo = append(h.people, person), append(h.todo, person)
+		person.live(l, round)
+		others(l, len(h.people))
+		if id := h.erase(l, person, "user", person.user); id != 0 {
+			h.whole = append(h.whole, id)
+		}
+		time.Sleep(time.Duration(h.rng.IntN(2)*h.rng.IntN(300)) * time.Millisecond)
+	}
+	if last {
+		h.check(l)
+	} else {
+		time.Sleep(time.Duration(h.rng.IntN(3000)) * time.Millisecond)
+		if h.rng.IntN(4) > 0 {
+			h.crash()
+		}
+	}
+	l.end()
+	if h.next != nil {
+		h.fs, h.crashes = h.next, h.crashes+1
+	}
+}
+
+// erase erases a person. It returns the erasure's id if the process still lives when it is answered.
+func (h *erasing) erase(l *life, person secrets, kind, id string) nudge.Offset {
+	r, err := l.node.Erase(context.Background(), kind, id)
+	if err != nil {
+		h.Fatal(err)
+	}
+	if !h.lives() {
+		return 0
+	}
+	h.erased = append(h.erased, r.ID)
+	h.todo = slices.DeleteFunc(h.todo, func(s secrets) bool { return id == person.user && s.user == id })
+	return r.ID
+}
+
+func (h *erasing) operation(op errorfs.Op) error {
+	if op.Kind.ReadOrWrite() == errorfs.OpIsRead {
+		return nil
+	}
+	h.mu.Lock()
+	h.ops++
+	crashes := h.ops == h.crashAt
+	h.mu.Unlock()
+	if crashes {
+		h.crash()
+	}
+	return nil
+}
+
+// crash keeps what a crash at this moment could leave on the disk. The process goes on, unseen, until it is stopped.
+func (h *erasing) crash() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.next == nil {
+		percent := []int{0, 0, 30, 60, 100}[h.ops%5]
+		h.next = h.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rand.New(rand.NewPCG(uint64(h.ops), 12))})
+	}
+}
+
+func (h *erasing) lives() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.next == nil
+}
+
+func (h *erasing) check(l *life) {
+	for _, off := range h.erased {
+		l.erased(off)
+	}
+	for _, off := range h.whole {
+		r := l.erased(off)
+		if r.State.Visitors != 2 || r.State.Users != 2 || r.Log.Records != 5 || r.Feed.Removed < 10 {
+			h.Errorf("receipt %+v", r)
+		}
+	}
+	receipts := map[nudge.Offset]int{}
+	for _, r := range l.kinds(nudge.RecordReceipt) {
+		receipts[receiptIn(h, r.rec).ID]++
+	}
+	for _, off := range h.erased {
+		if receipts[off] != 1 {
+			h.Errorf("erasure %d has %d receipts", off, receipts[off])
+		}
+	}
+	if n := l.node.Stats().ErasuresOpen.Load(); n > 0 {
+		time.Sleep(2 * time.Minute) // one that was logged before a crash, and not answered
+	}
+	for i := range h.people {
+		if left := l.leftIn(h.fs, h.people[i].all()); len(left) > 0 {
+			h.Errorf("of person %d is left: %s", i, strings.Join(left, "\n"))
+		}
+	}
+}
+
+func receiptIn(t testing.TB, rec nudge.Record) (r nudge.Receipt) {
+	if err := json.Unmarshal([]byte(rec.Field(nudge.NameSettings).Text), &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// A rule that is deployed after an erasure counts without the person, whether the log still holds its events or not.
+func TestNewRulesCountWithoutTheErased(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		o := lifeOptions{fs: vfs.NewMem(), segmentBytes: 4 << 10}
+		l := begin(t, o)
+		l.deploy("old", `{per: company, when: count(page_view, "7d") >= 5, then: alert("five of the old")}`)
+		for range 3 {
+			l.send(event("page_view", "ana", `,"company":"acme"`))
+		}
+		l.send(event("page_view", "bob", `,"company":"acme"`))
+		release := l.hold("drop")
+		r, err := l.node.Erase(context.Background(), "visitor", "ana")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rule := func(id, other string) []string { // what counts for it no other rule counts
+			return []string{id, `{per: company, when: count(page_view or ` + other + `, "7d") >= 3, then: alert("` + id + `")}`}
+		}
+		old := []string{"old", `{per: company, when: count(page_view, "7d") >= 5, then: alert("five of the old")}`}
+		l.deploy(append(old, rule("held", "form_view")...)...)
+		l.warm()
+		release()
+		l.erased(r.ID)
+		l.deploy(slices.Concat(old, rule("held", "form_view"), rule("voided", "page_leave"))...)
+		l.warm()
+		for i, want := range []string{"old:acme", "held:acme voided:acme"} {
+			if got := brief(l.send(event("page_view", "bob", `,"company":"acme"`))); got != want {
+				t.Errorf("event %d fires %q, want %q", i, got, want)
+			}
+		}
+		l.end()
+	})
+}
+
+// What is being read back for a rule is not taken from under it: the log keeps a person that was erased meanwhile until a restart would not read
+// it again.
+func TestErasureWaitsForWarming(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		fs := vfs.NewCrashableMem()
+		o := lifeOptions{fs: fs, segmentBytes: 4 << 10}
+		l := begin(t, o)
+		l.deploy()
+		for range 3 {
+			l.send(event("page_view", "ana", `,"company":"acme"`))
+		}
+		l.send(event("page_view", "bob", `,"company":"acme"`))
+		release := l.hold("read")
+		var voids atomic.Int64
+		l.set("drop", func() error { voids.Add(1); return nil })
+		l.deploy("late", `{per: company, when: count(page_view, "7d") >= 5, then: alert("five")}`)
+		r, err := l.node.Erase(context.Background(), "visitor", "ana")
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if n := voids.Load(); n > 0 {
+			t.Errorf("the log was rewritten while it was read for a rule, %d times", n)
+		}
+		release()
+		l.warm()
+		l.erased(r.ID)
+		if voids.Load() == 0 {
+			t.Error("the log was not rewritten after all")
+		}
+		if got := brief(l.send(event("page_view", "bob", `,"company":"acme"`))); got != "late:acme" {
+			t.Errorf("the fifth event fires %q", got)
+		}
+		l.end()
+	})
+}
+
+// A failure is no end: it is tried again until no file holds the person, and said once.
+func TestErasureIsTriedAgain(t *testing.T) {
+	for _, op := range []string{"drop", "purge", "read"} {
+		t.Run(op, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				fs := vfs.NewMem()
+				l := begin(t, lifeOptions{fs: fs, segmentBytes: 4 << 10, checkpoint: 2})
+				l.deploy(keepers()...)
+				s := newSecrets(rand.New(rand.NewPCG(5, 5)))
+				s.live(l, 0)
+				time.Sleep(time.Second)
+				fails := 3
+				l.set(op, func() error {
+					if fails--; fails >= 0 {
+						return errors.New("planted")
+					}
+					return nil
+				})
+				l.erase("user", s.user)
+				if left := l.leftIn(fs, s.all()); len(left) > 0 {
+					t.Errorf("left: %s", strings.Join(left, "\n"))
+				}
+				l.end()
+			})
+		})
+	}
+}
+
+// So many may be under way, and no more.
+func TestErasuresAreBounded(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := begin(t, lifeOptions{segmentBytes: 1 << 20})
+		l.deploy()
+		release := l.hold("purge")
+		var last nudge.Receipt
+		for i := range maxErasures {
+			r, err := l.node.Erase(context.Background(), "visitor", fmt.Sprint(i))
+			if err != nil {
+				t.Fatalf("erasure %d: %v", i, err)
+			}
+			last = r
+		}
+		if _, err := l.node.Erase(context.Background(), "visitor", "one more"); !errors.Is(err, nudge.ErrBusy) {
+			t.Errorf("one more: %v, want that it is refused", err)
+		}
+		release()
+		l.erased(last.ID)
+		l.erase("visitor", "one more")
+		l.end()
+	})
+}
+
+// The row of an erasure that is not complete stays, however far the log has been trimmed: whose it is stands nowhere else.
+func TestOpenErasuresAreKept(t *testing.T) {
+	x := &erasures{}
+	x.init(&Node{})
+	person := newPerson()
+	person.addVisitor("v")
+	x.open[7] = &erasure{Receipt: nudge.Receipt{ID: 7}, Person: person, fresh: true}
+	st := &memStore{rows: map[string][]byte{}}
+	for range 2 {
+		c := &checkpoint{logFirst: 100}
+		x.freeze(c)
+		st.commit(c, nil)
+	}
+	e, err := readErasure(st.rows[string(erasureKey(7))])
+	if err != nil || !e.Person.isVisitor("v") || e.Person.isVisitor("w") || !e.Person.brought(nudge.HashKey("visitor", "v")) || !e.Person.isForm("V") {
+		t.Fatalf("stored is %+v, %v", e, err)
+	}
+	delete(x.open, 7)
+	c := &checkpoint{logFirst: 100}
+	x.freeze(c)
+	if st.commit(c, nil); st.rows[string(erasureKey(7))] != nil {
+		t.Error("a complete one stays for ever")
+	}
+}
+
+// What names a person in a firing of somebody else becomes null; the rest stays to the byte.
+func TestRedact(t *testing.T) {
+	p := newPerson()
+	p.addUser("Ana")
+	p.addVisitor(`v"1`)
+	p.sources[5] = true
+	for _, c := range []struct{ data, want string }{
+		{`{}`, `{}`},
+		{`{"who":["ana","bob"],"n":2}`, `{"who":[null,"bob"],"n":2}`},
+		{`{"ana":"anabel", "x" : "see ANA, please"}`, `{"ana":"anabel", "x" : null}`},
+		{`{"a":"v\"1","b":"\\","c":{"d":["v\"1"]}}`, `{"a":null,"b":"\\","c":{"d":[null]}}`},
+		{`{"a":"A\u006ea"}`, `{"a":null}`},
+		{`"ana`, `"ana`},
+	} {
+		f := nudge.Firing{Rule: "r", Actions: []nudge.Action{{Kind: nudge.ActionAlert, Name: "seen", Data: []byte(c.data)}}}
+		before := f.Actions[0]
+		if changed := p.redact(&f); string(f.Actions[0].Data) != c.want || changed != (c.data != c.want) || f.Actions[0].Name != "seen" {
+			t.Errorf("%s becomes %s %q (%v), want %s", c.data, f.Actions[0].Data, f.Actions[0].Name, changed, c.want)
+		}
+		if string(before.Data) != c.data {
+			t.Errorf("%s was changed in place", c.data)
+		}
+	}
+	f := nudge.Firing{Rule: "r", Sources: []nudge.KeyHash{3, 5}, Actions: []nudge.Action{{Kind: nudge.ActionAlert, Name: "hi", Data: []byte(`{"a":1}`)}, {Kind: nudge.ActionTag, Name: "t", Data: []byte(`{}`)}}}
+	for _, want := range []bool{true, false} {
+		if got := p.redact(&f); got != want || f.Actions[0].Name != "" || string(f.Actions[0].Data) != "{}" || f.Actions[1].Name != "t" {
+			t.Errorf("%v: %+v", got, f)
+		}
+	}
+	f = nudge.Firing{Rule: "r", Actions: []nudge.Action{{Kind: nudge.ActionAlert, Name: "hot: anabel", Data: []byte(`{}`)}, {Kind: nudge.ActionAlert, Name: "hot: ana.", Data: []byte(`{}`)}}}
+	if p.redact(&f); f.Actions[0].Name != "hot: anabel" || f.Actions[1].Name != "" {
+		t.Errorf("%+v", f.Actions)
+	}
+}
