@@ -83,7 +83,7 @@ func (s *server) open(dir string, onFirings func([]nudge.Firing)) (err error) {
 func newNode(data *state.Dir, names *nudge.Names, wall func() time.Time, onFirings func([]nudge.Firing)) (*engine.Node, error) {
 	return engine.NewNode(engine.NodeOptions{
 		Engine: engine.Options{Names: names}, Log: data.Log, Store: data.Store, Logger: slog.New(slog.DiscardHandler), Wall: wall,
-		OnFirings: onFirings, Beside: beside.Run,
+		OnFirings: onFirings, Beside: new(beside.Core).Run,
 	})
 }
 

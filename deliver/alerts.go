@@ -120,7 +120,7 @@ func (w *walk) next(dst []byte) ([]byte, error) {
 			err = w.checkOrder(page)
 		}
 		if err != nil {
-			w.hub.complain.log(w.hub.o.Logger, "read the feed of firings", err)
+			w.hub.complain.Error(w.hub.o.Logger, "read the feed of firings", "err", err)
 			return dst, fmt.Errorf("feed after %s: %w", w.cursor, err)
 		}
 		if len(page) == 0 {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"nudge"
+	"nudge/internal/throttle"
 )
 
 // Hub is where firings arrive and from where consumers are served.
@@ -14,7 +15,7 @@ type Hub struct {
 	writeKeys keyring
 	feedKeys  keyring
 	metrics   *metrics
-	complain  throttle // about the feed
+	complain  throttle.Log // about the feed
 
 	closing chan struct{}  // closed by Close
 	guests  sync.WaitGroup // open streams and waiting polls

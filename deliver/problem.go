@@ -1,10 +1,7 @@
 package deliver
 
 import (
-	"log/slog"
 	"strconv"
-	"sync"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -40,26 +37,4 @@ func (p *problem) answer(ctx *fasthttp.RequestCtx) {
 	if p.retry > 0 {
 		ctx.Response.Header.Set("Retry-After", strconv.Itoa(p.retry))
 	}
-}
-
-// throttleFor is how long a repeated failure is only counted after it was logged.
-const throttleFor = 10 * time.Second
-
-// throttle logs a repeated failure at most once in throttleFor, with how many were left out.
-type throttle struct {
-	mu      sync.Mutex
-	last    time.Time
-	skipped int
-}
-
-func (t *throttle) log(l *slog.Logger, message string, err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := time.Now()
-	if !t.last.IsZero() && now.Sub(t.last) < throttleFor {
-		t.skipped++
-		return
-	}
-	l.Error(message, "err", err, "skipped", t.skipped)
-	t.last, t.skipped = now, 0
 }

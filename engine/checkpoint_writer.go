@@ -76,7 +76,7 @@ func (w *writer) begin() {
 
 // hand gives the serialised checkpoint to a goroutine that commits it.
 func (w *writer) hand() {
-	c, keys, st := w.current, w.node.engine.takeRows(), w.node.options.Store
+	c, keys, st, beside := w.current, w.node.engine.takeRows(), w.node.options.Store, w.node.options.Beside
 	w.commit = make(chan error, 1)
 	done := w.commit
 	go func() {
@@ -85,7 +85,9 @@ func (w *writer) hand() {
 			bare.firings = nil
 			_ = st.Commit(func(out Writer) error { return bare.write(out, keys) })
 		}
-		done <- st.Commit(func(out Writer) error { return c.write(out, keys) })
+		var err error
+		beside(func() { err = st.Commit(func(out Writer) error { return c.write(out, keys) }) })
+		done <- err
 	}()
 }
 

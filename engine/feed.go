@@ -56,13 +56,14 @@ func (f *feed) load(stored, logFirst nudge.Offset) error {
 	return err
 }
 
-// verify reads the stored firings beside what else a start does: it is better to hear of damage then than when a consumer comes to them.
-func (f *feed) verify() <-chan error {
+// verify reads the stored firings beside what else a start does: it is better to hear of damage then than when a consumer comes to them. What it
+// returns waits for the end of that, and is called once.
+func (f *feed) verify() (wait func() error) {
 	verified := make(chan error, 1)
 	go func() {
 		verified <- f.store.Scan([]byte{tableFirings}, []byte{tableFirings + 1}, func(_, _ []byte) error { return nil })
 	}()
-	return verified
+	return func() error { return <-verified }
 }
 
 // errEnough ends a scan early.

@@ -50,8 +50,8 @@ type NodeOptions struct {
 	// Recall is how far back OnFirings is told, while recovering, what the checkpoint's firings were: popups that may still be wanted.
 	Recall nudge.Millis
 
-	// Beside runs work that lasts seconds beside the traffic, the reading back of the log for new rules, and returns when it is done. Default:
-	// it just runs. A server lets the work give way (internal/beside).
+	// Beside runs work that lasts seconds beside the traffic, the reading back of the log for new rules and the commit of a checkpoint, and
+	// returns when it is done. Default: it just runs. A server lets the work give way (internal/beside).
 	Beside func(work func())
 
 	// LogKeep is how long the log is kept, 0 if that is not known: rules that look further back are warned of.
@@ -202,13 +202,14 @@ func (n *Node) Recover() error {
 	if err := n.erasures.load(o.Store); err != nil {
 		return err
 	}
-	verified := n.feed.verify()
+	verified := sync.OnceValue(n.feed.verify())
+	defer verified() // also where reading the log panics: the store is not closed under it
 	from := e.clock
 	err := n.recall()
 	if err == nil {
 		err = n.readLog()
 	}
-	if damage := <-verified; err == nil {
+	if damage := verified(); err == nil {
 		err = damage
 	}
 	if err != nil {

@@ -170,12 +170,19 @@ func (e *Engine) goLive(w *warmer) {
 	if w.live.From > 1 {
 		unite = e.program.uniter()
 	}
-	e.program.release()
+	e.release()
 	for i, s := range e.shards {
-		s.use(e.program)
 		for l := range s.tables {
 			s.tables[l].takeFrom(&w.engine.shards[i].tables[l], unite)
 		}
+	}
+}
+
+// release makes the running program one in which nothing is cold any more.
+func (e *Engine) release() {
+	e.program.release()
+	for _, s := range e.shards {
+		s.use(e.program)
 	}
 }
 

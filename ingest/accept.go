@@ -40,5 +40,5 @@ func noRoom(err error) bool {
 // notAccepted counts a connection for which there was no room, and says so now and then.
 func (s *Server) notAccepted(err error) {
 	s.metrics.notAccepted.Inc()
-	s.quiet.warn(s.o.Logger, "a connection was not accepted; trying again", "error", err)
+	s.quiet.Warn(s.o.Logger, "a connection was not accepted; trying again", "error", err)
 }

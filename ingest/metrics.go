@@ -2,9 +2,7 @@ package ingest
 
 import (
 	"errors"
-	"log/slog"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -69,26 +67,4 @@ func statusText(status int) string {
 		return "200"
 	}
 	return strconv.Itoa(status)
-}
-
-// throttleFor is how long a repeated report is only counted after it was logged.
-const throttleFor = 10 * time.Second
-
-// throttle logs a report that may repeat at most once in throttleFor, with how many were left out.
-type throttle struct {
-	mu      sync.Mutex
-	last    time.Time
-	skipped int
-}
-
-func (t *throttle) warn(l *slog.Logger, message string, args ...any) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := time.Now()
-	if !t.last.IsZero() && now.Sub(t.last) < throttleFor {
-		t.skipped++
-		return
-	}
-	l.Warn(message, append(args, "skipped", t.skipped)...)
-	t.last, t.skipped = now, 0
 }

@@ -161,7 +161,7 @@ func (s *Server) postSegment(ctx *fasthttp.RequestCtx, call string) {
 	s.metrics.accepted.WithLabelValues("segment").Add(float64(done.Accepted))
 	if len(done.Rejected) > 0 {
 		first := &done.Rejected[0].Error
-		s.quiet.warn(s.o.Logger, "events in segment's form were rejected", "call", call, "count", len(done.Rejected), "code", first.Code, "message", first.Message)
+		s.quiet.Warn(s.o.Logger, "events in segment's form were rejected", "call", call, "count", len(done.Rejected), "code", first.Code, "message", first.Message)
 		if done.Accepted == 0 {
 			answerError(ctx, fasthttp.StatusBadRequest, first)
 			return
@@ -199,7 +199,7 @@ func (s *Server) submit(ctx *fasthttp.RequestCtx, w *work, done *Decoded, err er
 		s.end(w)
 	default: // w is not used again: nobody knows who still reads its records
 		if !errors.Is(err, nudge.ErrStopped) {
-			s.quiet.warn(s.o.Logger, "records could not be handed over", "err", err)
+			s.quiet.Warn(s.o.Logger, "records could not be handed over", "err", err)
 		}
 		ctx.Response.Header.Set("Retry-After", retryStopped)
 		answerError(ctx, fasthttp.StatusServiceUnavailable, &Error{Code: CodeStopped, Message: "the engine is stopping, and may or may not have taken the events: send the same again, with the same ids"})

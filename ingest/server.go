@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"nudge/internal/throttle"
 )
 
 // Time that a connection is given. Streams of other packages have no write timeout: they see to theirs.
@@ -33,7 +35,7 @@ type Server struct {
 	metrics   *metrics
 	http      *fasthttp.Server
 	works     sync.Pool // *work
-	quiet     throttle
+	quiet     throttle.Log
 
 	ctx      context.Context // of every Submit; ends when Close is called
 	cancel   context.CancelFunc

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 
@@ -73,7 +74,7 @@ func (c *conditions) action(n ast.Node, kind nudge.Kind) *action {
 	form, ok := actionForms[name]
 	switch {
 	case !ok:
-		fix := actionExample
+		fix := "the actions are " + strings.Join(actionWords, " ")
 		if near := closest(name, actionWords); near != "" {
 			fix = "did you mean `" + near + "`?"
 		}

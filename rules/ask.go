@@ -128,7 +128,7 @@ func (c *checker) argumentCount(n *ast.CallNode, at pos, name string, op operato
 	if len(n.Arguments) == op.args {
 		return true
 	}
-	c.errorf(at, op.usage, "`%s` takes %d argument%s, %s; here it has %d", name, op.args, map[bool]string{true: "s"}[op.args > 1],
+	c.errorf(at, op.usage, "`%s` takes %d thing%s in its brackets, %s; here it has %d", name, op.args, map[bool]string{true: "s"}[op.args > 1],
 		argumentsText(name, op), len(n.Arguments))
 	return false
 }
@@ -237,8 +237,8 @@ func (c *checker) threshold(a *ask, op string, k float64) bool {
 			a.kind = OpTotal // a plain number needs no entries
 			return true
 		}
-		c.errorf(a.at, "a smaller number; count(…, \"ever\") has no limit", "comparing with %s keeps more than %d entries per key",
-			numberText(k), MaxThreshold)
+		c.errorf(a.at, "a smaller number; count(…, \"ever\") has no limit", "to compare `%s` with %s more than %d events would have to be kept per key, which is the most",
+			a.name, numberText(k), MaxThreshold)
 		return false
 	}
 	a.keep, a.threshold = int(n), k

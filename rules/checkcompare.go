@@ -193,19 +193,12 @@ func (c *checker) matches(n *ast.BinaryNode) *term {
 	}
 	re, err := regexp.Compile(p.Value)
 	if err != nil {
-		c.errorf(nodePos(n.Right), "patterns are RE2: no look-around, no back-references", "the pattern cannot be read: %s", patternError(err))
+		problem, fix := patternProblem(err)
+		c.errorf(nodePos(n.Right), fix, "the pattern cannot be read: %s", problem)
 		return nil
 	}
 	if l == nil {
 		return nil
 	}
 	return &term{kind: termMatches, typ: typeTruth, args: []*term{l}, re: re}
-}
-
-func patternError(err error) string {
-	const prefix = "error parsing regexp: "
-	if s := err.Error(); len(s) > len(prefix) && s[:len(prefix)] == prefix {
-		return s[len(prefix):]
-	}
-	return err.Error()
 }

@@ -3,7 +3,7 @@ package rules
 // operatorCodes are about the arguments of operators, durations, and what an operator keeps.
 var operatorCodes = []Code{
 	{
-		format: "`%s` takes %d argument%s, %s; here it has %d", Code: "E501", Title: "a wrong number of arguments",
+		format: "`%s` takes %d thing%s in its brackets, %s; here it has %d", Code: "E501", Title: "a wrong number of arguments",
 		Explain: "The order is always: which events, which value of them, how long.",
 		Wrong:   "when: count(click) >= 3",
 		Mended:  "when: count(click, \"1d\") >= 3",
@@ -75,7 +75,7 @@ var operatorCodes = []Code{
 		Mended:  "{ per: visitor, when: on(click), then: popup(\"hello\"), cooldown: \"3660d\" }",
 	},
 	{
-		format: "comparing with %s keeps more than %d entries per key", Code: "E513", Title: "a number that is too large to count to",
+		format: "to compare `%s` with %s more than %d events would have to be kept per key, which is the most", Code: "E513", Title: "a number that is too large to count to",
 		Explain: "To decide a comparison with K exactly, the K newest events of every visitor, user or company are kept. `count(…, \"ever\")` is a plain number and has no limit.",
 		Wrong:   "when: count(click, \"1d\") >= 20000",
 		Mended:  "when: count(click, \"ever\") >= 20000",

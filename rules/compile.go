@@ -141,7 +141,7 @@ func (p *planner) checkFile(s Source, twice bool) ruleFile {
 		r.diags = slices.Clone(p.words.remarks)
 	default:
 		out = checkRule(r, p.words)
-		out.warnUnbounded(p.maxKept)
+		out.warnUnbounded(p.opts.MaxKept)
 		if !r.deployed {
 			out.warnMemory(p.opts.LogRetention)
 		}
@@ -177,13 +177,6 @@ func (r *rule) forRemarks() *rule {
 	rep.diags = slices.Clip(rep.diags)
 	c.reporter = &rep
 	return &c
-}
-
-func (o Options) maxKept() int {
-	if o.MaxKept <= 0 {
-		return DefaultMaxKept
-	}
-	return o.MaxKept
 }
 
 // warnUnbounded says which uses keep as many entries as may be, because the number itself is used.

@@ -45,7 +45,7 @@ func FuzzCompile(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		sources := []Source{{File: "rule.expr", Text: text}}
-		plan, ds := Compile(sources, Options{Names: nudge.NewNames()})
+		plan, ds := Compile(sources, Options{Names: nudge.NewNames(), Parts: true})
 		lines := strings.Split(text, "\n")
 		for _, d := range ds {
 			if d.Line > len(lines) || d.Line > 0 && (d.Col < 1 || d.Col > len([]rune(lines[d.Line-1]))+1) {
@@ -106,14 +106,30 @@ func exercise(t *testing.T, p *Plan) {
 			}
 		}
 		for _, r := range p.Rules {
-			r.When.Eval(make([]Reading, len(r.When.Uses)))
+			holdTogether(t, &r.When, r.Parts)
 			if r.Unless != nil {
-				r.Unless.Eval(make([]Reading, len(r.Unless.Uses)))
+				holdTogether(t, r.Unless, r.UnlessParts)
 			}
 			for _, a := range r.Actions {
 				a.Render(&row, make([]Reading, len(a.Uses)))
 			}
 		}
+	}
+}
+
+// holdTogether holds the parts of a condition to the whole of it.
+func holdTogether(t *testing.T, c *Cond, parts *Parts) {
+	readings := make([]Reading, len(c.Uses))
+	whole := c.Eval(readings)
+	if parts == nil {
+		return
+	}
+	truths := make([]bool, len(parts.Leaves))
+	for i := range parts.Leaves {
+		truths[i] = parts.Leaves[i].Eval(readings)
+	}
+	if parts.Join(truths) != whole {
+		t.Fatalf("the condition is %v, its parts together are not: %v of %+v", whole, truths, parts.Leaves)
 	}
 }
 

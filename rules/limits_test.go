@@ -71,7 +71,7 @@ func TestLimits(t *testing.T) {
 		{"duration", `{per: visitor, when: first(click, "3660d"), then: popup("x")}`, `{per: visitor, when: first(click, "3660d1ms"), then: popup("x")}`, "is too long"},
 		{
 			"threshold", `{per: visitor, when: count(click, "1d") > 9999, then: popup("x")}`, `{per: visitor, when: count(click, "1d") > 10000, then: popup("x")}`,
-			"keeps more than 10000 entries",
+			"more than 10000 events would have to be kept",
 		},
 	} {
 		if plan, ds := Compile([]Source{{"rule.expr", c.fits}}, Options{Names: nudge.NewNames()}); plan == nil {

@@ -15,10 +15,7 @@ import (
 type planner struct {
 	mu      sync.Mutex
 	newest  *Plan   // the only one that can be followed by another: it is the one that the tables describe
-	opts    Options // of all plans of the line
-	names   *nudge.Names
-	loc     *time.Location
-	maxKept int
+	opts    Options // of all plans of the line, with their defaults
 	words   *vocabulary
 	catalog string // its text
 
@@ -58,7 +55,7 @@ func takeLine(sources []Source, opts Options) *planner {
 	if opts.Previous != nil {
 		p := opts.Previous.line
 		p.mu.Lock()
-		same := p.opts.agree(opts) && p.catalog == catalog
+		same := p.opts.agree(opts.withDefaults()) && p.catalog == catalog
 		switch {
 		case same && p.newest == opts.Previous:
 			return p
@@ -83,7 +80,7 @@ func takeLine(sources []Source, opts Options) *planner {
 
 // agree says whether plans under these options and those can be of one line.
 func (o Options) agree(p Options) bool {
-	return o.Names == p.Names && zone(o.Location).String() == zone(p.Location).String() && o.maxKept() == p.maxKept() &&
+	return o.Names == p.Names && o.Location.String() == p.Location.String() && o.MaxKept == p.MaxKept &&
 		o.Parts == p.Parts && o.LogRetention == p.LogRetention && o.Deployed == p.Deployed
 }
 
@@ -96,17 +93,20 @@ func catalogOf(sources []Source) string {
 	return "catalog " + sources[i].Text
 }
 
-func zone(loc *time.Location) *time.Location {
-	if loc == nil {
-		return time.UTC
+func (o Options) withDefaults() Options {
+	if o.Location == nil {
+		o.Location = time.UTC
 	}
-	return loc
+	if o.MaxKept <= 0 {
+		o.MaxKept = DefaultMaxKept
+	}
+	return o
 }
 
 func newPlanner(opts Options) *planner {
 	opts.Previous = nil
 	return &planner{
-		opts: opts, names: opts.Names, loc: zone(opts.Location), maxKept: opts.maxKept(), tests: map[string]int{}, scopes: map[string]int{}, ops: map[opIdentity]int{},
+		opts: opts.withDefaults(), tests: map[string]int{}, scopes: map[string]int{}, ops: map[opIdentity]int{},
 		slots: map[nudge.NameID]int{}, emits: map[nudge.NameID]int{}, index: index{any: &bucket{}},
 	}
 }

@@ -48,7 +48,7 @@ func (p *planner) plan(sources []Source, files []ruleFile, gone []*place) (*Plan
 // what stands behind its own end.
 func (p *planner) begin(sources []Source) {
 	p.age++
-	p.next = &Plan{names: p.names}
+	p.next = &Plan{names: p.opts.Names}
 	if p.newest == nil {
 		p.fixedScopes()
 	} else {
@@ -251,7 +251,7 @@ func (p *planner) op(scope int, a *ask) int {
 	case OpCount, OpDistinct, OpValues, OpNumbers:
 		keep := a.keep
 		if keep == 0 {
-			keep = p.maxKept
+			keep = p.opts.MaxKept
 			if a.isCount() {
 				keep++ // where as many as that are in the window, so many it is; with one more there may be more
 			}
@@ -288,7 +288,7 @@ func (p *planner) newOp(scope int, a *ask, text string) Op {
 	case a.end != nil:
 		op.End, op.Window = p.test(a.end), a.window
 	case a.days:
-		op.Value = dayOf(p.loc)
+		op.Value = dayOf(p.opts.Location)
 	case a.kind == OpNumbers, a.kind == OpTally, a.kind == OpLast:
 		op.Value = p.valueFunc(a.value)
 	case a.value != nil:
@@ -322,7 +322,7 @@ func (p *planner) opText(a *ask) string {
 		return "total(" + t + ")"
 	case OpDistinct:
 		if a.days {
-			return "days(" + t + ", " + strconv.Quote(p.loc.String()) + ")"
+			return "days(" + t + ", " + strconv.Quote(p.opts.Location.String()) + ")"
 		}
 		return "distinct(" + t + ", " + a.value.String() + ")"
 	case OpValues:
@@ -341,7 +341,7 @@ func (p *planner) opText(a *ask) string {
 
 // name interns a name of a field or an event.
 func (p *planner) name(text string) nudge.NameID {
-	id, err := p.names.Intern(text)
+	id, err := p.opts.Names.Intern(text)
 	if err != nil && p.err == nil {
 		p.err = err
 	}

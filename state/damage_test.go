@@ -142,12 +142,12 @@ func TestLogTornLastEntry(t *testing.T) {
 		tl.closeQuietly()
 		fm := filesOf(t, tl.fs)
 		name := segmentName(1)
-		for cut := pos; cut < end; cut++ {
+		for cut := pos; cut < end; cut += everyNth {
 			torn := append([]byte(nil), fm[name]...)
 			clear(torn[cut:])
 			checkTorn(t, fmt.Sprintf("size %d, cut at %d of %d", size, cut-pos, end-pos), fm.put(t, name, torn), o, tl.want, from)
 		}
-		for wiped := pos + 1; wiped < end; wiped++ { // and then the wiping of its remains was interrupted, at any byte
+		for wiped := pos + 1; wiped < end; wiped += everyNth { // and then the wiping of its remains was interrupted, at any byte
 			torn := append([]byte(nil), fm[name]...)
 			clear(torn[end-1:])
 			clear(torn[pos:wiped])

@@ -35,7 +35,7 @@ func (b *builder) noisy(rng *rand.Rand, first nudge.Offset, at nudge.Millis, cou
 // A crash between any two operations on files leaves a log that holds every acknowledged entry, at most one more, and no hole; and that goes
 // on from there, even if the machine stops again while it is opened.
 func TestLogCrash(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed := range uint64(crashSeeds) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { crashLog(t, seed) })
 	}
 }

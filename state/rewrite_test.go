@@ -490,13 +490,13 @@ func TestRewriteConcurrentUse(t *testing.T) {
 func TestRewriteCrash(t *testing.T) {
 	o := Options{SegmentBytes: 700, LogMaxAge: 1, spareInline: true}
 	odd := func(off nudge.Offset) bool { return off%2 == 1 }
-	for seed := range uint64(3) {
+	for seed := range uint64(crashSeeds) {
 		mem := vfs.NewCrashableMem()
-		var began bool
-		c := newCrasher(mem, seed, func() any { return began })
+		var began atomic.Bool
+		c := newCrasher(mem, seed, func() any { return began.Load() })
 		tl := openTest(t, c.fs(), o)
 		tl.secrets(t, 1, 2, 1, 3, 1, 1, 2, 4, 1, 1, 1)
-		began = true
+		began.Store(true)
 		ro := dropping(odd)
 		ro.Through = tl.Log.Next() - 1
 		tl.rewrite(t, ro)

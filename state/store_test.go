@@ -123,7 +123,7 @@ func TestStoreCommitThatFailsChangesNothing(t *testing.T) {
 // Commits are all or nothing, and there when Commit returned, wherever the machine stops: between any two operations on files.
 func TestStoreCrash(t *testing.T) {
 	for _, size := range []int{10, 20000} { // in a memory table, and larger than one
-		for seed := range uint64(3) {
+		for seed := range uint64(crashSeeds) {
 			t.Run(fmt.Sprintf("size=%d/seed=%d", size, seed), func(t *testing.T) { crashStore(t, seed, size) })
 		}
 	}

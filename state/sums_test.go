@@ -85,7 +85,7 @@ func TestStoreManifestDamage(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	for i := 0; i < 8*len(fm[manifest]); i += 5 {
+	for i := 0; i < 8*len(fm[manifest]); i += 5 * everyNth {
 		b := append([]byte(nil), fm[manifest]...)
 		b[i/8] ^= 1 << (i % 8)
 		refuse(fmt.Sprintf("bit %d of the manifest is flipped", i), manifest, b)
@@ -95,7 +95,7 @@ func TestStoreManifestDamage(t *testing.T) {
 	}
 	refuse("the manifest is missing", manifest, nil)
 	refuse("the marker is missing", marker, nil)
-	for i := 0; i < 8*len(fm[sumsName]); i += 5 {
+	for i := 0; i < 8*len(fm[sumsName]); i += 5 * everyNth {
 		b := append([]byte(nil), fm[sumsName]...)
 		b[i/8] ^= 1 << (i % 8)
 		refuse(fmt.Sprintf("bit %d of the notes is flipped", i), sumsName, b)

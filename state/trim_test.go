@@ -92,7 +92,7 @@ func TestLogTrimByBytes(t *testing.T) {
 // A segment takes records of a sixteenth of the age only, and of a minute at least, so that its first ones do not stay much longer than they should.
 func TestSegmentsAreBoundInTime(t *testing.T) {
 	for _, c := range []struct{ keep, most nudge.Millis }{{16 * 3600_000, 3600_000}, {1, minSegmentAge}, {minSegmentAge * segmentAgeShare, minSegmentAge}} {
-		tl := openTest(t, vfs.NewMem(), Options{LogMaxAge: c.keep})
+		tl := openTest(t, vfs.NewMem(), Options{LogMaxAge: c.keep, SegmentBytes: 1 << 16})
 		add := func(at nudge.Millis) int {
 			e := tl.build.entry(t, tl.Log.Next(), at, 1)
 			tl.want = append(tl.want, factOf(t, tl.build.names, e))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -92,11 +93,11 @@ func TestVoidsAtTheirLimit(t *testing.T) {
 func TestVoidCrash(t *testing.T) {
 	o := Options{SegmentBytes: 700, spareInline: true}
 	mem := vfs.NewCrashableMem()
-	var began bool
-	c := newCrasher(mem, 1, func() any { return began })
+	var began atomic.Bool
+	c := newCrasher(mem, 1, func() any { return began.Load() })
 	tl := openTest(t, c.fs(), o)
 	tl.secrets(t, 1, 2, 1, 3, 1, 1, 2)
-	began = true
+	began.Store(true)
 	last := tl.Log.Next() - 1
 	for _, off := range []nudge.Offset{2, last} {
 		if err := tl.Log.Void(t.Context(), off, 1); err != nil {

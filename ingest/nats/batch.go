@@ -95,7 +95,7 @@ func (s *Source) flush(ctx context.Context, c *connection) error {
 		b.records.Position(s.o.Stream.Position(), b.place.String())
 		err := submit(ctx, s.o.Sink, b.records.Buf, b.count+1, func(err error) {
 			s.metrics.busy.Inc()
-			s.quiet.waits.warn(s.o.Logger, "events wait for the engine", "stream", s.o.Stream.Name, "err", err)
+			s.quiet.waits.Warn(s.o.Logger, "events wait for the engine", "stream", s.o.Stream.Name, "err", err)
 		})
 		if err != nil {
 			return err

@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"nudge"
+	"nudge/internal/throttle"
 )
 
 // How a connection is kept.
@@ -41,9 +42,9 @@ type link struct {
 	metrics *endMetrics
 	longest time.Duration // between two sessions
 	known   []string      // other servers of the same cluster
-	quiet   throttle
-	async   throttle // the client's own goroutines report there
-	told    string   // the last trouble that was logged: another one is logged at once
+	quiet   throttle.Log
+	async   throttle.Log // the client's own goroutines report there
+	told    string       // the last trouble that was logged: another one is logged at once
 }
 
 func newLink(s Server, name string, l *slog.Logger, m *endMetrics) link {
@@ -72,9 +73,9 @@ func (l *link) run(ctx context.Context, session func(context.Context, *connectio
 			continue // it wants another one
 		}
 		if text := err.Error(); text != l.told {
-			l.told, l.quiet = text, throttle{}
+			l.told, l.quiet = text, throttle.Log{}
 		}
-		l.quiet.warn(l.logger, "no session with the broker; it is tried again for ever", "broker", l.server.URL, "end", l.name, "err", err)
+		l.quiet.Warn(l.logger, "no session with the broker; it is tried again for ever", "broker", l.server.URL, "end", l.name, "err", err)
 		wait(ctx, pause/2+rand.N(pause/2))
 		pause = min(2*pause, l.longest)
 	}
@@ -115,7 +116,7 @@ func (l *link) dial(ctx context.Context) (*connection, error) {
 	o.CustomDialer = dialer{ctx}
 	o.ClosedCB = func(*nats.Conn) { close(lost) }
 	o.AsyncErrorCB = func(_ *nats.Conn, _ *nats.Subscription, err error) {
-		l.async.warn(l.logger, "the broker's client complains", "end", l.name, "err", err)
+		l.async.Warn(l.logger, "the broker's client complains", "end", l.name, "err", err)
 	}
 	if l.server.Password != "" {
 		o.User, o.Password = l.server.User, l.server.Password

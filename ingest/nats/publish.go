@@ -173,7 +173,7 @@ func (p *publisher) refused(at nudge.Cursor, err error) bool {
 		return false
 	}
 	p.o.Metrics.tooLarge.Inc()
-	p.quiet.warn(p.o.Logger, "a firing is too large for the broker and was left out: raise max_payload, or the stream's largest message", "cursor", at)
+	p.quiet.Warn(p.o.Logger, "a firing is too large for the broker and was left out: raise max_payload, or the stream's largest message", "cursor", at)
 	return true
 }
 

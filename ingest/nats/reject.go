@@ -48,7 +48,7 @@ func (s *Source) reject(m *message, rejected []ingest.Rejection) (bad string) {
 		s.metrics.rejected.WithLabelValues(rejected[i].Code).Inc()
 	}
 	first := &rejected[0]
-	s.quiet.rejected.warn(s.o.Logger, "events were rejected", "stream", s.o.Stream.Name, "sequence", m.seq, "count", len(rejected),
+	s.quiet.rejected.Warn(s.o.Logger, "events were rejected", "stream", s.o.Stream.Name, "sequence", m.seq, "count", len(rejected),
 		"code", first.Code, "message", first.Message)
 	h := nats.Header{}
 	h.Set(jetstream.MsgIDHeader, fmt.Sprintf("%s:%d:%d", s.o.Stream.Name, m.seq, m.time.UnixNano()))
@@ -97,6 +97,6 @@ func (s *Source) publishLetters(ctx context.Context, c *connection) {
 		cancel()
 	}
 	if err != nil {
-		s.quiet.letters.warn(s.o.Logger, "a dead letter was not published", "stream", s.o.Stream.Name, "subject", RejectedSubject, "err", err)
+		s.quiet.letters.Warn(s.o.Logger, "a dead letter was not published", "stream", s.o.Stream.Name, "subject", RejectedSubject, "err", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"nudge"
 	"nudge/ingest"
+	"nudge/internal/throttle"
 )
 
 // Limits of what the sink has in flight, and how often its place is logged.
@@ -56,7 +57,7 @@ type Sink struct {
 	isNew bool      // it is not
 	since int       // firings confirmed since it was logged
 	last  time.Time // when it was logged
-	quiet throttle
+	quiet throttle.Log
 }
 
 // sinkPlace is how far firings have been published. It is logged as JSON (docs/NATS.md).
@@ -132,7 +133,7 @@ func (s *Sink) save(ctx context.Context) error {
 	var b nudge.RecordBuilder
 	b.Position(SinkPosition, string(text))
 	err = submit(ctx, s.o.Sink, b.Buf, 1, func(err error) {
-		s.quiet.warn(s.o.Logger, "the publisher of firings waits for the engine", "err", err)
+		s.quiet.Warn(s.o.Logger, "the publisher of firings waits for the engine", "err", err)
 	})
 	if err == nil {
 		s.saved, s.isNew = s.place, false

@@ -12,6 +12,7 @@ import (
 
 	"nudge"
 	"nudge/ingest"
+	"nudge/internal/throttle"
 )
 
 // Limits of what a source has in flight (I8).
@@ -47,7 +48,7 @@ type Source struct {
 	codec   *ingest.Codec
 	place   place // everything up to here is durable, in the stream as it is
 	batch   batch
-	quiet   struct{ rejected, missing, letters, waits throttle }
+	quiet   struct{ rejected, missing, letters, waits throttle.Log }
 }
 
 // place is how far a stream has been read. It is logged as JSON (docs/NATS.md).
@@ -199,6 +200,6 @@ func (s *Source) fill(ctx context.Context, c *connection, seq uint64) error {
 
 func (s *Source) missing(first, last uint64) {
 	s.metrics.missing.Add(float64(last - first + 1))
-	s.quiet.missing.warn(s.o.Logger, "messages are missing from the stream: its limits or a purge have removed them, somebody has deleted them, or they are damaged",
+	s.quiet.missing.Warn(s.o.Logger, "messages are missing from the stream: its limits or a purge have removed them, somebody has deleted them, or they are damaged",
 		"stream", s.o.Stream.Name, "first", first, "last", last)
 }

@@ -18,7 +18,7 @@ func TestGivesWay(t *testing.T) {
 		return p
 	}
 	before, during := priority(), 0
-	Run(func() { during = priority() })
+	new(Core).Run(func() { during = priority() })
 	if want := max(before-nice, 1); during != want {
 		t.Errorf("priority %d during the work, want %d", during, want)
 	}

@@ -157,8 +157,6 @@ func (t *twin) tryOne(ctx context.Context, dir string, d damage) (refused bool, 
 	return false, nil
 }
 
-var place = regexp.MustCompile(`offset \d+|byte \d+|block \d+|line \d+`)
-
 // wantRefusal wants a start that is refused to name the file, where it can the place, and what to do, and not to have changed the folder.
 func (t *twin) wantRefusal(p *server, dir string) error {
 	if err := refused(p, dir); err != nil {

@@ -1,0 +1,8 @@
+//go:build !race
+
+package state
+
+const (
+	crashSeeds = 3
+	everyNth   = 1
+)
