@@ -62,6 +62,8 @@ func (x *erasures) work(ctx context.Context) (err error) {
 
 // ready are the erasures that a checkpoint covers. One whose person is still read back for a rule that was deployed before waits until that
 // has a checkpoint of its own: a restart would read the log again, and must find the same.
+//
+//nudge:unordered sorted at the end
 func (x *erasures) ready() (todo []*erasure) {
 	next, reads := nudge.Offset(x.node.stats.CheckpointNext.Load()), nudge.Offset(x.node.warmup.reads.Load())
 	x.mu.Lock()

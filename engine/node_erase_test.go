@@ -4,20 +4,18 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"nudge"
 )
@@ -129,7 +127,7 @@ func (l *life) leftIn(fs vfs.FS, texts []string) (where []string) {
 
 // An erased person leaves the feed at once and every file soon; the receipt says what was removed, and is still there after a restart.
 func TestNodeErases(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		fs, s := vfs.NewMem(), newSecrets(rand.New(rand.NewPCG(1, 1)))
 		o := lifeOptions{fs: fs, segmentBytes: 4 << 10, checkpoint: 3}
 		l := begin(t, o)
@@ -187,13 +185,25 @@ func TestNodeErases(t *testing.T) {
 	})
 }
 
+// beginWithoutEraser is begin for a node that leaves the files alone: to it every erasure came while a rule was warming.
+func beginWithoutEraser(t *testing.T, o lifeOptions) *life {
+	l, err := tryLife(t, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.node.warmup.reads.Store(1)
+	l.run()
+	return l
+}
+
 // Until the files are done a person is hidden from whoever reads the feed, from memory and from the store, before a restart and after it.
 func TestErasedAreHidden(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		s := newSecrets(rand.New(rand.NewPCG(2, 1)))
-		o := lifeOptions{fs: vfs.NewMem(), segmentBytes: 4 << 10, recall: nudge.Millis(time.Hour / time.Millisecond), beside: func(func()) {}} // nothing is done
-		l := begin(t, o)
+		o := lifeOptions{fs: vfs.NewMem(), segmentBytes: 4 << 10, recall: nudge.Millis(time.Hour / time.Millisecond)}
+		l := beginWithoutEraser(t, o)
 		l.deploy(keepers()...)
+		l.node.warmup.reads.Store(1)
 		s.live(l, 0)
 		others(l, 0)
 		hidden := func(when string) {
@@ -204,37 +214,39 @@ func TestErasedAreHidden(t *testing.T) {
 				}
 			}
 		}
-		r, err := l.node.Erase(context.Background(), "user", s.user)
-		if err != nil {
-			t.Fatal(err)
+		erase := func() nudge.Receipt {
+			r, err := l.node.Erase(context.Background(), "user", s.user)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
 		}
+		first := erase()
 		hidden("from memory")
 		inMemory := l.walk(nudge.Cursor{}, 100)
 		l.end()
-		l = begin(t, o)
+		l = beginWithoutEraser(t, o)
 		hidden("from a checkpoint that has it no more")
-		if r, _, _ := l.node.Erasure(r.ID); r.Complete || r.Feed.Removed < 10 {
+		if r, _, _ := l.node.Erasure(first.ID); r.Complete || r.Feed.Removed < 10 {
 			t.Errorf("receipt %+v", r)
 		}
 		s = newSecrets(rand.New(rand.NewPCG(3, 1)))
 		s.live(l, 1)
 		l.end()
-		l = begin(t, o) // now the store has it
-		if _, err := l.node.Erase(context.Background(), "user", s.user); err != nil {
-			t.Fatal(err)
-		}
+		l = beginWithoutEraser(t, o) // now the store has it
+		second := erase()
 		hidden("from the store")
 		l.end()
-		l = begin(t, o)
+		l = beginWithoutEraser(t, o)
 		hidden("from the store after a restart")
 		if strings.Contains(fmt.Sprintf("%+v", l.told()), s.user) {
 			t.Error("the deliverers are told of it after a restart")
 		}
 		same(t, "what was not the person's", l.walk(nudge.Cursor{}, 100)[:len(inMemory)], inMemory)
 		l.end()
-		o.beside = nil
 		l = begin(t, o)
-		l.erased(r.ID)
+		l.erased(first.ID)
+		l.erased(second.ID)
 		if left := l.leftIn(o.fs, s.all()); len(left) > 0 {
 			t.Errorf("left: %s", strings.Join(left, "\n"))
 		}
@@ -244,7 +256,7 @@ func TestErasedAreHidden(t *testing.T) {
 
 // Nobody is told whether a person was known.
 func TestNodeErasesNobody(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		l := begin(t, lifeOptions{})
 		l.deploy(keepers()...)
 		others(l, 0)
@@ -263,179 +275,9 @@ func TestNodeErasesNobody(t *testing.T) {
 	})
 }
 
-// TestErasureCrashes lets the node crash between any two operations on its files while persons are erased and others come, and starts it
-// again until all is done. Then no file holds a secret, each erasure that was answered has one receipt, and each receipt says the same as one
-// without a crash.
-func TestErasureCrashes(t *testing.T) {
-	for seed := *firstSeed; seed < *firstSeed+uint64(*histories); seed++ {
-		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				h := &erasing{TB: t, rng: rand.New(rand.NewPCG(seed, 11)), fs: vfs.NewCrashableMem()}
-				h.play()
-				if t.Failed() {
-					t.Logf("again, as far as goroutines allow: go test ./engine -run TestErasureCrashes -seed %d -histories 1", seed)
-				}
-			})
-		})
-	}
-}
-
-// erasing is one data folder through several processes.
-type erasing struct {
-	testing.TB
-	rng     *rand.Rand
-	fs      *vfs.MemFS
-	people  []secrets
-	todo    []secrets      // whose erasure has not been answered by a process that lived
-	erased  []nudge.Offset // of answered erasures
-	whole   []nudge.Offset // of those whose person came and was erased before any crash
-	crashes int
-
-	mu      sync.Mutex
-	ops     int
-	crashAt int
-	next    *vfs.MemFS // what the crash left
-}
-
-func (h *erasing) play() {
-	const crashing = 8
-	for n := range crashing + 1 {
-		h.process(n == crashing)
-	}
-	if h.crashes < 4 || len(h.whole) < 2 {
-		h.Errorf("%d crashes, %d erasures: the history tests too little", h.crashes, len(h.whole))
-	}
-	h.Logf("%d crashes, %d people, %d answered erasures, %d of them without a crash", h.crashes, len(h.people), len(h.erased), len(h.whole))
-}
-
-// process is one process, from opening the folder to a crash, or to the end of all work.
-func (h *erasing) process(last bool) {
-	h.ops, h.next, h.crashAt = 0, nil, 1+h.rng.IntN(400)
-	if last {
-		h.crashAt = -1
-	}
-	l, err := tryLife(h, lifeOptions{
-		fs: errorfs.Wrap(h.fs, errorfs.InjectorFunc(h.operation)), shards: 1 + h.rng.IntN(4), checkpoint: 3 + h.rng.IntN(10), segmentBytes: 4 << 10,
-	})
-	if err != nil {
-		h.Fatalf("I7: a crash is taken for damage: %v", err)
-	}
-	l.run()
-	l.deploy(keepers()...)
-	for _, person := range slices.Clone(h.todo) { // a crash may have taken the event that says that they are one
-		for _, visitor := range person.visitors {
-			h.erase(l, person, "visitor", visitor)
-		}
-		h.erase(l, person, "user", person.mail)
-		h.erase(l, person, "user", person.user)
-	}
-	for round := range 1 + h.rng.IntN(3) {
-		person := newSecrets(h.rng)
-		h.people, h.todo = append(h.people, person), append(h.todo, person)
-		person.live(l, round)
-		others(l, len(h.people))
-		if id := h.erase(l, person, "user", person.user); id != 0 {
-			h.whole = append(h.whole, id)
-		}
-		time.Sleep(time.Duration(h.rng.IntN(2)*h.rng.IntN(300)) * time.Millisecond)
-	}
-	if last {
-		h.check(l)
-	} else {
-		time.Sleep(time.Duration(h.rng.IntN(3000)) * time.Millisecond)
-		if h.rng.IntN(4) > 0 {
-			h.crash()
-		}
-	}
-	l.end()
-	if h.next != nil {
-		h.fs, h.crashes = h.next, h.crashes+1
-	}
-}
-
-// erase erases a person. It returns the erasure's id if the process still lives when it is answered.
-func (h *erasing) erase(l *life, person secrets, kind, id string) nudge.Offset {
-	r, err := l.node.Erase(context.Background(), kind, id)
-	if err != nil {
-		h.Fatal(err)
-	}
-	if !h.lives() {
-		return 0
-	}
-	h.erased = append(h.erased, r.ID)
-	h.todo = slices.DeleteFunc(h.todo, func(s secrets) bool { return id == person.user && s.user == id })
-	return r.ID
-}
-
-func (h *erasing) operation(op errorfs.Op) error {
-	if op.Kind.ReadOrWrite() == errorfs.OpIsRead {
-		return nil
-	}
-	h.mu.Lock()
-	h.ops++
-	crashes := h.ops == h.crashAt
-	h.mu.Unlock()
-	if crashes {
-		h.crash()
-	}
-	return nil
-}
-
-// crash keeps what a crash at this moment could leave on the disk. The process goes on, unseen, until it is stopped.
-func (h *erasing) crash() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.next == nil {
-		percent := []int{0, 0, 30, 60, 100}[h.ops%5]
-		h.next = h.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rand.New(rand.NewPCG(uint64(h.ops), 12))})
-	}
-}
-
-func (h *erasing) lives() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.next == nil
-}
-
-func (h *erasing) check(l *life) {
-	for _, off := range h.erased {
-		l.erased(off)
-	}
-	for _, off := range h.whole {
-		r := l.erased(off)
-		if r.State.Visitors != 2 || r.State.Users != 2 || r.Log.Records != 5 || r.Feed.Removed < 10 {
-			h.Errorf("receipt %+v", r)
-		}
-	}
-	receipts := map[nudge.Offset]int{}
-	for _, r := range l.kinds(nudge.RecordReceipt) {
-		receipts[receiptIn(h, r.rec).ID]++
-	}
-	for _, off := range h.erased {
-		if receipts[off] != 1 {
-			h.Errorf("erasure %d has %d receipts", off, receipts[off])
-		}
-	}
-	if n := l.node.Stats().ErasuresOpen.Load(); n > 0 {
-		time.Sleep(2 * time.Minute) // one that was logged before a crash, and not answered
-	}
-	for i := range h.people {
-		if left := l.leftIn(h.fs, h.people[i].all()); len(left) > 0 {
-			h.Errorf("of person %d is left: %s", i, strings.Join(left, "\n"))
-		}
-	}
-}
-
-func receiptIn(t testing.TB, rec nudge.Record) (r nudge.Receipt) {
-	if err := json.Unmarshal([]byte(rec.Field(nudge.NameSettings).Text), &r); err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
 // A rule that is deployed after an erasure counts without the person, whether the log still holds its events or not.
 func TestNewRulesCountWithoutTheErased(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		o := lifeOptions{fs: vfs.NewMem(), segmentBytes: 4 << 10}
 		l := begin(t, o)
 		l.deploy("old", `{per: company, when: count(page_view, "7d") >= 5, then: alert("five of the old")}`)
@@ -470,7 +312,7 @@ func TestNewRulesCountWithoutTheErased(t *testing.T) {
 // What is being read back for a rule is not taken from under it: the log keeps a person that was erased meanwhile until a restart would not read
 // it again.
 func TestErasureWaitsForWarming(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		fs := vfs.NewCrashableMem()
 		o := lifeOptions{fs: fs, segmentBytes: 4 << 10}
 		l := begin(t, o)
@@ -508,7 +350,7 @@ func TestErasureWaitsForWarming(t *testing.T) {
 func TestErasureIsTriedAgain(t *testing.T) {
 	for _, op := range []string{"drop", "purge", "read"} {
 		t.Run(op, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				fs := vfs.NewMem()
 				l := begin(t, lifeOptions{fs: fs, segmentBytes: 4 << 10, checkpoint: 2})
 				l.deploy(keepers()...)
@@ -534,7 +376,7 @@ func TestErasureIsTriedAgain(t *testing.T) {
 
 // So many may be under way, and no more.
 func TestErasuresAreBounded(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		l := begin(t, lifeOptions{segmentBytes: 1 << 20})
 		l.deploy()
 		release := l.hold("purge")
@@ -578,40 +420,5 @@ func TestOpenErasuresAreKept(t *testing.T) {
 	x.freeze(c)
 	if st.commit(c, nil); st.rows[string(erasureKey(7))] != nil {
 		t.Error("a complete one stays for ever")
-	}
-}
-
-// What names a person in a firing of somebody else becomes null; the rest stays to the byte.
-func TestRedact(t *testing.T) {
-	p := newPerson()
-	p.addUser("Ana")
-	p.addVisitor(`v"1`)
-	p.sources[5] = true
-	for _, c := range []struct{ data, want string }{
-		{`{}`, `{}`},
-		{`{"who":["ana","bob"],"n":2}`, `{"who":[null,"bob"],"n":2}`},
-		{`{"ana":"anabel", "x" : "see ANA, please"}`, `{"ana":"anabel", "x" : null}`},
-		{`{"a":"v\"1","b":"\\","c":{"d":["v\"1"]}}`, `{"a":null,"b":"\\","c":{"d":[null]}}`},
-		{`{"a":"A\u006ea"}`, `{"a":null}`},
-		{`"ana`, `"ana`},
-	} {
-		f := nudge.Firing{Rule: "r", Actions: []nudge.Action{{Kind: nudge.ActionAlert, Name: "seen", Data: []byte(c.data)}}}
-		before := f.Actions[0]
-		if changed := p.redact(&f); string(f.Actions[0].Data) != c.want || changed != (c.data != c.want) || f.Actions[0].Name != "seen" {
-			t.Errorf("%s becomes %s %q (%v), want %s", c.data, f.Actions[0].Data, f.Actions[0].Name, changed, c.want)
-		}
-		if string(before.Data) != c.data {
-			t.Errorf("%s was changed in place", c.data)
-		}
-	}
-	f := nudge.Firing{Rule: "r", Sources: []nudge.KeyHash{3, 5}, Actions: []nudge.Action{{Kind: nudge.ActionAlert, Name: "hi", Data: []byte(`{"a":1}`)}, {Kind: nudge.ActionTag, Name: "t", Data: []byte(`{}`)}}}
-	for _, want := range []bool{true, false} {
-		if got := p.redact(&f); got != want || f.Actions[0].Name != "" || string(f.Actions[0].Data) != "{}" || f.Actions[1].Name != "t" {
-			t.Errorf("%v: %+v", got, f)
-		}
-	}
-	f = nudge.Firing{Rule: "r", Actions: []nudge.Action{{Kind: nudge.ActionAlert, Name: "hot: anabel", Data: []byte(`{}`)}, {Kind: nudge.ActionAlert, Name: "hot: ana.", Data: []byte(`{}`)}}}
-	if p.redact(&f); f.Actions[0].Name != "hot: anabel" || f.Actions[1].Name != "" {
-		t.Errorf("%+v", f.Actions)
 	}
 }

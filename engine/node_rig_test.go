@@ -148,7 +148,6 @@ type lifeOptions struct {
 	checkpoint   int // records; default: only at the end
 	recall       nudge.Millis
 	lateness     nudge.Millis
-	beside       func(work func())
 }
 
 const dataDir = "data"
@@ -172,7 +171,7 @@ func tryLife(t testing.TB, o lifeOptions) (*life, error) {
 	}
 	l.node, err = NewNode(NodeOptions{
 		Engine: Options{Names: l.names, Shards: o.shards, Lateness: o.lateness}, Log: faultyLog{l.dir.Log, &l.faults}, Store: faultyStore{l.dir.Store, &l.faults},
-		Wall: o.wall, Logger: slog.New(slog.DiscardHandler), Recall: o.recall, CheckpointRecords: o.checkpoint, Beside: o.beside,
+		Wall: o.wall, Logger: slog.New(slog.DiscardHandler), Recall: o.recall, CheckpointRecords: o.checkpoint,
 		OnFirings: l.onFirings, OnReceipt: l.onReceipt, OnErase: l.onErase,
 	})
 	t.Cleanup(l.abandon)
