@@ -38,11 +38,10 @@ func TestErase(t *testing.T) {
 	if code, _, errs := run("--user", secret); code != exitUsage || !strings.Contains(errs, "this needs an admin key") {
 		t.Errorf("without a key: %d %s", code, errs)
 	}
-	code, out, errs := run("--visitor", "v/"+secret, "--admin-key", "a-1")
-	if code != exitDone {
+	if code, _, errs := run("--visitor", "v/"+secret, "--admin-key", "a-1"); code != exitDone {
 		t.Fatalf("erase a visitor: %d %s", code, errs)
 	}
-	code, out, errs = run("--user", secret, "--admin-key", "a-1")
+	code, out, errs := run("--user", secret, "--admin-key", "a-1")
 	var r nudge.Receipt
 	if err := json.Unmarshal([]byte(out), &r); err != nil || code != exitDone || !r.Complete || r.State.Users != 1 || strings.Contains(out, secret) {
 		t.Fatalf("erase a user: %d %s %s %v", code, out, errs, err)
