@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -156,26 +157,19 @@ func (e *Engine) step(keys int) bool {
 	return !left.Load()
 }
 
-// write puts the whole checkpoint into one commit. It may run beside Apply.
+// write puts the whole checkpoint into one commit, ordered by key. It may run beside Apply.
 func (c *checkpoint) write(w Writer, keys [][]row) error {
-	for _, key := range c.gone { // first: what was erased or removed may have come back
-		w.Delete(key)
-	}
-	for _, r := range c.rows {
-		w.Put(r.key, r.value)
-	}
-	for _, rows := range keys {
-		for _, r := range rows {
-			w.Put(r.key, r.value)
-		}
-	}
+	all := c.inOrder(keys)
+	firings, _ := slices.BinarySearchFunc(all, tableFirings, func(p inLine, table byte) int { return cmp.Compare(p.row.key[0], table) })
+	putAll(w, all[:firings])
 	for i := range c.firings {
-		value, err := firingRow(&c.firings[i])
+		value, err := json.Marshal(&c.firings[i])
 		if err != nil {
-			return err
+			return fmt.Errorf("the firing %s at %s does not marshal: %w", c.firings[i].ID, c.firings[i].Cursor, err)
 		}
 		w.Put(firingKey(c.firings[i].Cursor), value)
 	}
+	putAll(w, all[firings:])
 	w.DeleteRange([]byte{tableDedup}, binary.BigEndian.AppendUint64([]byte{tableDedup}, c.dedups))
 	w.DeleteRange([]byte{tableFirings}, firingKey(nudge.Cursor{Offset: c.logFirst}))
 	w.DeleteRange([]byte{tableErasures}, erasureKey(c.erasuresFrom))
@@ -201,6 +195,7 @@ func (t *table) freeze() (removed [][]byte) {
 	t.frozen = slices.DeleteFunc(t.dirty, t.removedAt)
 	removed, t.removed = t.removed, nil
 	t.dirty, t.dirtyBytes = nil, 0
+	t.serialised = make([]row, 0, len(t.frozen))
 	for _, i := range t.frozen {
 		e := t.entry(i)
 		e.dirty, e.frozen = false, true
@@ -245,6 +240,7 @@ func rowKey(hash nudge.KeyHash, scope uint16, text string) []byte {
 
 func (s *shard) freezeIdentities(c *checkpoint) {
 	c.gone, s.erased = append(c.gone, s.erased...), nil
+	c.rows = slices.Grow(c.rows, len(s.dirtyVisitors)+len(s.dirtyUsers))
 	for _, key := range s.dirtyVisitors {
 		v := s.visitors[key]
 		if v == nil {

@@ -37,8 +37,10 @@ const (
 
 	manifestPrefix = "MANIFEST-" // of Pebble's
 	optionsPrefix  = "OPTIONS-"
-	markerName     = "manifest"
-	tableSuffix    = ".sst"
+
+	temporaryPrefix = "temporary." // what options are called while they are written
+	markerName      = "manifest"
+	tableSuffix     = ".sst"
 )
 
 // manifestSum is what is known of one file: the checksum of its first bytes.
@@ -55,6 +57,8 @@ type sums struct {
 
 	mu  sync.Mutex
 	all []manifestSum // the newest last
+
+	temporary *sumFile // the newest; only while the store opens
 }
 
 func (s *sums) encode() []byte {
@@ -195,34 +199,40 @@ func (fs sumFS) Unwrap() vfs.FS { return fs.FS }
 
 func (fs sumFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := fs.FS.Create(name, category)
-	if base := fs.PathBase(name); err == nil && strings.HasPrefix(base, manifestPrefix) && fs.PathDir(name) == fs.sums.dir {
-		return &sumFile{File: f, sums: fs.sums, manifestSum: manifestSum{name: base}}, nil
+	base := fs.PathBase(name)
+	if err != nil || fs.PathDir(name) != fs.sums.dir {
+		return f, err
 	}
-	return f, err
+	s := &sumFile{File: f, sums: fs.sums, manifestSum: manifestSum{name: base}}
+	switch {
+	case strings.HasPrefix(base, manifestPrefix):
+		s.noted = true
+		return s, nil
+	case strings.HasPrefix(base, temporaryPrefix):
+		fs.sums.temporary = s
+		return s, nil
+	}
+	return f, nil
 }
 
 // Rename gives new options their name: they were written and synced under another one. They are noted before: a crash that takes the name back leaves a
 // note of nothing, and not a file that an older note denies.
 func (fs sumFS) Rename(from, to string) error {
 	base := fs.PathBase(to)
-	if !strings.HasPrefix(base, optionsPrefix) {
-		return fs.FS.Rename(from, to)
-	}
-	b, err := readFile(fs.FS, from)
-	if err != nil {
-		return err
-	}
-	if err := fs.sums.note(manifestSum{base, int64(len(b)), crc32.Checksum(b, castagnoli)}); err != nil {
-		return err
+	if t := fs.sums.temporary; strings.HasPrefix(base, optionsPrefix) && t != nil && t.name == fs.PathBase(from) {
+		if err := fs.sums.note(manifestSum{base, t.bytes, t.sum}); err != nil {
+			return err
+		}
 	}
 	return fs.FS.Rename(from, to)
 }
 
-// sumFile is a manifest. Pebble writes it in one goroutine at a time.
+// sumFile is a manifest, or options under the name that they are written with. Pebble writes one of each in one goroutine at a time.
 type sumFile struct {
 	vfs.File
 	sums *sums
 	manifestSum
+	noted bool // with each sync
 }
 
 func (f *sumFile) Write(p []byte) (int, error) {
@@ -236,15 +246,17 @@ func (f *sumFile) Write(p []byte) (int, error) {
 }
 
 func (f *sumFile) Sync() error {
-	if err := f.File.Sync(); err != nil {
-		return err
-	}
-	return f.sums.note(f.manifestSum)
+	return f.note(f.File.Sync())
 }
 
 func (f *sumFile) SyncData() error {
-	if err := f.File.SyncData(); err != nil {
-		return err
+	return f.note(f.File.SyncData())
+}
+
+// note makes a sync durable that has gone well.
+func (f *sumFile) note(synced error) error {
+	if synced != nil || !f.noted {
+		return synced
 	}
 	return f.sums.note(f.manifestSum)
 }
