@@ -44,7 +44,7 @@ const RecordVersion = 1
 //
 // A deploy record has two fields: NameRule, the rules folder as one text, and NameSettings, the settings that answers depend on,
 // as JSON. A live record has one: NameSettings, which deployment's rules go live and from where on the log was read back for them, as JSON;
-// an erase record one, NameSettings, whom it erases, by hashes, as JSON.
+// an erase record one, NameSettings, whom it erases, by hashes, as JSON; a receipt record one, NameSettings, a Receipt as JSON.
 // A position record has two: NameKey, who has got somewhere, and NameSettings, where, as it writes it (position.go).
 const (
 	recordHeader = 32

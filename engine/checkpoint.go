@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -18,6 +19,9 @@ type Store interface {
 	Get(key []byte) (value []byte, ok bool, err error)
 	Scan(from, to []byte, f func(key, value []byte) error) error
 	ScanReverse(from, to []byte, f func(key, value []byte) error) error
+
+	// Purge removes from all files what rows were before they were deleted or replaced.
+	Purge(ctx context.Context) error
 }
 
 // Writer takes the rows of one commit.
@@ -37,6 +41,7 @@ const (
 	tableDedup    = 'd' // newest ordinal, shard → ids applied since the checkpoint before
 	tableFirings  = 'f' // cursor → the firing
 	tableReceipts = 'r' // offset → id of a popup that was seen
+	tableErasures = 'e' // offset → an erasure and its receipt
 
 	tablePositions = 'p' // name → how far its owner has got
 )
@@ -79,6 +84,8 @@ type checkpoint struct {
 
 	firings  []nudge.Firing
 	logFirst nudge.Offset // firings are kept as long as the records that caused them
+
+	erasuresFrom nudge.Offset // erasures before this one are complete, and the log does not hold them any more
 }
 
 type row struct {
@@ -161,14 +168,15 @@ func (c *checkpoint) write(w Writer, keys [][]row) error {
 		}
 	}
 	for i := range c.firings {
-		value, err := json.Marshal(&c.firings[i])
+		value, err := firingRow(&c.firings[i])
 		if err != nil {
-			return fmt.Errorf("the firing %s at %s does not marshal: %w", c.firings[i].ID, c.firings[i].Cursor, err)
+			return err
 		}
 		w.Put(firingKey(c.firings[i].Cursor), value)
 	}
 	w.DeleteRange([]byte{tableDedup}, binary.BigEndian.AppendUint64([]byte{tableDedup}, c.dedups))
 	w.DeleteRange([]byte{tableFirings}, firingKey(nudge.Cursor{Offset: c.logFirst}))
+	w.DeleteRange([]byte{tableErasures}, erasureKey(c.erasuresFrom))
 	w.DeleteRange([]byte{tableReceipts}, receiptKey(c.logFirst))
 	return nil
 }
@@ -291,10 +299,17 @@ func (u *userIdentity) read(src []byte) {
 	}
 }
 
-// append writes u8 values, then for each u64 offset, u16 length, text.
+// flagMore is in a stored history's number of values: there were others.
+const flagMore = 0x80
+
+// append writes u8 values, with flagMore, then for each u64 offset, u16 length, text.
 func (h *history) append(dst []byte) []byte {
 	first := max(len(h.from)-keepBindings, 0)
-	dst = append(dst, byte(len(h.from)-first))
+	count := byte(len(h.from) - first)
+	if !h.isWhole() {
+		count |= flagMore
+	}
+	dst = append(dst, count)
 	for i := first; i < len(h.from); i++ {
 		dst = appendText(binary.LittleEndian.AppendUint64(dst, uint64(h.from[i])), h.text[i])
 	}
@@ -302,7 +317,8 @@ func (h *history) append(dst []byte) []byte {
 }
 
 func (h *history) read(src []byte) []byte {
-	n := int(src[0])
+	n := int(src[0] &^ flagMore)
+	h.more = src[0]&flagMore != 0
 	src = src[1:]
 	for range n {
 		var text string

@@ -83,7 +83,7 @@ func (x *rebuilt) pass(t *testing.T, way int) (firings []nudge.Firing) {
 		a.visitor, a.user = strings.Clone(a.visitor), strings.Clone(a.user)
 		x.about[way] = append(x.about[way], a)
 		if r.rec.Kind() == nudge.RecordErase {
-			gone, err := e.erase(r.rec)
+			gone, err := e.erase(r.rec, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -257,7 +257,7 @@ func eraseNow(t testing.TB, e *Engine, kind, id string) *erased {
 	var b Batch
 	b.Add(e.next, e.clock, nudge.Record(rec))
 	e.Apply(&b)
-	x, err := e.erase(nudge.Record(rec))
+	x, err := e.erase(nudge.Record(rec), id)
 	if err != nil {
 		t.Fatal(err)
 	}

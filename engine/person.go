@@ -3,7 +3,9 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -142,4 +144,44 @@ func (p *person) sent(rec nudge.Record) bool {
 		return p.isUser(n.user)
 	}
 	return p.isUser(n.email)
+}
+
+// personRow is a person as it is stored.
+type personRow struct {
+	Visitors []known         `json:"visitors,omitempty"`
+	Users    []known         `json:"users,omitempty"`
+	Forms    []known         `json:"forms,omitempty"`
+	Sources  []nudge.KeyHash `json:"sources,omitempty"`
+}
+
+// MarshalJSON and UnmarshalJSON are the person's hashes.
+func (p *person) MarshalJSON() ([]byte, error) {
+	list := func(set map[nudge.KeyHash]digest) (all []known) {
+		for _, hash := range slices.Sorted(maps.Keys(set)) {
+			all = append(all, known{hash, set[hash]})
+		}
+		return all
+	}
+	return json.Marshal(personRow{list(p.visitors), list(p.users), list(p.forms), slices.Sorted(maps.Keys(p.sources))})
+}
+
+func (p *person) UnmarshalJSON(b []byte) error {
+	var row personRow
+	if err := json.Unmarshal(b, &row); err != nil {
+		return err
+	}
+	*p = *newPerson()
+	for _, k := range row.Visitors {
+		p.visitors[k.Hash] = k.Digest
+	}
+	for _, k := range row.Users {
+		p.users[k.Hash] = k.Digest
+	}
+	for _, k := range row.Forms {
+		p.addForm(k)
+	}
+	for _, hash := range row.Sources {
+		p.sources[hash] = true
+	}
+	return nil
 }

@@ -29,15 +29,18 @@ const maxOtherBodyBytes = 256 << 10
 // Server answers HTTP. A panic while a request is handled is a bug of ours: it is logged with its stack, counted, and answered 500; it does
 // not end the process, since a request shares nothing with others but the Sink, and that guards itself.
 type Server struct {
-	o       ServerOptions
-	keys    keyring
-	metrics *metrics
-	http    *fasthttp.Server
-	works   sync.Pool // *work
-	quiet   throttle.Log
+	o         ServerOptions
+	keys      keyring
+	adminKeys keyring
+	metrics   *metrics
+	http      *fasthttp.Server
+	works     sync.Pool // *work
+	quiet     throttle.Log
 
 	ctx      context.Context // of every Submit; ends when Close is called
 	cancel   context.CancelFunc
+	waits    context.Context // of what is held back for others to end; ends when Close begins
+	endWaits context.CancelFunc
 	ln       net.Listener
 	draining atomic.Bool
 }
@@ -59,8 +62,9 @@ func NewServer(o ServerOptions) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register the metrics of ingest: %w", err)
 	}
-	s := &Server{o: o, keys: newKeyring(o.WriteKeys), metrics: m}
+	s := &Server{o: o, keys: newKeyring(o.WriteKeys), adminKeys: newKeyring(o.AdminKeys), metrics: m}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.waits, s.endWaits = context.WithCancel(s.ctx)
 	s.works.New = func() any { return newWork(s) }
 	s.http = &fasthttp.Server{
 		Handler:               s.handle,
@@ -133,6 +137,7 @@ func (s *Server) Serve(ln net.Listener) error {
 // Close takes no more requests and waits for those in flight, up to shutdownTimeout: streams that nobody ends are left to the process's end.
 func (s *Server) Close() error {
 	s.draining.Store(true)
+	s.endWaits()
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
 	err := s.http.ShutdownWithContext(ctx)

@@ -62,7 +62,7 @@ Exit codes: 0 done, 1 found something wrong in what it was given, 2 used wrongly
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().String(flagConfig, "", "settings file (default: nudge.yaml in the current folder, if there is one)")
-	root.AddCommand(newServe(), newCheck(), newTest(), newReplay(), newInspect(), newBackup(), newLog(), newDemo(), newBench(), newVersion())
+	root.AddCommand(newServe(), newCheck(), newTest(), newReplay(), newInspect(), newBackup(), newLog(), newDemo(), newErase(), newBench(), newVersion())
 	return root
 }
 

@@ -95,6 +95,7 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 		Log: dir.Log, Store: dir.Store, Logger: logger, Recall: recallPopups, LogKeep: c.logKeep, Beside: new(beside.Core).Run, Wall: wallClock(),
 		OnFirings: func(f []nudge.Firing) { hub.Publish(f); brokers.wake() },
 		OnReceipt: func(id string) { hub.Receipt(id) },
+		OnErase:   func(isVisitor func(string) bool) { hub.Erase(isVisitor) },
 	})
 	if err != nil {
 		return err
@@ -111,8 +112,8 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 	}
 	defer hub.Close()
 	server, err := ingest.NewServer(ingest.ServerOptions{
-		Listen: c.listen, Sink: node, Names: names, Reserved: emitted(node), WriteKeys: c.writeKeys, Routes: routes(hub, registry, copies), NotFound: site(c),
-		MaxConns: files.conns, Now: node.Now, Ready: node.Ready, Logger: logger, Registerer: registry,
+		Listen: c.listen, Sink: node, Eraser: node, Names: names, Reserved: emitted(node), WriteKeys: c.writeKeys, AdminKeys: c.adminKeys, OpenAdmin: c.open(),
+		Routes: routes(hub, registry, copies), NotFound: site(c), MaxConns: files.conns, Now: node.Now, Ready: node.Ready, Logger: logger, Registerer: registry,
 	})
 	if err != nil {
 		return err

@@ -27,6 +27,7 @@ func registerNode(r prometheus.Registerer, s *engine.NodeStats) error {
 		{"nudge_engine_busy_total", "Requests that were refused at the queue's bound.", &s.Busy},
 		{"nudge_engine_full_refused_total", "Requests that were refused because the disk is full.", &s.FullRefused},
 		{"nudge_engine_checkpoints_total", "Checkpoints that were committed.", &s.Checkpoints},
+		{"nudge_engine_erasures_total", "Erasures whose person has left every file.", &s.Erasures},
 		{"nudge_engine_log_bytes_total", "Bytes of records that were appended to the log.", &s.Bytes},
 	} {
 		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: m.name, Help: m.help}, func() float64 { return float64(m.value.Load()) }))
@@ -38,6 +39,7 @@ func registerNode(r prometheus.Registerer, s *engine.NodeStats) error {
 		{"nudge_engine_log_next_offset", "Offset that the next record gets.", &s.LogNext},
 		{"nudge_engine_checkpoint_next_offset", "Offset from which a restart reads the log.", &s.CheckpointNext},
 		{"nudge_engine_disk_full", "1 while the disk is full and no event is taken.", &s.Full},
+		{"nudge_engine_erasures_open", "Erasures whose person is still in a file.", &s.ErasuresOpen},
 		{"nudge_engine_rules_warming", "Rules that fire nothing yet, because the log is being read back for them.", &s.RulesWarming},
 		{"nudge_engine_warmup_offset", "Offset up to which the log has been read back for warming rules; 0 when none is.", &s.WarmupOffset},
 	} {
