@@ -16,12 +16,14 @@ type Options struct {
 	Events   int    // size of a round, see Levels; default: the level's own
 	Rounds   int    // recorded rounds; default DefaultRounds
 	Dir      string // data folders are made in here; default: the system's folder for temporary files
+	Peers    string // folder of the other engines; default DefaultPeers
 
 	Progress func(done string) // told what has been measured, as it goes; nil: nobody is
 
 	// Tests make these smaller.
 	slotTime   time.Duration // 0: the constant of that name
 	fewPending int           // 0: timerPending
+	peers      []*peer       // nil: allPeers
 }
 
 // Workloads lists them for messages.
@@ -54,6 +56,7 @@ func Levels() []Level {
 		{"timers", "how late a dwell fires after its deadline", 5_000, "deadlines in a round", runTimers},
 		{"restart", "recovery from the log and from a checkpoint", 500_000, "events in the log", runRestart},
 		{"warm", "a new 30-day rule reads the log back beside traffic", 1_000_000, "events in the log", runWarm},
+		{"peers", "other engines with the same rules and events, those that `make peers` has built", 1_000_000, "events in the stream", runPeers},
 	}
 }
 
@@ -104,6 +107,12 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	if o.Rounds == 0 {
 		o.Rounds = DefaultRounds
+	}
+	if o.Peers == "" {
+		o.Peers = DefaultPeers
+	}
+	if o.peers == nil {
+		o.peers = allPeers
 	}
 	if o.Progress == nil {
 		o.Progress = func(string) {}
