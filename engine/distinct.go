@@ -53,8 +53,9 @@ func (d distinctSet) after(ts nudge.Millis) int {
 }
 
 func (d distinctSet) find(id *[16]byte) int {
-	for i, n := 0, d.len(); i < n; i++ {
-		if [16]byte(d.value(i)) == *id {
+	first, rest := binary.LittleEndian.Uint64(id[:]), binary.LittleEndian.Uint64(id[8:])
+	for i, left := 0, d[distinctHeader:distinctHeader+distinctEntry*d.len()]; len(left) >= distinctEntry; i, left = i+1, left[distinctEntry:] {
+		if binary.LittleEndian.Uint64(left) == first && binary.LittleEndian.Uint64(left[8:]) == rest {
 			return i
 		}
 	}
@@ -76,6 +77,11 @@ func (d distinctSet) hashed() bool { return d[4]&flagHashed != 0 }
 // place moves the entries [to, from) one place down and writes the value at to.
 func (d distinctSet) place(to, from int, id *[16]byte, ts nudge.Millis) {
 	at := distinctHeader + to*distinctEntry
+	if to == from {
+		copy(d[at:], id[:])
+		binary.LittleEndian.PutUint64(d[at+16:], uint64(ts))
+		return
+	}
 	copy(d[at+distinctEntry:distinctHeader+(from+1)*distinctEntry], d[at:distinctHeader+from*distinctEntry])
 	copy(d[at:], id[:])
 	binary.LittleEndian.PutUint64(d[at+16:], uint64(ts))

@@ -114,7 +114,8 @@ func (e *Engine) restoreIdentities(st Store) error {
 		text, value := readText(value)
 		v := &visitorIdentity{}
 		v.company.read(v.user.read(value))
-		e.shards[nudge.HashKey("visitor", text).Shard(len(e.shards))].visitors[text] = v
+		hash := nudge.HashKey(scopeVisitor, text)
+		e.shards[hash.Shard(len(e.shards))].addVisitor(hash, text, v)
 		return nil
 	})
 	if err != nil {

@@ -15,6 +15,7 @@ type shard struct {
 
 	tables        [levels]table
 	visitors      map[string]*visitorIdentity
+	known         hashFilter // of the visitors
 	users         map[string]*userIdentity
 	dirtyVisitors []string
 	dirtyUsers    []string
@@ -137,46 +138,44 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 	if !met.concerned() && past == nil {
 		return
 	}
-	in := input{when: instant{at: row.At, off: b.records[i].off}, row: row, met: met, rec: i, source: a.primary}
-	visitors := in
-	visitors.hash, visitors.entry = a.primary, visitor
+	in := input{
+		when: instant{at: row.At, off: b.records[i].off}, row: row, met: met, rec: i, source: a.primary,
+		scope: rules.ScopeVisitor, key: a.visitor, hash: a.primary, entry: visitor,
+	}
 	if a.visitor != "" && a.user == "" { // before the visitor takes it: what its rules fire by it comes later in the past, too
-		visitors.entry = s.remember(b, a.visitor, visitors)
+		in.entry = s.remember(b, a.visitor, &in)
 	}
 	if a.visitor != "" && met.at(rules.ScopeVisitor) != nil {
-		visitors.scope, visitors.key = rules.ScopeVisitor, a.visitor
-		s.take(b, &visitors, nil)
+		s.take(b, &in, nil)
 	}
 	if a.user != "" {
-		users := in
-		users.hash, users.past = a.userHash, past
-		s.send(rules.ScopeUser, a.user, users)
+		in.past = past
+		s.send(rules.ScopeUser, a.user, a.userHash, &in)
+		in.past = nil
 	}
 	if concerned := met.at(rules.ScopeCompany) != nil; concerned && a.company == "" {
 		s.stats.noCompany++
 	} else if concerned {
-		in.hash = nudge.HashKey("company", a.company)
-		s.send(rules.ScopeCompany, a.company, in)
+		s.send(rules.ScopeCompany, a.company, nudge.HashKey("company", a.company), &in)
 	}
 	for j := range met.others {
 		scope := met.others[j].scope
 		sc := &g.plan.Scopes[scope]
 		if key := sc.Key(row); key != "" {
-			in.hash = nudge.HashKey(sc.Per, key)
-			s.send(scope, key, in)
+			s.send(scope, key, nudge.HashKey(sc.Per, key), &in)
 		}
 	}
 }
 
-// send passes an input up to the shard of its key, if any of the key's rules listens. A past goes up in any case.
-func (s *shard) send(scope int, key string, in input) {
+// send passes an input up to the shard of a key, if any of the key's rules listens. A past goes up in any case.
+func (s *shard) send(scope int, key string, hash nudge.KeyHash, in *input) {
 	if in.past == nil && in.met.at(scope) == nil {
 		return
 	}
-	in.scope, in.key, in.entry = scope, key, noEntry
-	level := levelOf(s.program.plan.Scopes[scope].Kind)
-	to := in.hash.Shard(len(s.engine.shards))
-	s.out[level][to] = append(s.out[level][to], in)
+	out := &s.out[levelOf(s.program.plan.Scopes[scope].Kind)][hash.Shard(len(s.engine.shards))]
+	*out = append(*out, *in)
+	up := &(*out)[len(*out)-1]
+	up.scope, up.key, up.hash, up.entry = scope, key, hash, noEntry
 }
 
 func (g *program) fillIdentity(row *rules.Row, visitor, user, company string) {
@@ -199,7 +198,7 @@ func setText(row *rules.Row, slot int, text string) {
 // runTimers runs the level's timers that are due at or before until, each at its own instant.
 func (s *shard) runTimers(level int, b *Batch, until nudge.Millis) {
 	t := &s.tables[level]
-	for {
+	for t.warmed != nil || len(t.timers) > 0 && t.timers[0].due <= until {
 		i, due, ok := t.popDue(until)
 		if !ok {
 			return

@@ -293,6 +293,7 @@ func (t *table) rewrite(i uint32) {
 	t.slabs.free(e.ref, len(old))
 	e.ref, e.used = ref, uint32(length)
 	if t.focus.entry == i+1 {
+		t.focus.entry = 0
 		t.focusOn(i)
 	}
 }
