@@ -139,6 +139,9 @@ func (n *Node) hand(s *sealed, firings []nudge.Firing) {
 	n.stats.Duplicates.Store(stats.duplicates)
 	n.stats.NoCompany.Store(stats.noCompany)
 	n.stats.Overflows.Store(stats.overflows)
+	ids, age := n.engine.dedupReach()
+	n.stats.DedupIDs.Store(uint64(ids))
+	n.stats.DedupMillis.Store(uint64(age))
 	n.feed.add(firings, s.entry.First+nudge.Offset(s.entry.Count))
 	n.tellUpTo(n.receipts(s, firings), math.MaxUint64)
 	if s.erased != nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -58,6 +59,8 @@ type meta struct {
 	Next    nudge.Offset `json:"next"`
 	Clock   nudge.Millis `json:"clock"`
 	Ordinal uint64       `json:"ordinal"`
+
+	Forgotten uint64 `json:"forgotten,omitempty"` // ids of ordinals before this one are forgotten, whatever the window is now
 }
 
 // deployRow holds the rules that run and the dictionary.
@@ -95,7 +98,7 @@ type row struct {
 // freeze begins a checkpoint at the current batch boundary.
 func (e *Engine) freeze() *checkpoint {
 	e.finishTakeOver()
-	c := &checkpoint{meta: meta{checkpointFormat, e.next, e.clock, e.ordinal}}
+	c := &checkpoint{meta: meta{checkpointFormat, e.next, e.clock, e.ordinal, e.forgotten}}
 	c.put([]byte{tableMeta}, mustJSON(c.meta))
 	d := deployRow{
 		Rules: rules.EncodeSources(e.program.plan.Sources), Ops: e.dict.ops, Scopes: e.dict.scopes,
@@ -154,26 +157,19 @@ func (e *Engine) step(keys int) bool {
 	return !left.Load()
 }
 
-// write puts the whole checkpoint into one commit. It may run beside Apply.
+// write puts the whole checkpoint into one commit, ordered by key. It may run beside Apply.
 func (c *checkpoint) write(w Writer, keys [][]row) error {
-	for _, key := range c.gone { // first: what was erased or removed may have come back
-		w.Delete(key)
-	}
-	for _, r := range c.rows {
-		w.Put(r.key, r.value)
-	}
-	for _, rows := range keys {
-		for _, r := range rows {
-			w.Put(r.key, r.value)
-		}
-	}
+	all := c.inOrder(keys)
+	firings, _ := slices.BinarySearchFunc(all, tableFirings, func(p inLine, table byte) int { return cmp.Compare(p.row.key[0], table) })
+	putAll(w, all[:firings])
 	for i := range c.firings {
-		value, err := firingRow(&c.firings[i])
+		value, err := json.Marshal(&c.firings[i])
 		if err != nil {
-			return err
+			return fmt.Errorf("the firing %s at %s does not marshal: %w", c.firings[i].ID, c.firings[i].Cursor, err)
 		}
 		w.Put(firingKey(c.firings[i].Cursor), value)
 	}
+	putAll(w, all[firings:])
 	w.DeleteRange([]byte{tableDedup}, binary.BigEndian.AppendUint64([]byte{tableDedup}, c.dedups))
 	w.DeleteRange([]byte{tableFirings}, firingKey(nudge.Cursor{Offset: c.logFirst}))
 	w.DeleteRange([]byte{tableErasures}, erasureKey(c.erasuresFrom))
@@ -199,6 +195,7 @@ func (t *table) freeze() (removed [][]byte) {
 	t.frozen = slices.DeleteFunc(t.dirty, t.removedAt)
 	removed, t.removed = t.removed, nil
 	t.dirty, t.dirtyBytes = nil, 0
+	t.serialised = make([]row, 0, len(t.frozen))
 	for _, i := range t.frozen {
 		e := t.entry(i)
 		e.dirty, e.frozen = false, true
@@ -243,6 +240,7 @@ func rowKey(hash nudge.KeyHash, scope uint16, text string) []byte {
 
 func (s *shard) freezeIdentities(c *checkpoint) {
 	c.gone, s.erased = append(c.gone, s.erased...), nil
+	c.rows = slices.Grow(c.rows, len(s.dirtyVisitors)+len(s.dirtyUsers))
 	for _, key := range s.dirtyVisitors {
 		v := s.visitors[key]
 		if v == nil {
@@ -331,30 +329,31 @@ func (h *history) read(src []byte) []byte {
 
 // freezeDedup writes the ids applied since the checkpoint before, 26 bytes each.
 func (s *shard) freezeDedup(c *checkpoint) {
-	d := &s.dedup
-	fresh := d.queue[max(d.fresh, d.head):]
-	d.fresh = len(d.queue)
-	for len(fresh) > 0 {
-		row := fresh[:min(len(fresh), dedupRow)]
-		fresh = fresh[len(row):]
-		s.putDedup(c, row)
+	var row []byte
+	var newest uint64
+	put := func() {
+		if len(row) > 0 {
+			key := binary.BigEndian.AppendUint64([]byte{tableDedup}, newest)
+			c.put(binary.BigEndian.AppendUint16(key, uint16(s.id)), row)
+		}
+		row = nil
 	}
+	s.dedup.unsaved(func(m dedupEntry) {
+		row = binary.LittleEndian.AppendUint64(row, m.fingerprint)
+		row = binary.LittleEndian.AppendUint16(row, m.group)
+		row = binary.LittleEndian.AppendUint64(row, m.ordinal)
+		row = binary.LittleEndian.AppendUint64(row, uint64(m.at))
+		if newest = m.ordinal; len(row) == dedupRow*dedupEntryBytes {
+			put()
+		}
+	})
+	put()
 }
 
-// dedupRow is how many ids one row holds at most.
-const dedupRow = 1 << 14
-
-func (s *shard) putDedup(c *checkpoint, fresh []dedupEntry) {
-	value := make([]byte, 0, 26*len(fresh))
-	for _, m := range fresh {
-		value = binary.LittleEndian.AppendUint64(value, m.fingerprint)
-		value = binary.LittleEndian.AppendUint16(value, m.group)
-		value = binary.LittleEndian.AppendUint64(value, m.ordinal)
-		value = binary.LittleEndian.AppendUint64(value, uint64(m.at))
-	}
-	key := binary.BigEndian.AppendUint64([]byte{tableDedup}, fresh[len(fresh)-1].ordinal)
-	c.put(binary.BigEndian.AppendUint16(key, uint16(s.id)), value)
-}
+const (
+	dedupRow        = 1 << 14 // ids in one row at most
+	dedupEntryBytes = 26
+)
 
 func mustJSON(v any) []byte {
 	b, err := json.Marshal(v)

@@ -12,8 +12,8 @@ import (
 	"nudge/rules"
 )
 
-// An erase record removes a person: one visitor, or a user and every visitor that it is known to have been. It has its instant like every
-// other record. Timers that are due by then run before, what comes after is about somebody new, and nothing fires by it: a condition
+// An erase record removes a person: one visitor, or a user and every visitor that it is known to have been; or a company's key, whose people
+// stay. It has its instant like every other record. Timers that are due by then run before, what comes after is about somebody new, and nothing fires by it: a condition
 // that an erasure makes true is one that was true all along. docs/ERASURE.md says what goes and what stays.
 //
 // The record does not hold who it is, only hashes: it stays in the log when the person has gone from there.
@@ -23,9 +23,9 @@ const MaxIDBytes = 256
 
 // eraseRecord is what an erase record holds.
 type eraseRecord struct {
-	Kind  string     `json:"kind"`  // "visitor" or "user"
+	Kind  string     `json:"kind"`  // "visitor", "user" or "company"
 	Keys  []eraseKey `json:"keys"`  // of a user that may be a mail address also the one in the form that mail addresses have
-	Forms []known    `json:"forms"` // under which others may have kept its texts
+	Forms []known    `json:"forms"` // under which others may have kept its texts; none of a company: its people may say where they are
 }
 
 // eraseKey is a key to erase. Mail is, of a user, its hash as the primary key of events that have nothing but a mail address.
@@ -37,11 +37,11 @@ type eraseKey struct {
 // ErrErase is wrapped by the errors about whom to erase.
 var ErrErase = errors.New("cannot erase")
 
-// newEraseRecord makes the record that erases a visitor or a user.
+// newEraseRecord makes the record that erases a visitor, a user or a company.
 func newEraseRecord(kind, id string) ([]byte, error) {
 	switch {
-	case kind != scopeVisitor && kind != scopeUser:
-		return nil, fmt.Errorf("%w a %.40q: a visitor or a user is a person", ErrErase, kind)
+	case kind != scopeVisitor && kind != scopeUser && kind != scopeCompany:
+		return nil, fmt.Errorf("%w a %.40q: it can be a visitor, a user or a company", ErrErase, kind)
 	case id == "":
 		return nil, fmt.Errorf("%w a %s without an id: say which one", ErrErase, kind)
 	case len(id) > MaxIDBytes:
@@ -55,8 +55,10 @@ func newEraseRecord(kind, id string) ([]byte, error) {
 		}
 		r.Keys = append(r.Keys, k)
 	}
-	for _, form := range formsOf(id) {
-		r.Forms = append(r.Forms, knownAs(scopeForm, form))
+	if kind != scopeCompany {
+		for _, form := range formsOf(id) {
+			r.Forms = append(r.Forms, knownAs(scopeForm, form))
+		}
 	}
 	var b nudge.RecordBuilder
 	b.Begin(nudge.RecordErase, nudge.NameNone)
@@ -88,9 +90,12 @@ func readErase(rec nudge.Record) (r eraseRecord, err error) {
 func (r *eraseRecord) person() *person {
 	p := newPerson()
 	for _, k := range r.Keys {
-		if r.Kind == scopeUser {
+		switch r.Kind {
+		case scopeUser:
 			p.addKnownUser(k.known, k.Mail)
-		} else {
+		case scopeCompany:
+			p.addKnownCompany(k.known)
+		default:
 			p.addKnownVisitor(k.known)
 		}
 	}
@@ -112,10 +117,11 @@ type erased struct {
 
 // eraseCounts are the numbers of a receipt that the state alone decides: the same on any number of shards.
 type eraseCounts struct {
-	Visitors int `json:"visitors"` // a visitor's key, past and identity count as one
-	Users    int `json:"users"`
-	Others   int `json:"others"` // keys of other kinds whose text names the person
-	Values   int `json:"values"` // texts and values at the keys that stay
+	Visitors  int `json:"visitors"` // a visitor's key, past and identity count as one
+	Users     int `json:"users"`
+	Companies int `json:"companies"`
+	Others    int `json:"others"` // keys of other kinds whose text names the person
+	Values    int `json:"values"` // texts and values at the keys that stay
 }
 
 // erase applies the erase record that was the last of the batch that has just been applied. hint is the id that the record names, where it is known;
@@ -146,7 +152,7 @@ func (e *Engine) erase(rec nudge.Record, hint string) (*erased, error) {
 	for _, text := range visitors {
 		x.person.addVisitor(text)
 	}
-	e.onEveryShard(smallBatch, func(s *shard) { s.eraseKeys(users, visitors, &found[s.id]) })
+	e.onEveryShard(smallBatch, func(s *shard) { s.eraseKeys(users, visitors, &found[s.id]); s.eraseCompany(x, &found[s.id]) })
 	knew := found.union(func(f *finding) map[string]bool { return f.knew })
 	if slices.ContainsFunc(found, func(f finding) bool { return f.shared }) {
 		knew = nil
@@ -163,6 +169,7 @@ func (e *Engine) erase(rec nudge.Record, hint string) (*erased, error) {
 func (c *eraseCounts) add(d *eraseCounts) {
 	c.Visitors += d.Visitors
 	c.Users += d.Users
+	c.Companies += d.Companies
 	c.Others += d.Others
 	c.Values += d.Values
 }
@@ -251,7 +258,7 @@ func (s *shard) findDevices(users []string, found *finding) {
 //
 //nudge:unordered what is found is a set
 func (s *shard) findBound(x *erased, users, devices []string, found *finding) {
-	if x.record.Kind == scopeVisitor {
+	if x.record.Kind != scopeUser {
 		s.findVisitor(x, found)
 		return
 	}
@@ -275,7 +282,7 @@ func (s *shard) findBound(x *erased, users, devices []string, found *finding) {
 //nudge:unordered what is found is a set
 func (s *shard) findVisitor(x *erased, found *finding) {
 	k := x.record.Keys[0].known
-	if !s.owns(k.Hash) {
+	if x.record.Kind != scopeVisitor || !s.owns(k.Hash) {
 		return
 	}
 	if text, ok := s.tables[0].textOf(k, rules.ScopeVisitor); ok {
@@ -313,6 +320,17 @@ func (s *shard) eraseKeys(users, visitors []string, found *finding) {
 				found.counts.Users++
 			}
 		}
+	}
+}
+
+// eraseCompany forgets a company's key. Who belongs to it stays known: that is its people's.
+func (s *shard) eraseCompany(x *erased, found *finding) {
+	if x.record.Kind != scopeCompany {
+		return
+	}
+	k, t := x.record.Keys[0].known, &s.tables[levels-1]
+	if text, ok := t.textOf(k, rules.ScopeCompany); ok && t.forget(k.Hash, rules.ScopeCompany, text) {
+		found.counts.Companies++
 	}
 }
 

@@ -36,7 +36,7 @@ func (s *shard) appendSources(dst []nudge.KeyHash, k *keyRef, uses []rules.Use, 
 	return dst
 }
 
-// fired says whether a firing goes with the person: it is of one of its keys, for one of its visitors, or an event of the person is its cause.
+// fired says whether a firing goes with the person, or the company: it is of one of its keys, for one of its visitors, or an event of it is the cause.
 func (p *person) fired(f *nudge.Firing) bool {
 	switch {
 	case p.brought(f.Source), p.isVisitor(f.Visitor):
@@ -45,6 +45,8 @@ func (p *person) fired(f *nudge.Firing) bool {
 		return p.isVisitor(f.Key)
 	case f.Kind == nudge.KindUser:
 		return p.isUser(f.Key)
+	case f.Kind == nudge.KindCompany:
+		return p.isCompany(f.Key)
 	case f.Kind == nudge.KindOther:
 		return perNamesPersons(f.Per) && p.isForm(f.Key)
 	}

@@ -49,7 +49,7 @@ func (x *erasures) init(n *Node) {
 }
 
 // Erase removes a person from the state at once, and from all files after that: a visitor, or a user with every visitor that it is known to
-// have been. It returns when the record is applied, with what the state held; whether anybody was known does not matter. Erasure and
+// have been; or a company's key, with the events that name nobody. It returns when the record is applied, with what the state held; whether anybody was known does not matter. Erasure and
 // WaitErasure say more. An error about whom to erase wraps ErrErase; nudge.ErrBusy: too many are under way.
 func (n *Node) Erase(ctx context.Context, kind, id string) (nudge.Receipt, error) {
 	rec, err := newEraseRecord(kind, id)
@@ -124,7 +124,7 @@ func (x *erasures) begin(gone *erased) {
 	r := &e.Receipt
 	r.ID, r.Kind, r.At = gone.off, gone.record.Kind, gone.at
 	r.Digest = fmt.Sprintf("%x", gone.record.Keys[0].Digest[:])
-	r.State.Visitors, r.State.Users = gone.counts.Visitors, gone.counts.Users
+	r.State.Visitors, r.State.Users, r.State.Companies = gone.counts.Visitors, gone.counts.Users, gone.counts.Companies
 	r.State.OtherKeys, r.State.Values = gone.counts.Others, gone.counts.Values
 	r.Feed.Removed, r.Feed.Redacted = n.feed.erase(gone.off, gone.person)
 	if n.options.OnErase != nil {

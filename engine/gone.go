@@ -37,6 +37,7 @@ func goneOf(list []goneAt) (g gone) {
 	for _, x := range list {
 		maps.Copy(g.merged.visitors, x.person.visitors)
 		maps.Copy(g.merged.users, x.person.users)
+		maps.Copy(g.merged.companies, x.person.companies)
 		maps.Copy(g.merged.forms, x.person.forms)
 		maps.Copy(g.merged.sources, x.person.sources)
 	}

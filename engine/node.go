@@ -105,6 +105,7 @@ type NodeStats struct {
 	Records, Batches, Ticks, Firings, Suppressed, Duplicates, NoCompany, Overflows, Busy, Checkpoints, Bytes atomic.Uint64
 	LogNext, CheckpointNext                                                                                  atomic.Uint64
 	RulesWarming, WarmupOffset                                                                               atomic.Uint64
+	DedupIDs, DedupMillis                                                                                    atomic.Uint64 // ids that are remembered, and the age of the oldest
 	Erasures, ErasuresOpen                                                                                   atomic.Uint64 // complete; under way
 	Full, FullRefused                                                                                        atomic.Uint64 // 1 while the disk is full; requests refused for it
 }

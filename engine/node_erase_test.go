@@ -228,6 +228,58 @@ func TestErasedAreHidden(t *testing.T) {
 	})
 }
 
+// Of a company its key goes, its firings and the events that name nobody; its people stay, and what they do next is for a new key.
+func TestNodeErasesACompany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := lifeOptions{fs: vfs.NewMem(), segmentBytes: 4 << 10, checkpoint: 3}
+		l := begin(t, o)
+		const typed = "5e07b1c9d2a84f36"
+		own := []string{
+			"third", `{per: company, when: count(page_view, "7d") >= 3, then: alert("three")}`,
+			"note", `{per: company, when: on(page_view), then: alert("seen", {all: values(page_view, note, "7d")})}`,
+			"plan", `{per: plan, when: on(page_view), then: alert("seen", {all: values(page_view, note, "7d"), n: count(page_view, "7d")})}`,
+			"bob", `{per: user, when: count(page_view, "7d") >= 2, then: alert("two", {c: company})}`,
+		}
+		l.deploy(own...)
+		bob := event("page_view", "bobs", `,"user":"bob","company":"acme.example","props":{"note":"hi","plan":"pro"}`)
+		l.send(`{"type":"page_view","company":"acme.example","props":{"note":"`+typed+`","plan":"pro"}}`, bob)
+		time.Sleep(time.Second) // for checkpoints
+		if left := l.leftIn(o.fs, []string{typed}); len(left) < 3 {
+			t.Fatalf("the test tests nothing: %q", left)
+		}
+		r := l.erase("company", "acme.example")
+		var want nudge.Receipt
+		want.ID, want.Kind, want.Digest, want.At, want.Complete, want.CompletedAt = r.ID, "company", r.Digest, r.At, true, r.CompletedAt
+		want.State.Companies, want.State.Values, want.Log.Records, want.Log.Segments = 1, 1, 1, 1
+		want.Feed.Removed, want.Feed.Redacted = 3, 1 // of the company two, and what its event fired for its plan; bob's for the plan showed its note
+		if r != want {
+			t.Errorf("receipt %+v, want %+v", r, want)
+		}
+		if left := l.leftIn(o.fs, []string{typed}); len(left) > 0 {
+			t.Errorf("left: %s", strings.Join(left, "\n"))
+		}
+		fired := func(want string) {
+			t.Helper()
+			var got []string
+			for _, f := range l.send(bob) {
+				got = append(got, f.Rule+":"+f.Key+" "+string(f.Actions[0].Data))
+			}
+			if slices.Sort(got); strings.Join(got, "\n") != want {
+				t.Errorf("fired\n%s\nwant\n%s", strings.Join(got, "\n"), want)
+			}
+		}
+		fired(`bob:bob {"c":"acme.example"}
+note:acme.example {"all":["hi"]}
+plan:pro {"all":["hi"],"n":3}`)
+		l.deploy(append(own, "late", `{per: company, when: count(page_view or form_view, "7d") >= 2, then: alert("two")}`)...)
+		l.warm()
+		fired(`late:acme.example {}
+note:acme.example {"all":["hi"]}
+plan:pro {"all":["hi"],"n":4}`)
+		l.end()
+	})
+}
+
 // Nobody is told whether a person was known.
 func TestNodeErasesNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -242,8 +294,8 @@ func TestNodeErasesNobody(t *testing.T) {
 		if took := r.CompletedAt - r.At; took > 5000 {
 			t.Errorf("it took %d ms: no checkpoint is begun for it", took)
 		}
-		if _, err := l.node.Erase(context.Background(), "company", "acme.example"); !errors.Is(err, ErrErase) {
-			t.Errorf("a company: %v", err)
+		if _, err := l.node.Erase(context.Background(), "person", "ana"); !errors.Is(err, ErrErase) {
+			t.Errorf("no kind of key: %v", err)
 		}
 		l.end()
 	})

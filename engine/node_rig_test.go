@@ -148,6 +148,7 @@ type lifeOptions struct {
 	checkpoint   int // records; default: only at the end
 	recall       nudge.Millis
 	lateness     nudge.Millis
+	dedup        int // events
 }
 
 const dataDir = "data"
@@ -170,7 +171,7 @@ func tryLife(t testing.TB, o lifeOptions) (*life, error) {
 		return nil, err
 	}
 	l.node, err = NewNode(NodeOptions{
-		Engine: Options{Names: l.names, Shards: o.shards, Lateness: o.lateness}, Log: faultyLog{l.dir.Log, &l.faults}, Store: faultyStore{l.dir.Store, &l.faults},
+		Engine: Options{Names: l.names, Shards: o.shards, Lateness: o.lateness, DedupEvents: o.dedup}, Log: faultyLog{l.dir.Log, &l.faults}, Store: faultyStore{l.dir.Store, &l.faults},
 		Wall: o.wall, Logger: slog.New(slog.DiscardHandler), Recall: o.recall, CheckpointRecords: o.checkpoint,
 		OnFirings: l.onFirings, OnReceipt: l.onReceipt, OnErase: l.onErase,
 	})

@@ -41,7 +41,7 @@ func newWarmer(e *Engine, from nudge.Offset) *warmer {
 		panic(fmt.Sprintf("BUG: the options of a running engine: %v", err))
 	}
 	reader.serial, reader.program, reader.next = true, e.program.reading(), from
-	reader.use(e.settings)
+	reader.adopt(e.settings)
 	for _, s := range reader.shards {
 		s.use(reader.program)
 		for l := range s.tables {

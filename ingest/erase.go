@@ -17,7 +17,7 @@ import (
 
 // Eraser erases persons.
 type Eraser interface {
-	// Erase removes a visitor, or a user with its visitors, from the state and returns what that held. nudge.ErrBusy, ErrFull and ErrStopped are as
+	// Erase removes a visitor, a user with its visitors, or a company's key from the state and returns what that held. nudge.ErrBusy, ErrFull and ErrStopped are as
 	// those of a Sink.
 	Erase(ctx context.Context, kind, id string) (nudge.Receipt, error)
 	// WaitErasure is what is known of an erasure when it is complete or ctx ends, and whether there is one of that id.
@@ -61,7 +61,7 @@ func (s *Server) mayAdminister(ctx *fasthttp.RequestCtx) bool {
 	return false
 }
 
-// deleteKey answers DELETE /v1/keys/{visitor,user}/ID: the person is erased from the state when it does, and with ?wait from all files, if that does
+// deleteKey answers DELETE /v1/keys/{visitor,user,company}/ID: the person is erased from the state when it does, and with ?wait from all files, if that does
 // not take longer.
 func (s *Server) deleteKey(ctx *fasthttp.RequestCtx) {
 	if !s.mayAdminister(ctx) {
@@ -160,8 +160,8 @@ func personOf(ctx *fasthttp.RequestCtx) (kind, id string, bad *Error) {
 	rest := bytes.TrimPrefix(ctx.URI().PathOriginal(), []byte(keysPath))
 	kindBytes, idBytes, _ := bytes.Cut(rest, []byte{'/'})
 	kind = string(kindBytes)
-	if kind != "visitor" && kind != "user" {
-		return "", "", refuse(CodeBadValue, where{name: "kind"}, "is %q: visitors and users can be erased, as in %svisitor/ID", clip(kind, 40), keysPath)
+	if kind != "visitor" && kind != "user" && kind != "company" {
+		return "", "", refuse(CodeBadValue, where{name: "kind"}, "is %q: it is visitor, user or company, as in %svisitor/ID", clip(kind, 40), keysPath)
 	}
 	id, err := url.PathUnescape(string(idBytes))
 	switch {

@@ -61,16 +61,17 @@ func TestDeleteKey(t *testing.T) {
 	if a := r.do("DELETE", "/v1/keys/visitor/a%2Fb%20c%3F/d?wait=1s", "", key...); a.status != 200 || !strings.Contains(a.body, `"complete":true`) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
+	r.do("DELETE", "/v1/keys/company/acme.example", "", key...)
 	longest := strings.Repeat("x", MaxKeyBytes)
 	r.do("DELETE", "/v1/keys/user/"+longest, "", "Authorization", "Bearer a1")
-	if got, want := strings.Join(f.asked, "\n"), "user u7\nvisitor a/b c?/d\nuser "+longest; got != want {
+	if got, want := strings.Join(f.asked, "\n"), "user u7\nvisitor a/b c?/d\ncompany acme.example\nuser "+longest; got != want {
 		t.Errorf("asked\n%s\nwant\n%s", got, want)
 	}
 	for _, c := range []struct {
 		path, code, field string
 		status            int
 	}{
-		{"/v1/keys/company/acme", CodeBadValue, "kind", 400},
+		{"/v1/keys/person/acme", CodeBadValue, "kind", 400},
 		{"/v1/keys/", CodeBadValue, "kind", 400},
 		{"/v1/keys/user", CodeMissing, "id", 400},
 		{"/v1/keys/user/", CodeMissing, "id", 400},
@@ -83,7 +84,7 @@ func TestDeleteKey(t *testing.T) {
 	r.raw("DELETE /v1/keys/user/%zz HTTP/1.1\r\nHost: x\r\nX-Admin-Key: a1\r\n\r\n").wantError(t, 400, CodeBadValue, "id")
 	r.do("GET", "/v1/keys/user/u", "", key...).wantError(t, 405, CodeMethod, "")
 	r.do("OPTIONS", "/v1/keys/user/u", "").wantError(t, 405, CodeMethod, "")
-	if len(f.asked) != 3 {
+	if len(f.asked) != 4 {
 		t.Errorf("a request that was refused erased somebody: %q", f.asked)
 	}
 }

@@ -15,6 +15,7 @@ type route struct {
 	name    string // in metrics
 	methods string // besides OPTIONS, as Allow has them
 	limit   int    // of the body
+	gated   bool   // requests may be refused because those before them wait too long
 	private bool   // not for pages: no other origin may call it
 	serve   func(*Server, *fasthttp.RequestCtx)
 }
@@ -24,12 +25,12 @@ var routes = makeRoutes()
 
 func makeRoutes() map[string]*route {
 	m := map[string]*route{
-		"/v1/events": {name: "events", methods: "POST", limit: MaxBodyBytes, serve: (*Server).postEvents},
+		"/v1/events": {name: "events", methods: "POST", limit: MaxBodyBytes, gated: true, serve: (*Server).postEvents},
 		"/healthz":   {name: "healthz", methods: "GET, HEAD", serve: (*Server).getHealth},
 		"/readyz":    {name: "readyz", methods: "GET, HEAD", serve: (*Server).getReady},
 	}
 	for _, call := range []string{"track", "identify", "page", "screen", "group", "alias", "batch"} {
-		r := &route{name: call, methods: "POST", limit: MaxSegmentBodyBytes, serve: func(s *Server, ctx *fasthttp.RequestCtx) { s.postSegment(ctx, call) }}
+		r := &route{name: call, methods: "POST", limit: MaxSegmentBodyBytes, gated: true, serve: func(s *Server, ctx *fasthttp.RequestCtx) { s.postSegment(ctx, call) }}
 		m["/v1/"+call], m["/v1/"+call[:1]] = r, r
 	}
 	return m
@@ -115,12 +116,26 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, r *route) {
 	}
 	for m := range strings.SplitSeq(r.methods, ", ") {
 		if string(ctx.Method()) == m {
-			r.serve(s, ctx)
+			s.admit(ctx, r)
 			return
 		}
 	}
 	ctx.Response.Header.Set("Allow", methods)
 	answerError(ctx, fasthttp.StatusMethodNotAllowed, &Error{Code: CodeMethod, Message: "this path answers " + r.methods + " only"})
+}
+
+// admit serves a request unless the gate refuses it.
+func (s *Server) admit(ctx *fasthttp.RequestCtx, r *route) {
+	if r.gated {
+		t := s.gate.enter(time.Now(), len(ctx.Request.Body()))
+		if t == nil {
+			s.metrics.overload.Inc()
+			refuseBusy(ctx)
+			return
+		}
+		defer s.gate.leave(t)
+	}
+	r.serve(s, ctx)
 }
 
 func (s *Server) getHealth(ctx *fasthttp.RequestCtx) {

@@ -20,7 +20,7 @@ const (
 	readTimeout     = 15 * time.Second // for a request, once it has begun
 	writeTimeout    = 15 * time.Second // for an answer of this package
 	idleTimeout     = 75 * time.Second // between two requests
-	shutdownTimeout = 10 * time.Second // for requests in flight when the server ends
+	shutdownTimeout = 3 * time.Second  // for requests in flight when the server ends
 )
 
 // maxOtherBodyBytes bounds the bodies of requests that are not events.
@@ -35,6 +35,7 @@ type Server struct {
 	metrics   *metrics
 	http      *fasthttp.Server
 	works     sync.Pool // *work
+	gate      *gate
 	quiet     throttle.Log
 
 	ctx      context.Context // of every Submit; ends when Close is called
@@ -58,11 +59,12 @@ func NewServer(o ServerOptions) (*Server, error) {
 	if err := checkExposed(addr, len(o.WriteKeys)); err != nil {
 		return nil, err
 	}
-	m, err := newMetrics(o.Registerer)
+	g := newGate()
+	m, err := newMetrics(o.Registerer, g.count)
 	if err != nil {
 		return nil, fmt.Errorf("register the metrics of ingest: %w", err)
 	}
-	s := &Server{o: o, keys: newKeyring(o.WriteKeys), adminKeys: newKeyring(o.AdminKeys), metrics: m}
+	s := &Server{o: o, keys: newKeyring(o.WriteKeys), adminKeys: newKeyring(o.AdminKeys), gate: g, metrics: m}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.waits, s.endWaits = context.WithCancel(s.ctx)
 	s.works.New = func() any { return newWork(s) }

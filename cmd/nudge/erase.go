@@ -33,13 +33,14 @@ type eraser struct {
 }
 
 func newErase() *cobra.Command {
-	var server, visitor, user string
+	var server string
+	ids := map[string]*string{}
 	e := &eraser{client: http.Client{Timeout: eraseTimeout}, sleep: sleep}
 	cmd := &cobra.Command{
 		Use:   "erase",
-		Short: "Erase a person from a running server",
+		Short: "Erase a person, or a company's key, from a running server",
 		Long: `Erase removes a visitor, or a user with every visitor that it is known to have been: from the state and the feed at once, and then
-from every file of the server. It waits for that and prints the receipt, which says what was removed and does not hold the id.
+from every file of the server; or a company's key, whose people and their events stay. It waits for that and prints the receipt, which says what was removed and does not hold the id.
 What an event sends afterwards is about somebody new. Erasing somebody whom the server does not know is no error.`,
 		Example: "  nudge erase --user u7\n  nudge erase --visitor 5f0c7a --url https://nudge.example.com --admin-key ops-1",
 		Args:    args(cobra.NoArgs, "no arguments, only flags"),
@@ -48,12 +49,9 @@ What an event sends afterwards is about somebody new. Erasing somebody whom the 
 			if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 				return usagef("--url %q is not the address of a server; write it as http://127.0.0.1:8080", server)
 			}
-			if (visitor == "") == (user == "") {
-				return usagef("say whom to erase: either --visitor or --user")
-			}
-			kind, id := "visitor", visitor
-			if user != "" {
-				kind, id = "user", user
+			kind, id, err := whomToErase(ids)
+			if err != nil {
+				return err
 			}
 			e.url = strings.TrimRight(server, "/")
 			return e.erase(cmd.Context(), kind, id, cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -61,9 +59,25 @@ What an event sends afterwards is about somebody new. Erasing somebody whom the 
 	}
 	cmd.Flags().StringVar(&server, "url", "http://"+defaultListen, "where the server listens")
 	cmd.Flags().StringVar(&e.key, flagAdminKey, "", "admin key of the server, if it asks for one")
-	cmd.Flags().StringVar(&visitor, "visitor", "", "id of the visitor to erase")
-	cmd.Flags().StringVar(&user, "user", "", "id of the user to erase, or a mail address that is one")
+	ids["visitor"] = cmd.Flags().String("visitor", "", "id of the visitor to erase")
+	ids["user"] = cmd.Flags().String("user", "", "id of the user to erase, or a mail address that is one")
+	ids["company"] = cmd.Flags().String("company", "", "the company whose key to erase; its people stay")
 	return cmd
+}
+
+// whomToErase is the one of the kinds that has an id.
+func whomToErase(ids map[string]*string) (kind, id string, err error) {
+	given := 0
+	for k, text := range ids {
+		if *text != "" {
+			kind, id = k, *text
+			given++
+		}
+	}
+	if given != 1 {
+		return "", "", usagef("say whom to erase: one of --visitor, --user and --company")
+	}
+	return kind, id, nil
 }
 
 // erase erases a person, waits until no file holds it and prints the receipt.

@@ -39,12 +39,17 @@ func registerNode(r prometheus.Registerer, s *engine.NodeStats) error {
 		{"nudge_engine_log_next_offset", "Offset that the next record gets.", &s.LogNext},
 		{"nudge_engine_checkpoint_next_offset", "Offset from which a restart reads the log.", &s.CheckpointNext},
 		{"nudge_engine_disk_full", "1 while the disk is full and no event is taken.", &s.Full},
+		{"nudge_engine_dedup_ids", "Event ids that are remembered.", &s.DedupIDs},
 		{"nudge_engine_erasures_open", "Erasures whose person is still in a file.", &s.ErasuresOpen},
 		{"nudge_engine_rules_warming", "Rules that fire nothing yet, because the log is being read back for them.", &s.RulesWarming},
 		{"nudge_engine_warmup_offset", "Offset up to which the log has been read back for warming rules; 0 when none is.", &s.WarmupOffset},
 	} {
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: m.name, Help: m.help}, func() float64 { return float64(m.value.Load()) }))
 	}
+	all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "nudge_engine_dedup_window_seconds",
+		Help: "Age of the oldest event id that is remembered: an event that is sent again within that time is recognised. 24 hours at most, less where more ids come than --dedup-events.",
+	}, func() float64 { return float64(s.DedupMillis.Load()) / 1000 }))
 	var errs []error
 	for _, c := range all {
 		errs = append(errs, r.Register(c))
