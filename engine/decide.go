@@ -100,10 +100,11 @@ func (w *scratch) sortRules() {
 }
 
 func (s *shard) key(in *input) keyRef {
-	k := keyRef{
-		t: &s.tables[levelOf(s.program.plan.Scopes[in.scope].Kind)], i: in.entry,
-		scope: in.scope, num: s.program.scopeNums[in.scope], hash: in.hash, text: in.key,
+	level, num := in.scope, uint16(in.scope) // of visitors, users and companies
+	if in.scope > rules.ScopeCompany {
+		level, num = levelOf(s.program.plan.Scopes[in.scope].Kind), s.program.scopeNums[in.scope]
 	}
+	k := keyRef{t: &s.tables[level], i: in.entry, scope: in.scope, num: num, hash: in.hash, text: in.key}
 	if k.i == noEntry {
 		k.i = k.t.find(in.hash, k.num, in.key)
 	}

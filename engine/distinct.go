@@ -77,14 +77,13 @@ func (d distinctSet) hashed() bool { return d[4]&flagHashed != 0 }
 // place moves the entries [to, from) one place down and writes the value at to.
 func (d distinctSet) place(to, from int, id *[16]byte, ts nudge.Millis) {
 	at := distinctHeader + to*distinctEntry
-	if to == from {
-		copy(d[at:], id[:])
-		binary.LittleEndian.PutUint64(d[at+16:], uint64(ts))
-		return
-	}
 	copy(d[at+distinctEntry:distinctHeader+(from+1)*distinctEntry], d[at:distinctHeader+from*distinctEntry])
 	copy(d[at:], id[:])
-	binary.LittleEndian.PutUint64(d[at+16:], uint64(ts))
+	d.setTime(to, ts)
+}
+
+func (d distinctSet) setTime(i int, ts nudge.Millis) {
+	binary.LittleEndian.PutUint64(d[distinctHeader+i*distinctEntry+16:], uint64(ts))
 }
 
 // addValue adds a value to the key's set, growing it up to keep entries. Times at or before expired can never count again.
@@ -94,6 +93,10 @@ func (t *table) addValue(i uint32, num uint32, keep int, id [16]byte, ts, expire
 		d = distinctSet(t.grow(i, num, distinctHeader+distinctEntry*min(distinctFirst, keep)))
 	}
 	n := d.len()
+	if n > 0 && d.at(0) <= ts && [16]byte(d.value(0)) == id { // the newest once more, as of days most are
+		d.setTime(0, ts)
+		return
+	}
 	to := d.after(ts)
 	if at := d.find(&id); at >= 0 {
 		if d.at(at) <= ts {

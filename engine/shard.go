@@ -24,7 +24,7 @@ type shard struct {
 
 	out     [levels][][]input // what this shard sends to each shard of a level
 	in      []input
-	found   [lookAhead]uint32 // entries of a block's visitors
+	queries [lookAhead]query // of a block
 	sets    metSets
 	matched []int32 // scratch: the tests of one row
 	ahead   ahead
@@ -76,26 +76,20 @@ func (s *shard) runVisitors(b *Batch, list []int32) {
 			}
 			s.at = b.records[i].off
 			s.runTimers(0, b, b.records[i].at)
-			s.takeRecord(b, i, s.found[j])
+			s.takeRecord(b, i, s.queries[j].entry)
 		}
 	}
 	s.at = 0
 	s.runTimers(0, b, b.until)
 }
 
-// lookAhead is how many records' visitors are looked up before the first of them is applied.
-const lookAhead = 32
-
-// findVisitors looks up the visitors of a block of records in one go: the processor then waits for their cache lines together,
-// not one after the other.
+// findVisitors looks up the visitors of a block of records. Records without one ask for a key that nobody has.
 func (s *shard) findVisitors(b *Batch, block []int32) {
-	t := &s.tables[0]
 	for j, i := range block {
-		s.found[j] = noEntry
-		if a := &b.abouts[i]; a.visitor != "" && !a.duplicate {
-			s.found[j] = t.find(a.primary, rules.ScopeVisitor, a.visitor)
-		}
+		a := &b.abouts[i]
+		s.queries[j] = query{hash: a.primary, scope: rules.ScopeVisitor, key: a.visitor}
 	}
+	s.tables[0].findAll(s.queries[:len(block)])
 }
 
 // match finds what the records of a block mean to each scope.
@@ -117,14 +111,31 @@ func (s *shard) match(b *Batch, block []int32) {
 // runLevel is level 1 or 2: what came up to this shard's keys, and their timers.
 func (s *shard) runLevel(level int, b *Batch) {
 	s.in = s.engine.gather(level, s.id, s.in[:0])
-	for i := range s.in {
-		in := &s.in[i]
-		s.at = in.when.off
-		s.runTimers(level, b, in.when.at)
-		s.take(b, in, nil)
+	for left := s.in; len(left) > 0; {
+		block := left[:min(len(left), lookAhead)]
+		left = left[len(block):]
+		s.findKeys(level, block)
+		for i := range block {
+			in := &block[i]
+			s.at = in.when.off
+			s.runTimers(level, b, in.when.at)
+			s.take(b, in, nil)
+		}
 	}
 	s.at = 0
 	s.runTimers(level, b, b.until)
+}
+
+// findKeys looks up the keys of a block of inputs.
+func (s *shard) findKeys(level int, block []input) {
+	for i := range block {
+		in := &block[i]
+		s.queries[i] = query{hash: in.hash, scope: s.program.scopeNums[in.scope], key: in.key}
+	}
+	s.tables[level].findAll(s.queries[:len(block)])
+	for i := range block {
+		block[i].entry = s.queries[i].entry
+	}
 }
 
 // takeRecord gives a record to its visitor and sends it up to the keys whose rules it concerns.

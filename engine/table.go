@@ -39,6 +39,7 @@ type table struct {
 	dirtyBytes int // of their records when they were first changed
 
 	focus focus
+	read  byte // keeps what findAll reads ahead from being left out
 
 	gone    []uint32 // entries of removed keys, to be given to new ones
 	removed [][]byte // rows of keys that were removed since the last checkpoint began
@@ -158,8 +159,9 @@ func (t *table) record(i uint32) []byte {
 	return t.slabs.bytes(e.ref, int(e.used))
 }
 
-func (t *table) identity(i uint32) (scope uint16, key []byte) {
-	rec := t.record(i)
+func (t *table) identity(i uint32) (scope uint16, key []byte) { return identityOf(t.record(i)) }
+
+func identityOf(rec []byte) (scope uint16, key []byte) {
 	n := binary.LittleEndian.Uint32(rec[8:])
 	return binary.LittleEndian.Uint16(rec[4:]), rec[keyHeader : keyHeader+n]
 }
