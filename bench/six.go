@@ -228,6 +228,8 @@ type streamWriter struct {
 	form  nudge.NameID
 	types [kinds]nudge.NameID
 	text  []byte
+
+	untimed bool // events have no time of their own
 }
 
 func newStreamWriter(names *nudge.Names) (*streamWriter, error) {
@@ -247,7 +249,9 @@ func newStreamWriter(names *nudge.Names) (*streamWriter, error) {
 func (w *streamWriter) write(v visit, at nudge.Millis) event {
 	e := event{at: at, kind: v.kind, record: uint32(len(w.b.Buf))}
 	w.b.Begin(nudge.RecordEvent, w.types[v.kind])
-	w.b.Ts(at)
+	if !w.untimed {
+		w.b.Ts(at)
+	}
 	w.text = strconv.AppendInt(append(w.text[:0], "visitor-"...), int64(v.visitor), 10)
 	hash := nudge.HashKey("visitor", string(w.text))
 	e.visitor = w.field(nudge.NameVisitor)
