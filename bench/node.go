@@ -91,7 +91,7 @@ func newSubmitted(size, callers int, names *nudge.Names, seed uint64) (*submitte
 		if err != nil {
 			return nil, err
 		}
-		s.callersOf = append(s.callersOf, &caller{site: newSite(sixSeed+seed+uint64(i), sixVisitors, sixCompanies), writer: w, latency: newLatencies()})
+		s.callersOf = append(s.callersOf, &caller{site: newSite(sixSeed+seed+uint64(i), six), writer: w, latency: newLatencies()})
 	}
 	return s, nil
 }
