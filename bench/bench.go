@@ -51,7 +51,7 @@ type Level struct {
 func Levels() []Level {
 	return []Level{
 		{"engine", "Engine.Apply in memory beside a hand-written program", 1_000_000, "events in the stream", runEngine},
-		{"node", "the whole engine without HTTP: durable log, rules, checkpoints, beside a bare append", 1_000_000, "events of a round", runNode},
+		{"node", "a node with its log on disk, without HTTP", 1_000_000, "most events of one slot", runNode},
 		{"http", "the server over loopback with a data folder, beside a bare echo", 1_000_000, "most events of one slot", runHTTP},
 		{"decide", "round trip of ?decide=1 with a popup in the answer", 20_000, "most requests of one slot", runDecide},
 		{"timers", "how late a dwell fires after its deadline", 5_000, "deadlines in a round", runTimers},
@@ -79,8 +79,8 @@ func (o *Options) Validate() error {
 		switch {
 		case streamsOf(o.Workload) == nil && !many:
 			errs = append(errs, fmt.Errorf("there is no workload %q; there are: %s", o.Workload, Workloads))
-		case o.Level != "engine" && (o.Level != "node" || o.Workload != b2b.name):
-			errs = append(errs, fmt.Errorf("the workload %q is not for the level %s: all are for engine, six and b2b for node, six for the others", o.Workload, o.Level))
+		case o.Level != "engine":
+			errs = append(errs, fmt.Errorf("the workload %q is for the level engine only", o.Workload))
 		}
 	}
 	if !slices.ContainsFunc(Levels(), func(l Level) bool { return l.Name == o.Level }) {

@@ -4,22 +4,37 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"nudge"
 	"nudge/engine"
+	"nudge/state"
 )
 
-const (
-	nodeSubmitters = 16   // each waits until its events are durable, and then hands over the next
-	nodeEvents     = 1000 // handed over at once
-)
+// What the node level varies.
+var nodeRequests = []struct{ size, callers int }{{1, 1}, {1, 64}, {100, 1}, {100, 16}, {1000, 16}}
 
-// runNode measures the whole engine without HTTP: sequencer, log, rules and checkpoints.
+// submitted is one way of handing events to a node, and what the rounds found.
+type submitted struct {
+	size, callers int
+	callersOf     []*caller
+	found         *loaded
+	cpu           []float64 // microseconds an event
+	logBytes      []float64 // of an event
+	perSync       []float64 // events
+}
+
+// caller hands in one request after the other, each when the one before is durable.
+type caller struct {
+	site    *site
+	writer  *streamWriter
+	latency latencies
+	refused int
+}
+
+// runNode measures a node with its log on disk, without HTTP and JSON.
 func runNode(ctx context.Context, o *Options, r *Report) (err error) {
 	dir, remove, err := o.folder()
 	if err != nil {
@@ -29,157 +44,130 @@ func runNode(ctx context.Context, o *Options, r *Report) (err error) {
 	if err := r.Machine.measureSync(dir); err != nil {
 		return err
 	}
-	load := streamsOf(o.Workload)[0]
-	t, err := newTraffic(load, o.Events)
+	names := nudge.NewNames()
+	data, err := state.Open(dir+"/data", state.Options{Names: names})
 	if err != nil {
 		return err
 	}
-	o.Progress("events written")
-	whole, floor := &durable{name: "node"}, &durable{name: "bare append and sync"}
+	defer func() { err = errors.Join(err, data.Close()) }()
+	node, err := newNode(data, names, nil, nil)
+	if err != nil {
+		return err
+	}
+	if err := node.Recover(); err != nil {
+		return err
+	}
+	done, stop := started(node.Run)
+	defer func() {
+		stop()
+		err = errors.Join(err, <-done)
+	}()
+	diags, err := node.Deploy(ctx, sixRules)
+	if err := errors.Join(err, diags.Err()); err != nil {
+		return fmt.Errorf("deploy the rules: %w", err)
+	}
 	var recorded bool
-	all := []contender{
-		{whole.name, func(ctx context.Context) error {
-			return whole.measure(dir, recorded, t, func(dir string) error { return t.through(ctx, dir, whole) })
-		}},
-		{floor.name, func(context.Context) error { return floor.measure(dir, recorded, t, t.append) }},
+	var all []*submitted
+	var contenders []contender
+	for i, q := range nodeRequests {
+		s, err := newSubmitted(q.size, q.callers, names, uint64(i*1000))
+		if err != nil {
+			return err
+		}
+		all = append(all, s)
+		contenders = append(contenders, contender{s.name(), func(ctx context.Context) error { return s.run(ctx, o, node, data, recorded) }})
 	}
-	if err := o.rounds(ctx, all, &recorded); err != nil {
+	if err := o.rounds(ctx, contenders, &recorded); err != nil {
 		return err
 	}
-	tellNode(r, load, t, []*durable{whole, floor})
+	tellNode(r, all)
 	return nil
 }
 
-// traffic is events without times of their own, as if they happened when they come, in records.
-type traffic struct {
-	load    *workload
-	names   *nudge.Names
-	batches [][]byte
-	counts  []int
-	events  int
-	bytes   int
-}
-
-func newTraffic(load *workload, n int) (*traffic, error) {
-	t := &traffic{load: load, names: nudge.NewNames(), events: n}
-	w, err := newStreamWriter(t.names)
-	if err != nil {
-		return nil, err
-	}
-	w.untimed = true
-	site := newSite(sixSeed, load)
-	for left := n; left > 0; {
-		count := min(left, nodeEvents)
-		left -= count
-		w.b.Buf = nil
-		for range count {
-			w.write(site.next(), 0)
+func newSubmitted(size, callers int, names *nudge.Names, seed uint64) (*submitted, error) {
+	s := &submitted{size: size, callers: callers, found: newLoaded()}
+	for i := range callers {
+		w, err := newStreamWriter(names)
+		if err != nil {
+			return nil, err
 		}
-		t.batches, t.counts = append(t.batches, w.b.Buf), append(t.counts, count)
-		t.bytes += len(w.b.Buf)
+		s.callersOf = append(s.callersOf, &caller{site: newSite(sixSeed+seed+uint64(i), six), writer: w, latency: newLatencies()})
 	}
-	return t, nil
+	return s, nil
 }
 
-// durable is one way of making the events durable, and what the rounds found.
-type durable struct {
-	name                   string
-	began                  time.Time
-	cpuBegan               time.Duration
-	rate, cpu, disk, syncs []float64
-	syncsMade              uint64 // in this round
+func (s *submitted) name() string {
+	return plural(s.size, "event") + " × " + plural(s.callers, "caller")
 }
 
-// measure runs do in a folder of its own, which it removes.
-func (d *durable) measure(dir string, recorded bool, t *traffic, do func(dir string) error) error {
-	dir = filepath.Join(dir, "round")
-	d.start()
-	if err := do(dir); err != nil {
+// run hands events in for one slot, o.Events at most.
+func (s *submitted) run(ctx context.Context, o *Options, node *engine.Node, data *state.Dir, recorded bool) error {
+	before, syncs, cpu := data.Log.Bytes(), node.Stats().Batches.Load(), cpuTime()
+	var left atomic.Int64
+	left.Store(int64(max(o.Events/s.size, 1)))
+	begun := time.Now()
+	errs := make([]error, len(s.callersOf))
+	var wg sync.WaitGroup
+	for i, c := range s.callersOf {
+		wg.Go(func() { errs[i] = c.run(ctx, node, s.size, &left, begun.Add(o.slot())) })
+	}
+	wg.Wait()
+	all := slot{took: time.Since(begun), latency: newLatencies()}
+	for _, c := range s.callersOf {
+		all.requests += int(c.latency.TotalCount()) + c.refused
+		all.refused += c.refused
+		all.latency.Merge(c.latency.Histogram)
+	}
+	if err := errors.Join(errs...); err != nil || !recorded {
 		return err
 	}
-	took, cpu := time.Since(d.began), cpuTime()-d.cpuBegan
-	if bytes, err := filesBytes(dir); err != nil {
-		return err
-	} else if recorded {
-		d.rate = append(d.rate, float64(t.events)/took.Seconds())
-		d.cpu = append(d.cpu, float64(t.events)/max(cpu.Seconds(), 1e-9))
-		d.disk = append(d.disk, bytes)
-		d.syncs = append(d.syncs, float64(t.events)/float64(max(d.syncsMade, 1)))
-	}
-	return os.RemoveAll(dir)
+	s.found.add(all)
+	taken := float64(max(all.requests-all.refused, 1) * s.size)
+	s.cpu = append(s.cpu, float64((cpuTime()-cpu).Microseconds())/taken)
+	s.logBytes = append(s.logBytes, float64(data.Log.Bytes()-before)/taken)
+	s.perSync = append(s.perSync, taken/float64(max(node.Stats().Batches.Load()-syncs, 1)))
+	return nil
 }
 
-// start begins what is measured.
-func (d *durable) start() { d.began, d.cpuBegan = time.Now(), cpuTime() }
-
-// through hands the events to a node over a new data folder, by several submitters, and waits until the rules have seen all of them.
-func (t *traffic) through(ctx context.Context, dir string, d *durable) error {
-	return withNode(dir, t.names, nil, func(node *engine.Node) error {
-		diags, err := node.Deploy(ctx, t.load.rules)
-		if err := errors.Join(err, diags.Err()); err != nil {
+// run hands requests in while there are some left and there is time.
+func (c *caller) run(ctx context.Context, node *engine.Node, size int, left *atomic.Int64, until time.Time) error {
+	c.latency.Reset()
+	c.refused = 0
+	for left.Add(-1) >= 0 && time.Now().Before(until) {
+		c.writer.b.Buf = c.writer.b.Buf[:0]
+		for range size {
+			c.writer.write(c.site.next(), noTime)
+		}
+		begun := time.Now()
+		switch _, err := node.Submit(ctx, c.writer.b.Buf, size, false); {
+		case errors.Is(err, nudge.ErrBusy):
+			c.refused++
+		case err != nil:
 			return err
-		}
-		before := node.Stats().Batches.Load()
-		d.start()
-		var next atomic.Int64
-		var wg sync.WaitGroup
-		errs := make([]error, nodeSubmitters)
-		for i := range errs {
-			wg.Go(func() {
-				for {
-					n := int(next.Add(1)) - 1
-					if n >= len(t.batches) || errs[i] != nil {
-						return
-					}
-					_, errs[i] = node.Submit(ctx, t.batches[n], t.counts[n], n == len(t.batches)-1)
-				}
-			})
-		}
-		wg.Wait()
-		d.syncsMade = node.Stats().Batches.Load() - before
-		return errors.Join(errs...)
-	})
-}
-
-// append is the floor: the same bytes to one file, with a sync behind as many events as a node seals at once.
-func (t *traffic) append(dir string) (err error) {
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return err
-	}
-	f, err := os.Create(filepath.Join(dir, "bytes"))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	for i, batch := range t.batches {
-		if _, err := f.Write(batch); err != nil {
-			return err
-		}
-		if (i+1)*nodeEvents%batchRecords < nodeEvents || i == len(t.batches)-1 {
-			if err := f.Sync(); err != nil {
-				return err
-			}
+		default:
+			c.latency.add(time.Since(begun))
 		}
 	}
 	return nil
 }
 
-func tellNode(r *Report, load *workload, t *traffic, all []*durable) {
-	table := Table{Title: "durable and decided", Columns: []string{"events/s", "events/s of CPU time", "events/sync", "files at the end"}}
-	for _, d := range all {
-		syncs := spread(Count, d.syncs)
-		if d.syncsMade == 0 {
-			syncs = once(Count, batchRecords)
+// tellNode puts the figures into the report.
+func tellNode(r *Report, all []*submitted) {
+	t := Table{Title: "per request", Columns: []string{"events/s", "durable after, p50", "p99", "p99.9 of all", "CPU µs/event", "log/event", "events/sync", "refused"}}
+	for _, s := range all {
+		var events []float64
+		for _, rate := range s.found.rate {
+			events = append(events, rate*float64(s.size))
 		}
-		table.row(d.name, spread(PerSecond, d.rate), spread(PerSecond, d.cpu), syncs, spread(Bytes, d.disk))
+		t.row(s.name(), spread(PerSecond, events), spread(Micros, s.found.p50), spread(Micros, s.found.p99), s.found.p999(), spread(Count, s.cpu),
+			spread(Bytes, s.logBytes), spread(Count, s.perSync), spread(Count, s.found.refused))
+		r.EventsPerSecond = max(r.EventsPerSecond, spread(PerSecond, events).Median)
 	}
-	r.Tables = append(r.Tables, table)
-	r.EventsPerSecond = spread(PerSecond, all[0].rate).Median
-	r.Floors = map[string]float64{"ratio_to_append": r.EventsPerSecond / max(spread(PerSecond, all[1].rate).Median, 1)}
+	r.Tables, r.Chart = append(r.Tables, t), Chart{"events/s"}
 	r.Method = append(r.Method,
-		fmt.Sprintf("a node with every default over a new data folder and the rules of the workload; %d submitters hand over %d events at once, each waits until they are durable; the time goes until the rules have seen the last one", nodeSubmitters, nodeEvents),
-		fmt.Sprintf("events of %d visitors by Zipf %.2f, %d %% of them known users; they have no times of their own: each happens when it is sealed, so nothing leaves a window within a round", load.visitors, sixZipf, load.identified),
-		fmt.Sprintf("bare append: the same records, %d bytes each, uncompressed to one file, with a sync behind every %d; files: those of the node hold the space made ahead for the log", t.bytes/t.events, batchRecords),
-		"CPU time is the whole process's: submitters, compression, checkpoints and the garbage collector",
+		"a node with the defaults of `nudge serve` in this process, the six rules running, checkpoints on: sequencer, log, sync, identity, rules, feed; no HTTP and no JSON",
+		fmt.Sprintf("callers hand in binary records, each its next request when the one before is durable, for %v a slot; the events happen now, those of the workload in their mix", slotTime),
+		"making the records is part of the time, and of the CPU time, which is the whole process's; state and log grow from round to round",
+		"events_per_second is that of the fastest row",
 	)
 }
