@@ -71,7 +71,7 @@ func (c *Checkpoint) Counts() (counts []KeyCount, due nudge.Millis, visitors, us
 	for l := range e.shards[0].tables {
 		t := &e.shards[0].tables[l]
 		for i := range t.count {
-			scope, _ := t.identity(i)
+			scope := t.entry(i).scope
 			k := byScope[scope]
 			if k == nil {
 				k = &KeyCount{Per: pers[scope]}

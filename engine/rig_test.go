@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strings"
 	"testing"
+	"time"
 
 	"nudge"
 	"nudge/ingest"
@@ -111,13 +112,15 @@ type run struct {
 	batch    int
 	restarts []int // before these records the engine is stopped and restored, with another number of shards
 	slow     bool  // a checkpoint is taken in steps of one key, with batches between
+	memory   int64 // budget in bytes; 0: none. A checkpoint in steps is what lets records leave
+	seen     func(memoryStats) // is told what became of each engine
 	unsorted bool
 	drain    bool
 	until    nudge.Millis
 }
 
 func (r run) String() string {
-	return fmt.Sprintf("shards=%d batch=%d restarts=%v slow=%v", r.shards, r.batch, r.restarts, r.slow)
+	return fmt.Sprintf("shards=%d batch=%d restarts=%v slow=%v memory=%d", r.shards, r.batch, r.restarts, r.slow, r.memory)
 }
 
 // firings runs the stream and returns every firing, with its cursor.
@@ -130,13 +133,15 @@ func (s *stream) firings(t testing.TB, r run) []nudge.Firing {
 		t.Fatal(err)
 	}
 	e.unsorted = r.unsorted
+	st := &memStore{rows: map[string][]byte{}, memory: r.memory}
+	st.budget(e)
 	e.Deploy(s.plan)
-	st := &memStore{rows: map[string][]byte{}}
 	var out []nudge.Firing
 	var b Batch
 	for i := 0; i < len(s.records); {
 		if len(r.restarts) > 0 && i == r.restarts[0] {
 			r.restarts = r.restarts[1:]
+			r.tell(e)
 			e = s.restart(t, e, st, 1+(r.shards+i)%9)
 			e.unsorted = r.unsorted
 		}
@@ -155,6 +160,7 @@ func (s *stream) firings(t testing.TB, r run) []nudge.Firing {
 		if r.slow {
 			s.checkpointStep(t, e, st, n)
 		}
+		e.sweep(n)
 	}
 	if r.until > 0 {
 		out = append(out, e.AdvanceTo(r.until)...)
@@ -162,7 +168,14 @@ func (s *stream) firings(t testing.TB, r run) []nudge.Firing {
 	if r.drain {
 		out = append(out, e.Drain()...)
 	}
+	r.tell(e)
 	return out
+}
+
+func (r run) tell(e *Engine) {
+	if r.seen != nil {
+		r.seen(e.memory())
+	}
 }
 
 // untilErase is how many of n records from i on go into one batch: an erase record is the last of its.
@@ -188,6 +201,11 @@ func (s *stream) eraseLast(t testing.TB, e *Engine, i int) {
 // restart checkpoints the engine and restores it with another number of shards.
 func (s *stream) restart(t testing.TB, e *Engine, st *memStore, shards int) *Engine {
 	t.Helper()
+	if st.current != nil {
+		e.step(1 << 30)
+		st.commit(st.current, e.takeRows())
+		st.current = nil
+	}
 	c := e.freeze()
 	e.step(1 << 30)
 	st.commit(c, e.takeRows())
@@ -198,6 +216,7 @@ func (s *stream) restart(t testing.TB, e *Engine, st *memStore, shards int) *Eng
 		t.Fatal(err)
 	}
 	n.warms = e.warms
+	st.budget(n)
 	if err := n.restore(st); err != nil {
 		t.Fatal(err)
 	}
@@ -216,6 +235,7 @@ func (s *stream) checkpointStep(t testing.TB, e *Engine, st *memStore, records i
 	}
 	st.commit(st.current, e.takeRows())
 	st.current = nil
+	e.committed()
 	o := s.options
 	o.Shards = 3
 	n, err := New(o)
@@ -236,12 +256,7 @@ func (e *Engine) dump() string {
 	for _, s := range e.shards {
 		for l := range s.tables {
 			t := &s.tables[l]
-			for i := range t.count {
-				if t.removedAt(i) {
-					continue
-				}
-				all = append(all, fmt.Sprintf("%x due %d", t.record(i), s.nextDue(t, i, e.clock)))
-			}
+			s.eachKey(l, func(i uint32) { all = append(all, fmt.Sprintf("%x due %d", t.record(i), s.nextDue(t, i, e.clock))) })
 		}
 		for key, v := range s.visitors {
 			if v.user.last() == "" && v.company.last() == "" {
@@ -263,8 +278,16 @@ func (e *Engine) dump() string {
 // memStore is a store in memory.
 type memStore struct {
 	rows    map[string][]byte
+	memory  int64 // budget of the engines that are over it
 	current *checkpoint
 	want    string
+}
+
+// budget gives an engine the memory budget.
+func (m *memStore) budget(e *Engine) {
+	if m.memory > 0 {
+		e.keepWithin(m.memory, m, func() time.Time { return time.Time{} })
+	}
 }
 
 func (m *memStore) commit(c *checkpoint, keys [][]row) {
