@@ -206,9 +206,7 @@ func (s *stream) restart(t testing.TB, e *Engine, st *memStore, shards int) *Eng
 		st.commit(st.current, e.takeRows())
 		st.current = nil
 	}
-	c := e.freeze()
-	e.step(1 << 30)
-	st.commit(c, e.takeRows())
+	st.checkpoint(e)
 	o := s.options
 	o.Shards = shards
 	n, err := New(o)
@@ -288,6 +286,14 @@ func (m *memStore) budget(e *Engine) {
 	if m.memory > 0 {
 		e.keepWithin(m.memory, m, func() time.Time { return time.Time{} })
 	}
+}
+
+// checkpoint takes a whole one.
+func (m *memStore) checkpoint(e *Engine) {
+	c := e.freeze()
+	e.step(1 << 30)
+	m.commit(c, e.takeRows())
+	e.committed()
 }
 
 func (m *memStore) commit(c *checkpoint, keys [][]row) {

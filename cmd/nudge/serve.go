@@ -92,7 +92,7 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 		Engine: engine.Options{
 			Names: names, Shards: c.shards, Lateness: c.lateness, DedupEvents: c.dedupEvents, Location: location,
 		},
-		Log: dir.Log, Store: dir.Store, Logger: logger, Recall: recallPopups, LogKeep: c.logKeep, Beside: new(beside.Core).Run, Wall: wallClock(),
+		Log: dir.Log, Store: dir.Store, Logger: logger, Recall: recallPopups, LogKeep: c.logKeep, Memory: int64(c.memory), Beside: new(beside.Core).Run, Wall: wallClock(),
 		OnFirings: func(f []nudge.Firing) { hub.Publish(f); brokers.wake() },
 		OnReceipt: func(id string) { hub.Receipt(id) },
 	})
