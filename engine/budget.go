@@ -36,7 +36,8 @@ type hand struct {
 	idle    int // entries passed since one left or moved
 }
 
-// keepWithin sets the memory budget, in bytes. It is called before there are keys, with the store that checkpoints go to.
+// keepWithin sets the memory budget, in bytes. It is called before there are keys, with the store that checkpoints go to. By wall, where given, reads
+// are timed.
 func (e *Engine) keepWithin(bytes int64, st Store, wall func() time.Time) {
 	e.shelf = &shelf{engine: e, store: st, budget: int(bytes) / len(e.shards), wall: wall}
 	for _, s := range e.shards {

@@ -50,7 +50,7 @@ type Engine struct {
 	merged    []settled
 	fault     atomic.Pointer[Fault] // of the shard that panicked first
 	failed    atomic.Pointer[storeFault]
-	unsorted  bool                  // leaves forwards in the order of arrival: only for the test that shows why they are sorted
+	unsorted  bool // leaves forwards in the order of arrival: only for the test that shows why they are sorted
 }
 
 // New returns an engine without rules.

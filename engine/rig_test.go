@@ -9,7 +9,6 @@ import (
 	"sort"
 	"strings"
 	"testing"
-	"time"
 
 	"nudge"
 	"nudge/ingest"
@@ -110,9 +109,9 @@ func specialLine(line string, b *nudge.RecordBuilder) (at nudge.Millis, has bool
 type run struct {
 	shards   int
 	batch    int
-	restarts []int // before these records the engine is stopped and restored, with another number of shards
-	slow     bool  // a checkpoint is taken in steps of one key, with batches between
-	memory   int64 // budget in bytes; 0: none. A checkpoint in steps is what lets records leave
+	restarts []int             // before these records the engine is stopped and restored, with another number of shards
+	slow     bool              // a checkpoint is taken in steps of one key, with batches between
+	memory   int64             // budget in bytes; 0: none. A checkpoint in steps is what lets records leave
 	seen     func(memoryStats) // is told what became of each engine
 	unsorted bool
 	drain    bool
@@ -284,7 +283,7 @@ type memStore struct {
 // budget gives an engine the memory budget.
 func (m *memStore) budget(e *Engine) {
 	if m.memory > 0 {
-		e.keepWithin(m.memory, m, func() time.Time { return time.Time{} })
+		e.keepWithin(m.memory, m, nil)
 	}
 }
 

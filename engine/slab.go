@@ -151,25 +151,31 @@ func (s *slabs) bytes(ref slabRef, size int) []byte {
 // sparse is below what part of its ranges a chunk is worth emptying, in quarters: then what is held is a third more at most than what is live.
 const sparse = 3
 
-// tidy gives empty chunks back, and has sparse ones drained, up to a share of all: their ranges are to be moved by whoever knows where they
-// are used, and may need as much room elsewhere until then.
+// tidy gives empty chunks back, and has sparse ones drained that the gaps of others of their class can take: their ranges are to be moved by
+// whoever knows where they are used.
 func (s *slabs) tidy() {
+	var gaps [slabClasses]int // bytes of ranges that are not handed out, in chunks that are not drained
 	for i := range s.classes {
 		s.classes[i].room = s.classes[i].room[:0]
 	}
-	drains := s.held / 8
+	for at := range uint32(len(s.chunks)) {
+		k := &s.about[at]
+		k.listed = false
+		if k.live == 0 && s.chunks[at] != nil {
+			s.giveBack(at)
+		} else if !k.draining {
+			gaps[k.class] += len(s.chunks[at]) - int(k.live*k.bytes)
+		}
+	}
 	for at := range uint32(len(s.chunks)) {
 		k, size := &s.about[at], len(s.chunks[at])
-		k.listed = false
+		used := int(k.live * k.bytes)
 		switch {
-		case size == 0:
-		case k.live == 0:
-			s.giveBack(at)
 		case k.draining:
-		case drains > 0 && size < s.classes[k.class].held && 4*int(k.live*k.bytes) < sparse*size:
+		case 4*used < sparse*size && gaps[k.class] >= size:
 			k.draining = true
-			drains -= size
-		case int(k.live*k.bytes) < size:
+			gaps[k.class] -= size
+		case used < size:
 			s.list(at)
 		}
 	}

@@ -29,17 +29,17 @@ type table struct {
 	count   uint32               // entries
 	slabs   slabs
 	timers  timerHeap
-	warmed  *table   // what was read back for cold operators and is still to be taken over; nil: nothing
-	taken   uint32   // entries of warmed that were looked at
-	unite   uniter   // where the log could not be read from its beginning
-	live    []bool   // numbers of the slots that the running rules use; nil: all
-	unsaved bool     // no checkpoint ever takes it, so nothing is noted for one
-	round   entryMarks    // number of the last checkpoint that began
-	away    int      // keys whose records are in the store alone
-	shelf   *shelf   // where their rows are; nil: all records stay in memory
-	wanted  []wanted // records that are to come back together
-	writing bool     // that checkpoint is not committed yet
-	dirty   []uint32 // entries changed since the last checkpoint began
+	warmed  *table     // what was read back for cold operators and is still to be taken over; nil: nothing
+	taken   uint32     // entries of warmed that were looked at
+	unite   uniter     // where the log could not be read from its beginning
+	live    []bool     // numbers of the slots that the running rules use; nil: all
+	unsaved bool       // no checkpoint ever takes it, so nothing is noted for one
+	round   entryMarks // number of the last checkpoint that began
+	away    int        // keys whose records are in the store alone
+	shelf   *shelf     // where their rows are; nil: all records stay in memory
+	wanted  []wanted   // records that are to come back together
+	writing bool       // that checkpoint is not committed yet
+	dirty   []uint32   // entries changed since the last checkpoint began
 
 	dirtyBytes int // of their records when they were first changed
 
@@ -72,8 +72,8 @@ type entryMarks uint8
 
 const (
 	markDirty  entryMarks = 1 << iota // changed since the last checkpoint began
-	markFrozen                   // the checkpoint that is being written has still to serialise it
-	markMet                      // looked for since the sweep came by
+	markFrozen                        // the checkpoint that is being written has still to serialise it
+	markMet                           // looked for since the sweep came by
 	markRound
 
 	rounds = 1<<8/int(markRound) - 1 // checkpoints are numbered 1 to rounds, again and again; 0: none took it

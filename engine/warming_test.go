@@ -205,8 +205,8 @@ func (x *warming) wasThere(rule string) bool {
 // warmRun is one way of taking the stream through an engine that warms.
 type warmRun struct {
 	shards, batch int
-	slow          bool // what was read is taken over one key at a time
-	save, crash   int  // a checkpoint before one record, from which the engine is restored before a later one; 0: none
+	slow          bool  // what was read is taken over one key at a time
+	save, crash   int   // a checkpoint before one record, from which the engine is restored before a later one; 0: none
 	memory        int64 // a checkpoint is taken after each batch, and records leave memory
 	misses        bool  // the bug: the last record before the live one is not read
 }
