@@ -1,5 +1,5 @@
 # Nudge. Every target is one raw command, given in the comment above it. Only Go is needed; what is missing is fetched as Go modules.
-# `make e2e` needs Node and Chromium too.
+# `make e2e` needs Node and Chromium too, `make peers` Java and Maven.
 
 TOOL := go tool -modfile=internal/tools/go.mod
 RACE := ./engine/... ./state/... ./deliver/... ./ingest/...
@@ -8,7 +8,7 @@ SEED ?= 1
 SEEDS ?= 1000
 DURATION ?= 1h
 
-.PHONY: run build test race check bench e2e fuzz sim chaos chaos-hour fmt
+.PHONY: run build test race check bench peers e2e fuzz sim chaos chaos-hour fmt
 
 # go build -o bin/nudge ./cmd/nudge && bin/nudge serve --demo --data data
 run: build
@@ -36,6 +36,10 @@ check:
 # go test -run '^$$' -bench . -benchmem ./...   (compare two runs with: go tool -modfile=internal/tools/go.mod benchstat old.txt new.txt)
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
+
+# bench/peers/build.sh   (other engines, for bin/nudge bench --level peers; what this machine cannot build is left out)
+peers:
+	bench/peers/build.sh
 
 # examples/e2e/run.sh
 e2e: build

@@ -17,6 +17,8 @@
 //   - firing: a rule's condition became true for a key. Its id, order and cursor follow from the log alone (I4).
 //   - suppression: a firing that unless, cooldown or limit held back; recorded with its reason, never delivered.
 //   - action: what a firing does: a popup, an alert.
+//   - erasure: a person, one visitor or a user with its visitors, is removed from state, feed and files. Its receipt says what was removed.
+//   - source: the hash of the primary key of the event that brought something. An erasure goes by it.
 //   - checkpoint: the whole state at one offset, in one store.
 //   - snapshot: a copy of a checkpoint that can be carried elsewhere.
 //   - delivery: handing a firing's actions to whom they are for.

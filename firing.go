@@ -98,6 +98,8 @@ type Firing struct {
 	// Source is the hash of the primary key of the event that is its first cause, or opened the wait by which time made it fire; of other
 	// timers that of the key where it is a person's, else 0. It is what an erasure goes by.
 	Source KeyHash
+	// Sources are, of a key that is no person's, those of the values in its actions that earlier events brought.
+	Sources []KeyHash `json:",omitempty"`
 }
 
 // Delivered says whether the firing's actions go out.

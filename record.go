@@ -44,7 +44,7 @@ const RecordVersion = 1
 //
 // A deploy record has two fields: NameRule, the rules folder as one text, and NameSettings, the settings that answers depend on,
 // as JSON. A live record has one: NameSettings, which deployment's rules go live and from where on the log was read back for them, as JSON;
-// an erase record one, NameSettings, whom it erases, by hashes, as JSON.
+// an erase record one, NameSettings, whom it erases, by hashes, as JSON; a receipt record one, NameSettings, a Receipt as JSON.
 // A position record has two: NameKey, who has got somewhere, and NameSettings, where, as it writes it (position.go).
 const (
 	recordHeader = 32
@@ -172,6 +172,40 @@ func (r Record) Field(name NameID) Value {
 		}
 	}
 	return Value{}
+}
+
+// Fill puts the values of fields where slots says, by name id: one more than the place in vals, 0 for those that are not wanted. A place that is
+// taken stays as it is. It appends the places that it has filled to filled, and returns that. The record must be a checked one.
+func (r Record) Fill(slots []int32, vals []Value, filled []int32) []int32 {
+	for pos := recordHeader; pos < len(r); {
+		field := r[pos:]
+		slot := int32(0)
+		if id := binary.LittleEndian.Uint32(field); id < uint32(len(slots)) {
+			slot = slots[id]
+		}
+		size := 5
+		v := Value{Kind: ValueKind(field[4])}
+		switch v.Kind {
+		case Text, JSON:
+			n := int(binary.LittleEndian.Uint32(field[5:]))
+			size += 4 + n
+			if slot > 0 {
+				v.Text = view(field[9 : 9+n])
+			}
+		case Number:
+			v.Num = math.Float64frombits(binary.LittleEndian.Uint64(field[5:]))
+			size += 8
+		case Bool:
+			v.Num = float64(field[5])
+			size++
+		}
+		if slot > 0 && vals[slot-1].Kind == Missing {
+			vals[slot-1] = v
+			filled = append(filled, slot-1)
+		}
+		pos += size
+	}
+	return filled
 }
 
 // view is b as a string without a copy; b must not change while the string lives.

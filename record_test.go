@@ -247,3 +247,34 @@ func hasFields(rec Record) bool {
 	it := rec.Fields()
 	return it.Next()
 }
+
+// Fill puts the first value of each field that is wanted into its place.
+func TestFill(t *testing.T) {
+	var b RecordBuilder
+	names := NewNames()
+	x, _ := names.Intern("x")
+	y, _ := names.Intern("y")
+	b.Begin(RecordEvent, x)
+	b.Text(NameUser, "u")
+	b.Number(x, 7)
+	b.Bool(y, true)
+	b.Text(x, "late")
+	b.Text(NamePath, "/")
+	b.End(1)
+	rec, _, err := NextRecord(b.Buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slots := make([]int32, y+1)
+	slots[x], slots[y], slots[NamePath], slots[NameURL] = 3, 1, 2, 4
+	vals := make([]Value, 4)
+	if filled := rec.Fill(slots, vals, []int32{9}); !slices.Equal(filled, []int32{9, 2, 0, 1}) {
+		t.Error(filled)
+	}
+	if want := []Value{BoolValue(true), TextValue("/"), NumberValue(7), {}}; !slices.Equal(vals, want) {
+		t.Error(vals)
+	}
+	if filled := rec.Fill(slots[:x+1], vals, nil); filled != nil {
+		t.Errorf("places that are taken are filled again: %v", filled)
+	}
+}

@@ -16,12 +16,14 @@ type Options struct {
 	Events   int    // size of a round, see Levels; default: the level's own
 	Rounds   int    // recorded rounds; default DefaultRounds
 	Dir      string // data folders are made in here; default: the system's folder for temporary files
+	Peers    string // folder of the other engines; default DefaultPeers
 
 	Progress func(done string) // told what has been measured, as it goes; nil: nobody is
 
 	// Tests make these smaller.
 	slotTime   time.Duration // 0: the constant of that name
 	fewPending int           // 0: timerPending
+	peers      []*peer       // nil: allPeers
 }
 
 // Workloads lists them for messages.
@@ -52,9 +54,11 @@ func Levels() []Level {
 		{"http", "the server over loopback with a data folder, beside a bare echo", 1_000_000, "most events of one slot", runHTTP},
 		{"decide", "round trip of ?decide=1 with a popup in the answer", 20_000, "most requests of one slot", runDecide},
 		{"timers", "how late a dwell fires after its deadline", 5_000, "deadlines in a round", runTimers},
+		{"overload", "twice as much as the server can take, open loop", 200_000, "most events of one slot", runOverload},
 		{"restart", "recovery from the log and from a checkpoint", 500_000, "events in the log", runRestart},
 		{"memory", "a memory budget for a tenth of the records, beside none", 400_000, "visitors; a round has half as many events in each of three slots", runMemory},
 		{"warm", "a new 30-day rule reads the log back beside traffic", 1_000_000, "events in the log", runWarm},
+		{"peers", "other engines with the same rules and events, those that `make peers` has built", 1_000_000, "events in the stream", runPeers},
 	}
 }
 
@@ -105,6 +109,12 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	if o.Rounds == 0 {
 		o.Rounds = DefaultRounds
+	}
+	if o.Peers == "" {
+		o.Peers = DefaultPeers
+	}
+	if o.peers == nil {
+		o.peers = allPeers
 	}
 	if o.Progress == nil {
 		o.Progress = func(string) {}

@@ -110,7 +110,7 @@ func tellDecide(r *Report, all []*asked) {
 	r.Tables = append(r.Tables, t)
 	r.Method = append(r.Method,
 		"POST /v1/events?decide=1, one page view each; the answer comes after the event is synced to the log and the rules have seen it, and must hold the popup of that view",
-		"the server of `nudge serve` with its defaults, in this process, with the workload's five rules and the one that pops up",
+		"the server of `nudge serve` with its defaults, in this process, with the workload's six rules and the one that pops up",
 		fmt.Sprintf("closed loop: each connection sends when it has its answer, for %v; open loop: requests at fixed instants over up to %d connections for %v, latency counted from the instant at which it was to be sent",
 			slotTime, openConns, 2*slotTime),
 		"half of saturation is half of what the warm-up's closed loop on the most connections reached; events_per_second is that of the fastest row",

@@ -7,7 +7,7 @@ import (
 	"nudge"
 )
 
-// hand is the five rules of the workload written by hand for exactly them, on one goroutine, as an engineer without an engine would: a map from
+// hand is the six rules of the workload written by hand for exactly them, on one goroutine, as an engineer without an engine would: a map from
 // text to an index, a struct per visitor, queues for the two deadlines, whose lengths are fixed. It gives the same answers and is the floor
 // under the engine's time. It knows no late event, no duplicate, no crash, no second shard, no other rule.
 type hand struct {
@@ -27,6 +27,7 @@ type handVisitor struct {
 	name    string
 	opened  nudge.Millis   // R1: the dwell's start
 	waited  nudge.Millis   // R6: the report's time
+	price   nudge.Millis   // R4: the newest view of a price
 	views   []nudge.Millis // R2: the newest 20, a ring once it is full
 	oldest  int            // R2: of views
 	days    [3]handDay     // R2: the newest 3, newest first
@@ -35,6 +36,7 @@ type handVisitor struct {
 	nPrices int8
 	open    bool // R1
 	pulsed  bool // R1
+	priced  bool // R4
 	waiting bool // R6
 }
 
@@ -67,6 +69,7 @@ const (
 	handR1 = iota
 	handR2
 	handR3
+	handR4
 	handR5
 	handR6
 )
@@ -78,6 +81,7 @@ const (
 	handWindow  = 30 * day
 	handAbsence = 3 * day
 	handWeek    = 7 * day
+	handSoon    = 30 * 60 * second
 )
 
 func newHand(s *stream) handProgram {
@@ -107,9 +111,8 @@ func (h *hand) apply(e *event) {
 			h.people(company, h.text(e.user), e.at)
 		}
 	case formView:
-		if h.text(e.form) == "demo" && !v.open && !v.pulsed {
-			v.open, v.opened = true, e.at
-			h.dwells = append(h.dwells, handTimer{e.at + handDwell, i})
+		if h.text(e.form) == "demo" {
+			h.demo(i, v, e.at)
 		}
 	case pageLeave:
 		v.open, v.pulsed = false, false
@@ -175,8 +178,21 @@ func (v *handVisitor) isEngaged(at nudge.Millis) bool {
 	return len(v.views) == handViews && v.views[v.oldest] > at-handWindow && v.nDays == 3 && v.days[2].newest > at-handWindow
 }
 
-// prices is R5.
+// demo is R1 and the end of R4.
+func (h *hand) demo(i int32, v *handVisitor, at nudge.Millis) {
+	if !v.open && !v.pulsed {
+		v.open, v.opened = true, at
+		h.dwells = append(h.dwells, handTimer{at + handDwell, i})
+	}
+	if v.priced && at-v.price < handSoon {
+		v.priced = false
+		h.fire(handR4, v.name, at)
+	}
+}
+
+// prices is R5 and the beginning of R4.
 func (h *hand) prices(v *handVisitor, at nudge.Millis) {
+	v.priced, v.price = true, at
 	before := v.nPrices == 3 && v.pricing[2] > at-handWeek
 	copy(v.pricing[1:], v.pricing[:2])
 	v.pricing[0] = at

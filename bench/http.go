@@ -128,7 +128,7 @@ func tellHTTP(r *Report, all []*posted) {
 	}
 	r.Tables = append(r.Tables, rates, times)
 	r.Method = append(r.Method,
-		"the server of `nudge serve` with its defaults, in this process: JSON decoded, every answer after its events are synced to the log, five rules running, checkpoints on",
+		"the server of `nudge serve` with its defaults, in this process: JSON decoded, every answer after its events are synced to the log, six rules running, checkpoints on",
 		"events of the workload as a site sends them, about 230 bytes of JSON with two UUIDs; every message id is new",
 		fmt.Sprintf("closed loop: each kept-alive connection sends when it has its answer, for %v a slot; clients and server share the cores", slotTime),
 		"bare echo: the same HTTP library sends the same body back, same client, in turn with the server in every round",

@@ -17,6 +17,7 @@ type Report struct {
 	Rounds   int
 	Machine  Machine
 	Method   []string // what was measured and how, a sentence each
+	LeftOut  []string // what was to be measured and was not, and why
 	Tables   []Table
 
 	EventsPerSecond float64            // the level's headline, 0 where it has none
@@ -53,6 +54,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	fmt.Fprintf(&b, "on %s\n\n", r.Machine.String())
 	for _, m := range r.Method {
 		fmt.Fprintf(&b, "* %s\n", m)
+	}
+	for _, m := range r.LeftOut {
+		fmt.Fprintf(&b, "* left out: %s\n", m)
 	}
 	for i := range r.Tables {
 		b.WriteByte('\n')
@@ -121,6 +125,9 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	}
 	if r.RatioToHand > 0 {
 		out["ratio_to_hand"] = r.RatioToHand
+	}
+	if len(r.LeftOut) > 0 {
+		out["left_out"] = r.LeftOut
 	}
 	for name, ratio := range r.Floors {
 		out[name] = ratio

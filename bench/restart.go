@@ -180,7 +180,7 @@ func tellRestart(o *Options, r *Report, all []*recovered) {
 	}
 	r.Tables = append(r.Tables, t)
 	r.Method = append(r.Method,
-		fmt.Sprintf("a data folder with the workload's five rules and %d events over 35 days; the one with a checkpoint holds all of them in it", o.Events),
+		fmt.Sprintf("a data folder with the workload's six rules and %d events over 35 days; the one with a checkpoint holds all of them in it", o.Events),
 		"from opening the folder to a node that is ready to take events, timers armed; the files are in the system's page cache, the log's made 64 MiB ahead",
 		"the process is new to the folder in each round, but not to its memory: the collector may give back what the round before held",
 		"events_per_second is that of the log",

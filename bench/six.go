@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"embed"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -13,7 +14,7 @@ import (
 
 // The workload "six": 35 days of a B2B site. A million visitor ids drawn by Zipf's law with exponent 1.07, the heaviest of whom has a tenth of
 // all events; 8 % of the visitors are known users, each of one of 2,000 companies; every event has a strictly later time than the
-// one before. Of its six rules the fourth, a sequence, cannot be written in this version and is left out on both sides.
+// one before. Other engines are measured with its events and rules too: peers.go.
 const (
 	sixVisitors   = 1_000_000
 	sixZipf       = 1.07
@@ -29,13 +30,24 @@ const (
 	day    = 24 * 60 * 60 * second
 )
 
-// sixRules are the rules, as a rules folder would hold them.
-var sixRules = []rules.Source{
-	{File: "r1.expr", Text: `{per: visitor, when: dwell(form_view and form == "demo", "20s", until(page_leave)), then: alert("dwell on the demo form", {})}`},
-	{File: "r2.expr", Text: `{per: visitor, when: count(page_view, "30d") >= 20 and days(page_view, "30d") >= 3, then: alert("highly engaged", {})}`},
-	{File: "r3.expr", Text: `{per: company, when: distinct(page_view, user, "7d") >= 3, then: alert("several people of one company", {})}`},
-	{File: "r5.expr", Text: `{per: visitor, when: count(page_view and path startsWith "/pricing", "7d") >= 3, then: alert("looks at prices", {})}`},
-	{File: "r6.expr", Text: `{per: visitor, when: absent(page_view, "3d", after(event("report_created"))), then: alert("made a report and left", {})}`},
+// sixRules are the rules of the folder six, for `nudge check` too.
+var sixRules = folderRules(sixFolder, "six")
+
+//go:embed six/*.expr
+var sixFolder embed.FS
+
+// folderRules reads an embedded rules folder: what fails is a bug of ours.
+func folderRules(files embed.FS, dir string) (sources []rules.Source) {
+	entries, err := files.ReadDir(dir)
+	for _, e := range entries {
+		text, readErr := files.ReadFile(dir + "/" + e.Name())
+		err = errors.Join(err, readErr)
+		sources = append(sources, rules.Source{File: e.Name(), Text: string(text)})
+	}
+	if err != nil {
+		panic(fmt.Sprintf("BUG: embedded rules of %s: %v", dir, err))
+	}
+	return sources
 }
 
 // kind is what an event of the workload is.

@@ -230,7 +230,7 @@ func tellWarm(o *Options, r *Report, w *warmed, found compared) {
 	r.EventsPerSecond = spread(PerSecond, w.rate).Median
 	r.Floors = map[string]float64{"p99_warming_to_before": spread(Times, w.phases[phaseWarming].ratios).Median}
 	r.Method = append(r.Method,
-		fmt.Sprintf("a data folder with the workload's five rules and %d events over 35 days, up to now; in each round a rule that counts in 30 days, whose test no round before had", o.Events),
+		fmt.Sprintf("a data folder with the workload's six rules and %d events over 35 days, up to now; in each round a rule that counts in 30 days, whose test no round before had", o.Events),
 		fmt.Sprintf("an open loop of %.0f requests a second, one event of one of the log's visitors each, ?decide=1; latency from the instant at which a request was to be sent", warmRate),
 		"live after: from handing in the deployment to the live record's having been applied; \"while it warms\" goes from there to the end of the slot in which it went live, \"behind its going live\" on until all keys are taken over and a checkpoint holds them; heap is the most that objects took at the slots' ends, garbage included",
 		fmt.Sprintf("at the end the server is stopped and its folder recovered; for the last round's rule and each visitor of the log, what its condition reads equals what it reads in an engine that has had the rule from the log's first record on: equal: yes, %d (rule, key) pairs; and so do its firings behind its live record (%d), by id",

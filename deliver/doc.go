@@ -25,6 +25,8 @@
 // engine recovers is taken once), I8 (streams, polls, pending popups are bounded; at the bound a request is refused with 429, and of
 // the popups the oldest go, counted).
 //
+// An erased visitor's popups are not pending any more; who reads alerts does not see what the feed hides.
+//
 // Not here: deciding what fires, caps and cooldowns, storing anything. After a restart the engine publishes again what fired within the
 // life of a popup, and then the receipts that it keeps: what was pending is pending again.
 package deliver

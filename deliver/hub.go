@@ -128,6 +128,22 @@ func (h *Hub) Receipt(popupID string) {
 	}
 }
 
+// Erase says that visitors were erased: what is pending for them is not any more. The engine calls it after the firings of what came before were
+// published.
+func (h *Hub) Erase(isVisitor func(text string) bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for visitor, b := range h.pending.byVisitor {
+		if !isVisitor(visitor) {
+			continue
+		}
+		for len(b.popups) > 0 {
+			h.pending.remove(b.popups[0])
+			h.metrics.erased.Inc()
+		}
+	}
+}
+
 // pendingAfter returns the visitor's popups after a cursor, oldest first.
 func (h *Hub) pendingAfter(visitor string, c nudge.Cursor) []*popup {
 	now := h.o.Now()

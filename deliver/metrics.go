@@ -16,7 +16,7 @@ type metrics struct {
 	alertsServed prometheus.Counter
 	receipts     prometheus.Counter
 
-	expired, crowdedOut, nobody prometheus.Counter // popups that went without a receipt
+	expired, crowdedOut, nobody, erased prometheus.Counter // popups that went without a receipt
 }
 
 // newMetrics registers the series; without a registerer they only count.
@@ -26,7 +26,7 @@ func newMetrics(r prometheus.Registerer, pending func() float64) (*metrics, erro
 	}
 	dropped := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "nudge_deliver_popups_dropped_total",
-		Help: "Popups that stopped pending, or never were, without a receipt: expired, crowded_out by newer ones, nobody known to give them to.",
+		Help: "Popups that stopped pending, or never were, without a receipt: expired, crowded_out by newer ones, nobody known to give them to, erased with their visitor.",
 	}, []string{"reason"})
 	m := &metrics{
 		streams: prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -41,6 +41,7 @@ func newMetrics(r prometheus.Registerer, pending func() float64) (*metrics, erro
 		expired:      dropped.WithLabelValues("expired"),
 		crowdedOut:   dropped.WithLabelValues("crowded_out"),
 		nobody:       dropped.WithLabelValues("nobody"),
+		erased:       dropped.WithLabelValues("erased"),
 	}
 	if r == nil {
 		return m, nil

@@ -44,6 +44,11 @@ func TestPendingAgainstAList(t *testing.T) {
 					model = slices.Delete(model, i, i+1)
 				}
 			},
+			"erase": func(t *rapid.T) {
+				gone := visitors.Draw(t, "visitor")
+				hub.Erase(func(text string) bool { return text == gone })
+				model = slices.DeleteFunc(model, func(p *popup) bool { return p.visitor == gone })
+			},
 			"wait": func(t *rapid.T) { now += nudge.Millis(rapid.IntRange(1, ttl).Draw(t, "ms")) },
 			"": func(t *rapid.T) {
 				alive()

@@ -29,6 +29,7 @@ type stream struct {
 	buf    []byte // events in the making
 	unsent []byte // the part of buf that is not read yet
 	left   bool
+	ending bool // the last event is on its way
 
 	deadline sync.Mutex // guards the connection's write deadline
 	isCut    bool
@@ -82,7 +83,7 @@ func (s *stream) fill() error {
 	}
 	for {
 		if s.hub.isClosing() {
-			return io.EOF
+			return s.end()
 		}
 		changed := s.changed()
 		var err error
@@ -95,7 +96,7 @@ func (s *stream) fill() error {
 		s.beat.Reset(Heartbeat)
 		select {
 		case <-s.hub.closing:
-			return io.EOF
+			return s.end()
 		case <-changed:
 			continue
 		case <-s.beat.C:
@@ -103,6 +104,19 @@ func (s *stream) fill() error {
 		s.buf = append(s.buf, ":\n\n"...) // after it the source is looked at again, whether a bell rang or not
 		break
 	}
+	s.unsent = s.buf
+	return nil
+}
+
+// end makes the last event of a stream that ends because the server does: come back a little later, when another one runs. Each stream names another
+// time, so that not all come at once.
+func (s *stream) end() error {
+	if s.ending {
+		return io.EOF
+	}
+	s.ending = true
+	retry := reconnectMin + rand.N(reconnectMax-reconnectMin)
+	s.buf = append(strconv.AppendInt(append(s.buf[:0], "retry: "...), retry.Milliseconds(), 10), "\nevent: stopping\ndata: {}\n\n"...)
 	s.unsent = s.buf
 	return nil
 }

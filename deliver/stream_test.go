@@ -139,6 +139,9 @@ func TestCloseEndsStreamsAndPolls(t *testing.T) {
 			}
 		}
 		for _, s := range streams {
+			if b := s.block(); !strings.HasPrefix(b, "retry: ") || !strings.Contains(b, "\nevent: stopping\n") {
+				t.Errorf("the stream ends with %q, want it to say when to come back", b)
+			}
 			if b := s.block(); b != "" {
 				t.Errorf("the stream goes on with %q", b)
 			}

@@ -79,7 +79,7 @@ func (n *Node) applySealed(s *sealed) error {
 	n.warmup.feed(s.entry)
 	s.batch.Reset()
 	off, rest := s.entry.First, s.entry.Records
-	var rec nudge.Record // the last one: a deployment or live record stands alone
+	var rec nudge.Record // the last one: what changes more than keys stands alone
 	for range s.entry.Count {
 		if len(rest) == 0 {
 			return fmt.Errorf("the log's entry at offset %d has fewer records than it says", s.entry.First)
@@ -100,14 +100,17 @@ func (n *Node) applySealed(s *sealed) error {
 	return nil
 }
 
-// change lets a record change which rules run. Its instant is the last one of how it was.
+// change lets a record change more than keys: which rules run, or who is erased. Its instant is the last one of how it was.
 func (n *Node) change(s *sealed, rec nudge.Record) error {
 	switch rec.Kind() {
 	case nudge.RecordDeploy:
 		return n.deploy(s, rec)
 	case nudge.RecordErase:
-		_, err := n.engine.erase(rec)
+		gone, err := n.engine.erase(rec, s.hint)
+		s.erased = gone
 		return err
+	case nudge.RecordReceipt:
+		return n.erasures.complete(rec, s.entry.First, s.entry.At)
 	case nudge.RecordLive:
 		live, err := readLive(rec)
 		if err != nil {
@@ -152,8 +155,15 @@ func (n *Node) hand(s *sealed, firings []nudge.Firing) {
 	n.stats.Duplicates.Store(stats.duplicates)
 	n.stats.NoCompany.Store(stats.noCompany)
 	n.stats.Overflows.Store(stats.overflows)
+	ids, age := n.engine.dedupReach()
+	n.stats.DedupIDs.Store(uint64(ids))
+	n.stats.DedupMillis.Store(uint64(age))
 	n.feed.add(firings, s.entry.First+nudge.Offset(s.entry.Count))
 	n.tellUpTo(n.receipts(s, firings), math.MaxUint64)
+	if s.erased != nil {
+		n.erasures.begin(s.erased)
+		s.erased = nil
+	}
 	for _, d := range s.waiting {
 		d.req.done <- result{firings: caused(firings, d.first, d.next)}
 	}

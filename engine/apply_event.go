@@ -12,7 +12,6 @@ import (
 // applyEvent lets an event change the operators that it concerns. An event later than Options.Lateness is history: it enters
 // windows and ends waits, but starts none and makes no pulse.
 func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reaction) {
-	g := s.program
 	late := in.row.At-in.row.Ts > s.engine.settings.Lateness
 	timed := false
 	if k.i == noEntry || k.t.slotCount(k.i) < len(r.touched) {
@@ -20,24 +19,19 @@ func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reacti
 	}
 	for i := range r.touched {
 		t := &r.touched[i]
-		op := &g.plan.Ops[t.op]
-		timed = timed || g.timed[t.op] && !isWait(op.Kind)
-		switch {
-		case op.Kind == rules.OpScore:
+		timed = timed || t.timed
+		switch t.kind {
+		case rules.OpScore:
 			s.ensure(k)
-			k.t.addPoints(k.i, t.num, pointsOf(op.Points, t.roles), in.row.Ts, op.Window)
-			continue
-		case op.Kind == rules.OpSequence:
-			if s.advanceSequence(k, t.num, op, t.roles, in.row.Ts, late) {
+			k.t.addPoints(k.i, t.num, pointsOf(t.at.Points, t.roles), in.row.Ts, t.at.Window)
+		case rules.OpSequence:
+			if s.advanceSequence(k, t.num, t.at, t.roles, in.row.Ts, late) {
 				w.pulses = append(w.pulses, pulse{op: int(t.op)})
 			}
-			continue
-		case t.roles&roleEnd != 0:
-			s.ensure(k)
-			timed = k.t.endWait(k.i, t.num, in.row.Ts, op.Window) || timed
-		}
-		if t.roles&roleMain != 0 {
-			timed = s.applyMain(b, w, k, in, t, late) || timed
+		case rules.OpAbsent, rules.OpDwell:
+			timed = s.applyWait(b, w, k, in, t, late) || timed
+		default:
+			s.applyMain(b, w, k, in, t, late)
 		}
 	}
 	if timed && k.i != noEntry && !k.isPast {
@@ -53,7 +47,7 @@ func (s *shard) reserve(w *scratch, k *keyRef, in *input, r *reaction) {
 		if k.i != noEntry && k.t.slot(k.i, t.num) != nil {
 			continue
 		}
-		if slot := firstSlot(&s.program.plan.Ops[t.op], t.roles, in.row); slot.size > 0 {
+		if slot := firstSlot(t.at, t.roles, in.row); slot.size > 0 {
 			slot.num = t.num
 			w.added = append(w.added, slot)
 		}
@@ -88,17 +82,28 @@ func firstSlot(op *rules.Op, roles role, row *rules.Row) (slot slotCopy) {
 	return slot
 }
 
-// applyMain applies an event that matches an operator's own test, and says whether it opened a wait.
-func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, t *touch, late bool) (opened bool) {
-	op, num, row := &s.program.plan.Ops[t.op], t.num, in.row
-	if op.Kind == rules.OpOn {
+// applyWait applies an event that ends a wait, starts one or does both, in this order, and says whether the key's deadlines are others now.
+func (s *shard) applyWait(b *Batch, w *scratch, k *keyRef, in *input, t *touch, late bool) (changed bool) {
+	if t.roles&roleEnd != 0 {
+		s.ensure(k)
+		changed = k.t.endWait(k.i, t.num, in.row.Ts, t.at.Window)
+	}
+	if t.roles&roleMain != 0 && !late {
+		s.ensure(k)
+		changed = k.t.startWait(k.i, t.num, in.row.Ts, in.row.At, t.at.Window, s.keepOf(b, w, k, t.at, in)) || changed
+	}
+	return changed
+}
+
+// applyMain applies an event that matches the test of an operator that does not wait.
+func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, t *touch, late bool) {
+	op, num, row := t.at, t.num, in.row
+	expired := expiredAt(row.At, op.Window)
+	switch t.kind {
+	case rules.OpOn:
 		if !late {
 			w.pulses = append(w.pulses, pulse{op: int(t.op)})
 		}
-		return false
-	}
-	expired := expiredAt(row.At, op.Window)
-	switch op.Kind {
 	case rules.OpCount:
 		if row.Ts > expired {
 			s.ensure(k)
@@ -141,13 +146,7 @@ func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, t *touch, 
 		if !late && (!had || row.Ts >= prev) {
 			w.pulses = append(w.pulses, pulse{op: int(t.op), had: had, prev: prev, ts: row.Ts})
 		}
-	case rules.OpAbsent, rules.OpDwell:
-		if !late {
-			s.ensure(k)
-			opened = k.t.startWait(k.i, num, row.Ts, row.At, op.Window, s.keepOf(b, w, k, op, in))
-		}
 	}
-	return opened
 }
 
 // keepOf is what a wait keeps of the event that opens it: its visitor, its source at a key that is no person's, and the fields that firings

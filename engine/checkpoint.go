@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"cmp"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -18,6 +20,9 @@ type Store interface {
 	Get(key []byte) (value []byte, ok bool, err error)
 	Scan(from, to []byte, f func(key, value []byte) error) error
 	ScanReverse(from, to []byte, f func(key, value []byte) error) error
+
+	// Purge removes from all files what rows were before they were deleted or replaced.
+	Purge(ctx context.Context) error
 }
 
 // Writer takes the rows of one commit.
@@ -37,6 +42,7 @@ const (
 	tableDedup    = 'd' // newest ordinal, shard → ids applied since the checkpoint before
 	tableFirings  = 'f' // cursor → the firing
 	tableReceipts = 'r' // offset → id of a popup that was seen
+	tableErasures = 'e' // offset → an erasure and its receipt
 
 	tablePositions = 'p' // name → how far its owner has got
 )
@@ -53,6 +59,8 @@ type meta struct {
 	Next    nudge.Offset `json:"next"`
 	Clock   nudge.Millis `json:"clock"`
 	Ordinal uint64       `json:"ordinal"`
+
+	Forgotten uint64 `json:"forgotten,omitempty"` // ids of ordinals before this one are forgotten, whatever the window is now
 }
 
 // deployRow holds the rules that run and the dictionary.
@@ -79,6 +87,8 @@ type checkpoint struct {
 
 	firings  []nudge.Firing
 	logFirst nudge.Offset // firings are kept as long as the records that caused them
+
+	erasuresFrom nudge.Offset // erasures before this one are complete, and the log does not hold them any more
 }
 
 type row struct {
@@ -88,7 +98,7 @@ type row struct {
 // freeze begins a checkpoint at the current batch boundary.
 func (e *Engine) freeze() *checkpoint {
 	e.finishTakeOver()
-	c := &checkpoint{meta: meta{checkpointFormat, e.next, e.clock, e.ordinal}}
+	c := &checkpoint{meta: meta{checkpointFormat, e.next, e.clock, e.ordinal, e.forgotten}}
 	c.put([]byte{tableMeta}, mustJSON(c.meta))
 	d := deployRow{
 		Rules: rules.EncodeSources(e.program.plan.Sources), Ops: e.dict.ops, Scopes: e.dict.scopes,
@@ -147,19 +157,11 @@ func (e *Engine) step(keys int) bool {
 	return !left.Load()
 }
 
-// write puts the whole checkpoint into one commit. It may run beside Apply.
+// write puts the whole checkpoint into one commit, ordered by key. It may run beside Apply.
 func (c *checkpoint) write(w Writer, keys [][]row) error {
-	for _, key := range c.gone { // first: what was erased or removed may have come back
-		w.Delete(key)
-	}
-	for _, r := range c.rows {
-		w.Put(r.key, r.value)
-	}
-	for _, rows := range keys {
-		for _, r := range rows {
-			w.Put(r.key, r.value)
-		}
-	}
+	all := c.inOrder(keys)
+	firings, _ := slices.BinarySearchFunc(all, tableFirings, func(p inLine, table byte) int { return cmp.Compare(p.row.key[0], table) })
+	putAll(w, all[:firings])
 	for i := range c.firings {
 		value, err := json.Marshal(&c.firings[i])
 		if err != nil {
@@ -167,8 +169,10 @@ func (c *checkpoint) write(w Writer, keys [][]row) error {
 		}
 		w.Put(firingKey(c.firings[i].Cursor), value)
 	}
+	putAll(w, all[firings:])
 	w.DeleteRange([]byte{tableDedup}, binary.BigEndian.AppendUint64([]byte{tableDedup}, c.dedups))
 	w.DeleteRange([]byte{tableFirings}, firingKey(nudge.Cursor{Offset: c.logFirst}))
+	w.DeleteRange([]byte{tableErasures}, erasureKey(c.erasuresFrom))
 	w.DeleteRange([]byte{tableReceipts}, receiptKey(c.logFirst))
 	return nil
 }
@@ -192,6 +196,7 @@ func (t *table) freeze() (removed [][]byte) {
 	removed, t.removed = t.removed, nil
 	t.dirty, t.dirtyBytes = nil, 0
 	t.round, t.writing = t.round%entryMarks(rounds)+1, true
+	t.serialised = make([]row, 0, len(t.frozen))
 	for _, i := range t.frozen {
 		e := t.entry(i)
 		e.marks = e.marks&markMet | markFrozen | t.round*markRound
@@ -236,6 +241,7 @@ func rowKey(hash nudge.KeyHash, scope uint16, text string) []byte {
 
 func (s *shard) freezeIdentities(c *checkpoint) {
 	c.gone, s.erased = append(c.gone, s.erased...), nil
+	c.rows = slices.Grow(c.rows, len(s.dirtyVisitors)+len(s.dirtyUsers))
 	for _, key := range s.dirtyVisitors {
 		v := s.visitors[key]
 		if v == nil {
@@ -292,10 +298,17 @@ func (u *userIdentity) read(src []byte) {
 	}
 }
 
-// append writes u8 values, then for each u64 offset, u16 length, text.
+// flagMore is in a stored history's number of values: there were others.
+const flagMore = 0x80
+
+// append writes u8 values, with flagMore, then for each u64 offset, u16 length, text.
 func (h *history) append(dst []byte) []byte {
 	first := max(len(h.from)-keepBindings, 0)
-	dst = append(dst, byte(len(h.from)-first))
+	count := byte(len(h.from) - first)
+	if !h.isWhole() {
+		count |= flagMore
+	}
+	dst = append(dst, count)
 	for i := first; i < len(h.from); i++ {
 		dst = appendText(binary.LittleEndian.AppendUint64(dst, uint64(h.from[i])), h.text[i])
 	}
@@ -303,7 +316,8 @@ func (h *history) append(dst []byte) []byte {
 }
 
 func (h *history) read(src []byte) []byte {
-	n := int(src[0])
+	n := int(src[0] &^ flagMore)
+	h.more = src[0]&flagMore != 0
 	src = src[1:]
 	for range n {
 		var text string
@@ -316,30 +330,31 @@ func (h *history) read(src []byte) []byte {
 
 // freezeDedup writes the ids applied since the checkpoint before, 26 bytes each.
 func (s *shard) freezeDedup(c *checkpoint) {
-	d := &s.dedup
-	fresh := d.queue[max(d.fresh, d.head):]
-	d.fresh = len(d.queue)
-	for len(fresh) > 0 {
-		row := fresh[:min(len(fresh), dedupRow)]
-		fresh = fresh[len(row):]
-		s.putDedup(c, row)
+	var row []byte
+	var newest uint64
+	put := func() {
+		if len(row) > 0 {
+			key := binary.BigEndian.AppendUint64([]byte{tableDedup}, newest)
+			c.put(binary.BigEndian.AppendUint16(key, uint16(s.id)), row)
+		}
+		row = nil
 	}
+	s.dedup.unsaved(func(m dedupEntry) {
+		row = binary.LittleEndian.AppendUint64(row, m.fingerprint)
+		row = binary.LittleEndian.AppendUint16(row, m.group)
+		row = binary.LittleEndian.AppendUint64(row, m.ordinal)
+		row = binary.LittleEndian.AppendUint64(row, uint64(m.at))
+		if newest = m.ordinal; len(row) == dedupRow*dedupEntryBytes {
+			put()
+		}
+	})
+	put()
 }
 
-// dedupRow is how many ids one row holds at most.
-const dedupRow = 1 << 14
-
-func (s *shard) putDedup(c *checkpoint, fresh []dedupEntry) {
-	value := make([]byte, 0, 26*len(fresh))
-	for _, m := range fresh {
-		value = binary.LittleEndian.AppendUint64(value, m.fingerprint)
-		value = binary.LittleEndian.AppendUint16(value, m.group)
-		value = binary.LittleEndian.AppendUint64(value, m.ordinal)
-		value = binary.LittleEndian.AppendUint64(value, uint64(m.at))
-	}
-	key := binary.BigEndian.AppendUint64([]byte{tableDedup}, fresh[len(fresh)-1].ordinal)
-	c.put(binary.BigEndian.AppendUint16(key, uint16(s.id)), value)
-}
+const (
+	dedupRow        = 1 << 14 // ids in one row at most
+	dedupEntryBytes = 26
+)
 
 func mustJSON(v any) []byte {
 	b, err := json.Marshal(v)

@@ -71,6 +71,7 @@ func (w *writer) begin() {
 	w.current = w.node.engine.freeze()
 	w.current.logFirst = w.node.options.Log.First()
 	w.node.feed.freeze(w.current)
+	w.node.erasures.freeze(w.current)
 }
 
 // hand gives the serialised checkpoint to a goroutine that commits it.
@@ -115,7 +116,9 @@ func (w *writer) committed(err error) error {
 	w.node.stats.CheckpointNext.Store(uint64(next))
 	w.current = nil
 	o := &w.node.options
-	if err := o.Log.Trim(w.node.warmup.keepFrom(next), w.node.engine.clock); err != nil && !errors.Is(err, nudge.ErrFull) {
+	keepFrom := w.node.warmup.keepFrom(next)
+	w.node.erasures.committed(next)
+	if err := o.Log.Trim(keepFrom, w.node.engine.clock); err != nil && !errors.Is(err, nudge.ErrFull) {
 		return fmt.Errorf("trim the log: %w", err)
 	}
 	return nil

@@ -17,7 +17,8 @@ type keyRef struct {
 	hash  nudge.KeyHash
 	text  string
 
-	isPast bool
+	isPast  bool
+	touched bool // see ensure
 }
 
 // scratch is what deciding one input needs. It is reused.
@@ -99,10 +100,11 @@ func (w *scratch) sortRules() {
 }
 
 func (s *shard) key(in *input) keyRef {
-	k := keyRef{
-		t: &s.tables[levelOf(s.program.plan.Scopes[in.scope].Kind)], i: in.entry,
-		scope: in.scope, num: s.program.scopeNums[in.scope], hash: in.hash, text: in.key,
+	level, num := in.scope, uint16(in.scope) // of visitors, users and companies
+	if in.scope > rules.ScopeCompany {
+		level, num = levelOf(s.program.plan.Scopes[in.scope].Kind), s.program.scopeNums[in.scope]
 	}
+	k := keyRef{t: &s.tables[level], i: in.entry, scope: in.scope, num: num, hash: in.hash, text: in.key}
 	if k.i == noEntry {
 		k.i = k.t.find(in.hash, k.num, in.key)
 	}
@@ -111,8 +113,14 @@ func (s *shard) key(in *input) keyRef {
 
 // ensure gives the key an entry, and must be called before the key's record is changed.
 func (s *shard) ensure(k *keyRef) {
+	if k.touched {
+		return
+	}
+	k.touched = true
 	if k.i == noEntry {
-		k.i = k.t.add(k.hash, k.num, k.text)
+		if k.i = k.t.find(k.hash, k.num, k.text); k.i == noEntry { // what a rule of the key has fired may have joined its past meanwhile
+			k.i = k.t.add(k.hash, k.num, k.text)
+		}
 		k.t.focusOn(k.i)
 	}
 	k.t.touch(k.i)
@@ -145,7 +153,45 @@ func (s *shard) keepRisen(w *scratch, k *keyRef, at nudge.Millis) {
 
 // holds evaluates a condition for a key at an instant.
 func (s *shard) holds(w *scratch, k *keyRef, c *rules.Cond, at nudge.Millis) bool {
+	if c.All {
+		return s.allHold(w, k, c.Uses, at)
+	}
 	return c.Eval(s.read(w, k, c.Uses, at))
+}
+
+// allHold evaluates a condition of the commonest form, of which no reading is needed.
+func (s *shard) allHold(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis) bool {
+	for i := range uses {
+		u := &uses[i]
+		op := &s.program.plan.Ops[u.Op]
+		if isPulse(op.Kind) {
+			if !w.pulsed(u) {
+				return false
+			}
+			continue
+		}
+		slot := k.t.slot(k.i, s.program.nums[u.Op])
+		switch {
+		case slot == nil:
+			return false
+		case op.Kind == rules.OpTotal:
+			if readTotal(slot) < uint64(u.AtLeast) {
+				return false
+			}
+		case !timesOf(op.Kind, slot).reach(u.AtLeast, expiredIn(op, u, at)):
+			return false
+		}
+	}
+	return true
+}
+
+// expiredIn is expiredAt for a use of OpCount or OpDistinct.
+func expiredIn(op *rules.Op, u *rules.Use, at nudge.Millis) nudge.Millis {
+	expired := expiredAt(at, u.Window)
+	if planted(bugWindow) && op.Kind == rules.OpCount {
+		expired--
+	}
+	return expired
 }
 
 // read returns what the uses read at an instant; valid until the next call. The commonest kinds are written in place: a reading is large.
@@ -170,10 +216,7 @@ func (s *shard) read(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis) [
 
 // countIn reads a use of OpCount or OpDistinct.
 func countIn(out *rules.Reading, op *rules.Op, u *rules.Use, slot []byte, at nudge.Millis) {
-	expired := expiredAt(at, u.Window)
-	if planted(bugWindow) && op.Kind == rules.OpCount {
-		expired--
-	}
+	expired := expiredIn(op, u, at)
 	if n := u.AtLeast; n > 0 {
 		if slot == nil || !timesOf(op.Kind, slot).reach(n, expired) {
 			n--

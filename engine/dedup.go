@@ -5,65 +5,74 @@ import "nudge"
 // dedupAge bounds how long an id is remembered: the applied event must have been stamped less than 24 hours ago.
 const dedupAge = nudge.Millis(24 * 60 * 60 * 1000)
 
+// DedupBytesMost is about what an id takes in memory at most, whatever its length: its fingerprint, its place in the order, and its slot in the index.
+const DedupBytesMost = 30
+
 // dedup remembers the ids that one shard applied, as 64-bit fingerprints of primary key and id: among 8 Mi of them, one event in
 // two trillion is taken for another's.
 type dedup struct {
 	window uint64 // events
-	seenAt map[uint64]dedupMark
-	queue  []dedupEntry // in stamp order, from head on
-	head   int
-	fresh  int // queue entries from here on are not in a checkpoint yet
+	queue  dedupQueue
+	index  dedupIndex
+	fresh  uint64 // entries from this number on are not in a checkpoint yet
 }
 
-type dedupMark struct {
-	ordinal uint64 // of the applied event, among all event records
-	at      nudge.Millis
-}
-
+// dedupEntry is an id that was applied.
 type dedupEntry struct {
 	fingerprint uint64
 	group       uint16
-	dedupMark
+	ordinal     uint64 // of the applied event, among all event records
+	at          nudge.Millis
 }
-
-func newDedup() dedup { return dedup{seenAt: make(map[uint64]dedupMark)} }
 
 // seen says whether the id was applied within the window; if not, it is noted as applied now.
 func (d *dedup) seen(primary nudge.KeyHash, id string, ordinal uint64, at nudge.Millis) bool {
 	d.expire(ordinal, at)
 	f := nudge.HashID(primary, id)
-	if _, ok := d.seenAt[f]; ok {
+	if d.index.has(f, &d.queue) {
 		return true
 	}
-	d.add(dedupEntry{f, uint16(primary.Group()), dedupMark{ordinal, at}})
+	d.add(dedupEntry{f, uint16(primary.Group()), ordinal, at})
 	return false
 }
 
+// add notes an id that is not remembered, behind all others.
 func (d *dedup) add(e dedupEntry) {
-	d.seenAt[e.fingerprint] = e.dedupMark
-	d.queue = append(d.queue, e)
+	d.index.add(e.fingerprint, d.queue.add(e), &d.queue)
 }
 
 // expire forgets what has left the window.
 func (d *dedup) expire(ordinal uint64, at nudge.Millis) {
-	for d.head < len(d.queue) {
-		e := &d.queue[d.head]
+	for !d.queue.empty() {
+		e := d.queue.at(d.queue.head)
 		newer := ordinal - e.ordinal
 		if planted(bugDedupShard) {
-			newer = uint64(len(d.queue) - d.head)
+			newer = uint64(d.queue.len())
 		}
 		if newer < d.window && at-e.at < dedupAge {
-			break
+			return
 		}
-		if d.seenAt[e.fingerprint] == e.dedupMark { // not when the id was applied again since
-			delete(d.seenAt, e.fingerprint)
+		d.index.remove(e.fingerprint, d.queue.head, &d.queue)
+		d.queue.drop()
+	}
+}
+
+// unsaved calls fn with the ids that no checkpoint holds yet, and counts them as saved.
+func (d *dedup) unsaved(fn func(dedupEntry)) {
+	for n := max(d.fresh, d.queue.head); n < d.queue.tail; n = d.queue.after(n) {
+		fn(d.queue.at(n))
+	}
+	d.fresh = d.queue.tail
+}
+
+// dedupReach is how many ids are remembered, and the age of the oldest: an event that is sent again within that time is recognised.
+func (e *Engine) dedupReach() (ids int, age nudge.Millis) {
+	for _, s := range e.shards {
+		d := &s.dedup
+		d.expire(e.ordinal, e.clock)
+		if ids += d.queue.len(); !d.queue.empty() {
+			age = max(age, e.clock-d.queue.at(d.queue.head).at)
 		}
-		d.head++
 	}
-	if d.head > 4096 && d.head > len(d.queue)/2 {
-		n := copy(d.queue, d.queue[d.head:])
-		d.queue = d.queue[:n]
-		d.fresh = max(d.fresh-d.head, 0)
-		d.head = 0
-	}
+	return ids, age
 }

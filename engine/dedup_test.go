@@ -2,7 +2,9 @@ package engine
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
+	"unsafe"
 
 	"nudge"
 	"nudge/ingest"
@@ -89,7 +91,93 @@ func TestDedupQueueIsBounded(t *testing.T) {
 	for i := range 30_000 {
 		s.take(1000, fmt.Sprintf(`{"type":"click","visitor":"v","id":"i%d"}`, i))
 	}
-	if d := &s.engine.shards[0].dedup; len(d.queue) > 10_000 || len(d.seenAt) > 1000 {
-		t.Errorf("a window of 1000 events holds %d entries and %d ids", len(d.queue), len(d.seenAt))
+	d := &s.engine.shards[0].dedup
+	if d.queue.len() > 1000 || len(d.queue.pages) > 2 {
+		t.Errorf("a window of 1000 events holds %d ids in %d pages", d.queue.len(), len(d.queue.pages))
 	}
+}
+
+// Against a map that keeps everything: whatever ids come, again and again, however far apart in events and time, on either side of every edge of the
+// pages and numbers.
+func TestDedupAgainstAMap(t *testing.T) {
+	for seed := range uint64(8) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		d := dedup{window: uint64(1 + rng.IntN(20_000))}
+		start := uint64(rng.IntN(3)) * (1<<32 - 2*dedupPage) // numbers of entries begin near where their low half does anew
+		d.queue.first, d.queue.head, d.queue.tail = start, start, start
+		type mark struct {
+			ordinal uint64
+			at      nudge.Millis
+		}
+		applied := map[string]mark{}
+		ordinal, at := uint64(0), nudge.Millis(1_764_000_000_000)
+		ids := 1 + rng.IntN(60_000)
+		for range 60_000 {
+			switch rng.IntN(2000) {
+			case 0:
+				at += nudge.Millis(rng.Int64N(int64(dedupAge)))
+			case 1:
+				at += 60 * dedupAge // further than a page's times reach
+			case 2:
+				ordinal += 1 << 33
+			default:
+				at += nudge.Millis(rng.IntN(3))
+				ordinal += uint64(1 + rng.IntN(3))
+			}
+			id := fmt.Sprint(rng.IntN(ids))
+			m, was := applied[id]
+			want := was && ordinal-m.ordinal < d.window && at-m.at < dedupAge
+			if got := d.seen(7, id, ordinal, at); got != want {
+				t.Fatalf("seed %d: %s at %d: seen %v, want %v (last applied %+v)", seed, id, ordinal, got, want, m)
+			}
+			if !want {
+				applied[id] = mark{ordinal, at}
+			}
+		}
+		used := 0
+		for i := range d.index.parts {
+			used += d.index.parts[i].used
+		}
+		if used != d.queue.len() {
+			t.Errorf("seed %d: the index holds %d ids, the queue %d", seed, used, d.queue.len())
+		}
+	}
+}
+
+// What an id takes in memory stays below what is stated.
+func TestDedupMemory(t *testing.T) {
+	d := dedup{window: 1 << 40}
+	const n = 400_000
+	for i := range uint64(n) {
+		d.seen(7, fmt.Sprint(i), i, nudge.Millis(i))
+	}
+	bytes := len(d.queue.pages) * int(unsafe.Sizeof(idPage{}))
+	for i := range d.index.parts {
+		bytes += 4 * len(d.index.parts[i].slots)
+	}
+	if bytes > n*DedupBytesMost {
+		t.Errorf("%d ids take %d bytes, %.1f each; at most %d are stated", n, bytes, float64(bytes)/n, DedupBytesMost)
+	}
+}
+
+// The reach is the age of the oldest id that is remembered: as old as the node at first, then as far as the window goes, in events or in time.
+func TestDedupReach(t *testing.T) {
+	const day = 24 * 60 * 60 * 1000
+	s := newSingle(t, Options{Shards: 3, DedupEvents: 10}, everyView)
+	want := func(what string, ids int, age nudge.Millis) {
+		t.Helper()
+		if gotIDs, gotAge := s.engine.dedupReach(); gotIDs != ids || gotAge != age {
+			t.Errorf("%s: %d ids, %d ms; want %d, %d ms", what, gotIDs, gotAge, ids, age)
+		}
+	}
+	want("at first", 0, 0)
+	for i := range nudge.Millis(15) {
+		s.take(1000+i*100, fmt.Sprintf(`{"type":"page_view","visitor":"v%d","id":"i"}`, i))
+		if i < 9 {
+			want("young", int(i)+1, i*100)
+		}
+	}
+	want("ten events, of which the next one pushes one out", 9, 800)
+	s.take(2400+day-500, `{"type":"click","visitor":"w"}`)
+	want("a day later", 5, day-100)
 }

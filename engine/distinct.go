@@ -53,8 +53,9 @@ func (d distinctSet) after(ts nudge.Millis) int {
 }
 
 func (d distinctSet) find(id *[16]byte) int {
-	for i, n := 0, d.len(); i < n; i++ {
-		if [16]byte(d.value(i)) == *id {
+	first, rest := binary.LittleEndian.Uint64(id[:]), binary.LittleEndian.Uint64(id[8:])
+	for i, left := 0, d[distinctHeader:distinctHeader+distinctEntry*d.len()]; len(left) >= distinctEntry; i, left = i+1, left[distinctEntry:] {
+		if binary.LittleEndian.Uint64(left) == first && binary.LittleEndian.Uint64(left[8:]) == rest {
 			return i
 		}
 	}
@@ -78,7 +79,11 @@ func (d distinctSet) place(to, from int, id *[16]byte, ts nudge.Millis) {
 	at := distinctHeader + to*distinctEntry
 	copy(d[at+distinctEntry:distinctHeader+(from+1)*distinctEntry], d[at:distinctHeader+from*distinctEntry])
 	copy(d[at:], id[:])
-	binary.LittleEndian.PutUint64(d[at+16:], uint64(ts))
+	d.setTime(to, ts)
+}
+
+func (d distinctSet) setTime(i int, ts nudge.Millis) {
+	binary.LittleEndian.PutUint64(d[distinctHeader+i*distinctEntry+16:], uint64(ts))
 }
 
 // addValue adds a value to the key's set, growing it up to keep entries. Times at or before expired can never count again.
@@ -88,6 +93,10 @@ func (t *table) addValue(i uint32, num uint32, keep int, id [16]byte, ts, expire
 		d = distinctSet(t.grow(i, num, distinctHeader+distinctEntry*min(distinctFirst, keep)))
 	}
 	n := d.len()
+	if n > 0 && d.at(0) <= ts && [16]byte(d.value(0)) == id { // the newest once more, as of days most are
+		d.setTime(0, ts)
+		return
+	}
 	to := d.after(ts)
 	if at := d.find(&id); at >= 0 {
 		if d.at(at) <= ts {

@@ -12,8 +12,8 @@ import (
 	"nudge/rules"
 )
 
-// An erase record removes a person: one visitor, or a user and every visitor that it is known to have been. It has its instant like every
-// other record. Timers that are due by then run before, what comes after is about somebody new, and nothing fires by it: a condition
+// An erase record removes a person: one visitor, or a user and every visitor that it is known to have been; or a company's key, whose people
+// stay. It has its instant like every other record. Timers that are due by then run before, what comes after is about somebody new, and nothing fires by it: a condition
 // that an erasure makes true is one that was true all along. docs/ERASURE.md says what goes and what stays.
 //
 // The record does not hold who it is, only hashes: it stays in the log when the person has gone from there.
@@ -23,9 +23,9 @@ const MaxIDBytes = 256
 
 // eraseRecord is what an erase record holds.
 type eraseRecord struct {
-	Kind  string     `json:"kind"`  // "visitor" or "user"
+	Kind  string     `json:"kind"`  // "visitor", "user" or "company"
 	Keys  []eraseKey `json:"keys"`  // of a user that may be a mail address also the one in the form that mail addresses have
-	Forms []known    `json:"forms"` // under which others may have kept its texts
+	Forms []known    `json:"forms"` // under which others may have kept its texts; none of a company: its people may say where they are
 }
 
 // eraseKey is a key to erase. Mail is, of a user, its hash as the primary key of events that have nothing but a mail address.
@@ -37,11 +37,11 @@ type eraseKey struct {
 // ErrErase is wrapped by the errors about whom to erase.
 var ErrErase = errors.New("cannot erase")
 
-// newEraseRecord makes the record that erases a visitor or a user.
+// newEraseRecord makes the record that erases a visitor, a user or a company.
 func newEraseRecord(kind, id string) ([]byte, error) {
 	switch {
-	case kind != scopeVisitor && kind != scopeUser:
-		return nil, fmt.Errorf("%w a %.40q: a visitor or a user is a person", ErrErase, kind)
+	case kind != scopeVisitor && kind != scopeUser && kind != scopeCompany:
+		return nil, fmt.Errorf("%w a %.40q: it can be a visitor, a user or a company", ErrErase, kind)
 	case id == "":
 		return nil, fmt.Errorf("%w a %s without an id: say which one", ErrErase, kind)
 	case len(id) > MaxIDBytes:
@@ -55,8 +55,10 @@ func newEraseRecord(kind, id string) ([]byte, error) {
 		}
 		r.Keys = append(r.Keys, k)
 	}
-	for _, form := range formsOf(id) {
-		r.Forms = append(r.Forms, knownAs(scopeForm, form))
+	if kind != scopeCompany {
+		for _, form := range formsOf(id) {
+			r.Forms = append(r.Forms, knownAs(scopeForm, form))
+		}
 	}
 	var b nudge.RecordBuilder
 	b.Begin(nudge.RecordErase, nudge.NameNone)
@@ -88,9 +90,12 @@ func readErase(rec nudge.Record) (r eraseRecord, err error) {
 func (r *eraseRecord) person() *person {
 	p := newPerson()
 	for _, k := range r.Keys {
-		if r.Kind == scopeUser {
+		switch r.Kind {
+		case scopeUser:
 			p.addKnownUser(k.known, k.Mail)
-		} else {
+		case scopeCompany:
+			p.addKnownCompany(k.known)
+		default:
 			p.addKnownVisitor(k.known)
 		}
 	}
@@ -105,39 +110,56 @@ type erased struct {
 	off    nudge.Offset
 	at     nudge.Millis
 	record eraseRecord
+	hints  []string // texts of the record's keys, nil: not known
 	person *person
 	counts eraseCounts
 }
 
 // eraseCounts are the numbers of a receipt that the state alone decides: the same on any number of shards.
 type eraseCounts struct {
-	Visitors int `json:"visitors"` // a visitor's key, past and identity count as one
-	Users    int `json:"users"`
-	Others   int `json:"others"` // keys of other kinds whose text names the person
-	Values   int `json:"values"` // texts and values at the keys that stay
+	Visitors  int `json:"visitors"` // a visitor's key, past and identity count as one
+	Users     int `json:"users"`
+	Companies int `json:"companies"`
+	Others    int `json:"others"` // keys of other kinds whose text names the person
+	Values    int `json:"values"` // texts and values at the keys that stay
 }
 
-// erase applies the erase record that was the last of the batch that has just been applied.
-func (e *Engine) erase(rec nudge.Record) (*erased, error) {
+// erase applies the erase record that was the last of the batch that has just been applied. hint is the id that the record names, where it is known;
+// without it everybody is looked at.
+func (e *Engine) erase(rec nudge.Record, hint string) (*erased, error) {
 	record, err := readErase(rec)
 	if err != nil {
 		return nil, err
 	}
 	e.finishTakeOver()
 	x := &erased{off: e.next - 1, at: e.clock, record: record, person: record.person()}
+	if hint != "" {
+		x.hints = keysOf(record.Kind, hint)
+	}
 	found := newFindings(len(e.shards))
 	e.onEveryShard(smallBatch, func(s *shard) { s.findUsers(x, &found[s.id]) })
-	users := found.texts()
-	e.onEveryShard(smallBatch, func(s *shard) { s.findBound(x, users, &found[s.id]) })
-	visitors := found.visitors()
+	users := found.union(func(f *finding) map[string]bool { return f.users })
+	e.onEveryShard(smallBatch, func(s *shard) { s.findDevices(users, &found[s.id]) })
+	devices := found.union(func(f *finding) map[string]bool { return f.devices })
+	if slices.ContainsFunc(found, func(f finding) bool { return f.many }) {
+		devices = nil // nobody knows them all
+	}
+	e.onEveryShard(smallBatch, func(s *shard) { s.findBound(x, users, devices, &found[s.id]) })
+	visitors := found.union(func(f *finding) map[string]bool { return f.visitors })
 	for _, text := range users {
 		x.person.addUser(text)
 	}
 	for _, text := range visitors {
 		x.person.addVisitor(text)
 	}
-	e.onEveryShard(smallBatch, func(s *shard) { s.eraseKeys(x, users, visitors, &found[s.id]) })
-	e.onEveryShard(smallBatch, func(s *shard) { s.scrub(x, found.scrubbed(), &found[s.id].counts) })
+	e.onEveryShard(smallBatch, func(s *shard) { s.eraseKeys(users, visitors, &found[s.id]); s.eraseCompany(x, &found[s.id]) })
+	knew := found.union(func(f *finding) map[string]bool { return f.knew })
+	if slices.ContainsFunc(found, func(f finding) bool { return f.shared }) {
+		knew = nil
+	}
+	e.onEveryShard(smallBatch, func(s *shard) { s.forgetVisitors(knew, visitors, &found[s.id]) })
+	knew = found.union(func(f *finding) map[string]bool { return f.knew })
+	e.onEveryShard(smallBatch, func(s *shard) { s.scrub(x, knew, &found[s.id].counts) })
 	for i := range found {
 		x.counts.add(&found[i].counts)
 	}
@@ -147,15 +169,20 @@ func (e *Engine) erase(rec nudge.Record) (*erased, error) {
 func (c *eraseCounts) add(d *eraseCounts) {
 	c.Visitors += d.Visitors
 	c.Users += d.Users
+	c.Companies += d.Companies
 	c.Others += d.Others
 	c.Values += d.Values
 }
 
 // finding is what one shard found. The shards share nothing while they look.
 type finding struct {
-	users, visits map[string]bool // texts of users, and of visitors, that are the person
-	scrub         map[string]bool // users that stay, and may keep texts of the person's visitors
-	counts        eraseCounts
+	users    map[string]bool // texts of users that are the person
+	devices  map[string]bool // of visitors that were ever one of them, unless
+	many     bool            // one of them had more than are kept
+	visitors map[string]bool // of visitors that are the person
+	knew     map[string]bool // of users that are somebody else and were one of them once, unless
+	shared   bool            // one of them was more users than are kept
+	counts   eraseCounts
 }
 
 type findings []finding
@@ -163,29 +190,18 @@ type findings []finding
 func newFindings(shards int) findings {
 	f := make(findings, shards)
 	for i := range f {
-		f[i] = finding{users: map[string]bool{}, visits: map[string]bool{}, scrub: map[string]bool{}}
+		f[i] = finding{users: map[string]bool{}, devices: map[string]bool{}, visitors: map[string]bool{}, knew: map[string]bool{}}
 	}
 	return f
 }
 
+// union is what all shards found together. It is never nil.
 func (f findings) union(of func(*finding) map[string]bool) []string {
 	all := map[string]bool{}
 	for i := range f {
 		maps.Copy(all, of(&f[i]))
 	}
-	return slices.Sorted(maps.Keys(all))
-}
-
-func (f findings) texts() []string {
-	return f.union(func(x *finding) map[string]bool { return x.users })
-}
-
-func (f findings) visitors() []string {
-	return f.union(func(x *finding) map[string]bool { return x.visits })
-}
-
-func (f findings) scrubbed() []string {
-	return f.union(func(x *finding) map[string]bool { return x.scrub })
+	return append([]string{}, slices.Sorted(maps.Keys(all))...)
 }
 
 // findUsers finds the texts of the users to erase, and the mail addresses that are theirs.
@@ -195,34 +211,68 @@ func (s *shard) findUsers(x *erased, found *finding) {
 	if x.record.Kind != scopeUser {
 		return
 	}
+	note := func(text string) {
+		u := s.users[text]
+		if u == nil || !x.person.isUser(text) {
+			return
+		}
+		found.users[text] = true
+		for _, mail := range u.mails {
+			found.users[mail] = true
+		}
+	}
 	for _, k := range x.record.Keys {
 		if text, ok := s.tables[1].textOf(k.known, rules.ScopeUser); ok && s.owns(k.Hash) {
 			found.users[text] = true
 		}
 	}
-	for text, u := range s.users {
-		if x.person.isUser(text) {
-			found.users[text] = true
-			for _, mail := range u.mails {
-				found.users[mail] = true
-			}
-		}
+	for _, text := range x.hints {
+		note(text)
+	}
+	if x.hints != nil {
+		return
+	}
+	for text := range s.users {
+		note(text)
 	}
 }
 
 func (s *shard) owns(hash nudge.KeyHash) bool { return hash.Shard(len(s.engine.shards)) == s.id }
 
-// findBound finds the texts of the visitors to erase: those that were bound to one of the users, or the one that the record names.
+// findDevices finds the visitors that were ever one of the users: each binding is noted on both sides.
+func (s *shard) findDevices(users []string, found *finding) {
+	for _, text := range users {
+		u := s.users[text]
+		if u == nil {
+			continue
+		}
+		found.many = found.many || !u.visitor.isWhole()
+		for _, visitor := range u.visitor.newest() {
+			found.devices[visitor] = true
+		}
+	}
+}
+
+// findBound finds the texts of the visitors to erase: those that were bound to one of the users, of the devices, or, where devices is nil,
+// of all; or the one that the record names.
 //
 //nudge:unordered what is found is a set
-func (s *shard) findBound(x *erased, users []string, found *finding) {
-	if x.record.Kind == scopeVisitor {
+func (s *shard) findBound(x *erased, users, devices []string, found *finding) {
+	if x.record.Kind != scopeUser {
 		s.findVisitor(x, found)
+		return
+	}
+	for _, text := range devices {
+		if v := s.visitors[text]; v != nil && v.user.hasAny(users) {
+			found.visitors[text] = true
+		}
+	}
+	if devices != nil {
 		return
 	}
 	for text, v := range s.visitors {
 		if v.user.hasAny(users) {
-			found.visits[text] = true
+			found.visitors[text] = true
 		}
 	}
 }
@@ -232,21 +282,29 @@ func (s *shard) findBound(x *erased, users []string, found *finding) {
 //nudge:unordered what is found is a set
 func (s *shard) findVisitor(x *erased, found *finding) {
 	k := x.record.Keys[0].known
-	if !s.owns(k.Hash) {
+	if x.record.Kind != scopeVisitor || !s.owns(k.Hash) {
 		return
 	}
 	if text, ok := s.tables[0].textOf(k, rules.ScopeVisitor); ok {
-		found.visits[text] = true
+		found.visitors[text] = true
+	}
+	for _, text := range x.hints {
+		if s.visitors[text] != nil && x.person.isVisitor(text) {
+			found.visitors[text] = true
+		}
+	}
+	if x.hints != nil {
+		return
 	}
 	for text := range s.visitors {
 		if x.person.isVisitor(text) {
-			found.visits[text] = true
+			found.visitors[text] = true
 		}
 	}
 }
 
-// eraseKeys forgets the person's keys, a visitor's past with them, and identities, and what other identities know of them.
-func (s *shard) eraseKeys(x *erased, users, visitors []string, found *finding) {
+// eraseKeys forgets the person's keys, a visitor's past with them, and who they were.
+func (s *shard) eraseKeys(users, visitors []string, found *finding) {
 	for _, text := range visitors {
 		if hash := nudge.HashKey(scopeVisitor, text); s.owns(hash) {
 			key := s.tables[0].forget(hash, rules.ScopeVisitor, text)
@@ -263,18 +321,29 @@ func (s *shard) eraseKeys(x *erased, users, visitors []string, found *finding) {
 			}
 		}
 	}
-	s.forgetVisitorsOfUsers(visitors, found)
 }
 
-// forgetVisitor forgets who a visitor is. The users that it was are to be looked through for its texts.
+// eraseCompany forgets a company's key. Who belongs to it stays known: that is its people's.
+func (s *shard) eraseCompany(x *erased, found *finding) {
+	if x.record.Kind != scopeCompany {
+		return
+	}
+	k, t := x.record.Keys[0].known, &s.tables[levels-1]
+	if text, ok := t.textOf(k, rules.ScopeCompany); ok && t.forget(k.Hash, rules.ScopeCompany, text) {
+		found.counts.Companies++
+	}
+}
+
+// forgetVisitor forgets who a visitor is, and notes who knew it.
 func (s *shard) forgetVisitor(text string, found *finding) bool {
 	v := s.visitors[text]
 	if v == nil {
 		return false
 	}
 	for _, user := range v.user.newest() {
-		found.scrub[user] = true
+		found.knew[user] = true
 	}
+	found.shared = found.shared || !v.user.isWhole()
 	delete(s.visitors, text)
 	s.erased = append(s.erased, identityKey(tableVisitors, scopeVisitor, text))
 	return true
@@ -289,19 +358,27 @@ func (s *shard) forgetUser(text string) bool {
 	return true
 }
 
-// forgetVisitorsOfUsers takes the visitors out of what the users that stay remember.
+// forgetVisitors takes the visitors out of what the users that stay remember: those that knew them, all where that is nil.
 //
 //nudge:unordered each user by itself
-func (s *shard) forgetVisitorsOfUsers(visitors []string, found *finding) {
-	if len(visitors) == 0 {
-		return
-	}
-	for text, u := range s.users {
+func (s *shard) forgetVisitors(knew, visitors []string, found *finding) {
+	forget := func(text string, u *userIdentity) {
 		if u.visitor.hasAny(visitors) {
 			u.visitor.forget(visitors)
 			s.markUser(text, u)
-			found.scrub[text] = true
+			found.knew[text] = true
 		}
+	}
+	for _, text := range knew {
+		if u := s.users[text]; u != nil {
+			forget(text, u)
+		}
+	}
+	if knew != nil {
+		return
+	}
+	for text, u := range s.users {
+		forget(text, u)
 	}
 }
 

@@ -2,9 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"sync"
@@ -24,7 +22,8 @@ type feed struct {
 	begins   nudge.Offset   // what records before it caused may have gone with them
 	ends     nudge.Offset   // what records before it caused is here
 	last     nudge.Cursor
-	size     int // about the bytes of the tail
+	size     int  // about the bytes of the tail
+	veils    gone // erased persons whose firings the store may still have
 }
 
 type receipt struct {
@@ -125,22 +124,21 @@ func (n *Node) Firings(after nudge.Cursor, limit int) ([]nudge.Firing, error) {
 	f := &n.feed
 	var out []nudge.Firing
 	f.mu.Lock()
-	stored := f.stored
+	stored, veils := f.stored, f.veils
 	tail := f.tailAfter(after, limit)
 	f.mu.Unlock()
 	if after.Offset < stored {
 		from := append(firingKey(after), 0) // the least key behind it
 		to := firingKey(nudge.Cursor{Offset: stored})
-		err := f.store.Scan(from, to, func(_, value []byte) error {
+		err := f.store.Scan(from, to, func(key, value []byte) error {
 			if len(out) == limit {
 				return errEnough
 			}
-			var x nudge.Firing
-			if err := json.Unmarshal(value, &x); err != nil {
-				return fmt.Errorf("stored firing: %w", err)
+			x, ok, err := veils.show(key, value)
+			if ok {
+				out = append(out, x)
 			}
-			out = append(out, x)
-			return nil
+			return err
 		})
 		if err != nil && !errors.Is(err, errEnough) {
 			return nil, err
@@ -149,8 +147,7 @@ func (n *Node) Firings(after nudge.Cursor, limit int) ([]nudge.Firing, error) {
 	return append(out, tail[:min(limit-len(out), len(tail))]...), nil
 }
 
-// tailAfter returns up to limit firings of the tail behind a cursor. The caller holds the lock; the slice stays valid, because
-// the tail is only appended to and replaced.
+// tailAfter returns up to limit firings of the tail behind a cursor. The caller holds the lock.
 func (f *feed) tailAfter(after nudge.Cursor, limit int) []nudge.Firing {
 	i, _ := slices.BinarySearchFunc(f.tail, after, func(x nudge.Firing, c nudge.Cursor) int {
 		if c.Less(x.Cursor) {
@@ -158,7 +155,13 @@ func (f *feed) tailAfter(after nudge.Cursor, limit int) []nudge.Firing {
 		}
 		return -1
 	})
-	return f.tail[i:min(i+limit, len(f.tail))]
+	var out []nudge.Firing
+	for ; i < len(f.tail) && len(out) < limit; i++ {
+		if !isErased(&f.tail[i]) {
+			out = append(out, f.tail[i])
+		}
+	}
+	return out
 }
 
 // Last is the cursor of the newest firing.
@@ -184,10 +187,10 @@ func (n *Node) recall() error {
 	}
 	since := n.engine.clock - o.Recall
 	var firings []nudge.Firing
-	err := o.Store.ScanReverse([]byte{tableFirings}, []byte{tableFirings + 1}, func(_, value []byte) error {
-		var x nudge.Firing
-		if err := json.Unmarshal(value, &x); err != nil {
-			return fmt.Errorf("stored firing: %w", err)
+	err := o.Store.ScanReverse([]byte{tableFirings}, []byte{tableFirings + 1}, func(key, value []byte) error {
+		x, ok, err := n.feed.veils.show(key, value)
+		if err != nil || !ok {
+			return err
 		}
 		if x.At < since {
 			return errEnough

@@ -25,14 +25,12 @@ func (s *shard) fire(b *Batch, k *keyRef, in *input, ri int32, c *cause, f *sett
 	case fd.user == "":
 		up.hash = k.hash
 		up.entry = noEntry
-		s.remember(b, fd.key, up)
+		s.remember(b, fd.key, &up)
 	default:
-		up.hash = nudge.HashKey("user", fd.user)
-		s.send(rules.ScopeUser, fd.user, up)
+		s.send(rules.ScopeUser, fd.user, nudge.HashKey("user", fd.user), &up)
 	}
 	if sc.Kind < nudge.KindCompany && fd.company != "" {
-		up.hash = nudge.HashKey("company", fd.company)
-		s.send(rules.ScopeCompany, fd.company, up)
+		s.send(rules.ScopeCompany, fd.company, nudge.HashKey("company", fd.company), &up)
 	}
 	if fd.met.at(k.scope) != nil {
 		return fd

@@ -18,9 +18,12 @@ type slotPlace struct {
 // maxFocus is how many slots a key has at most to be worth it: with more, they are found by binary search.
 const maxFocus = 64
 
-// focusOn notes where the slots of an entry lie; they are void when the record moves, which grow sees to.
+// focusOn notes where the slots of an entry lie. Whatever moves a record ends the focus on it.
 func (t *table) focusOn(i uint32) {
 	f := &t.focus
+	if f.entry == i+1 && i != noEntry {
+		return
+	}
 	f.entry = 0
 	if i == noEntry {
 		return

@@ -12,6 +12,7 @@ import (
 type history struct {
 	from []nudge.Offset
 	text []string
+	more bool // it had values that are not kept any more
 }
 
 // keepBindings is how many values are kept for reading old events back; the ones set within a batch are kept until the next.
@@ -22,6 +23,7 @@ func (h *history) set(off, first nudge.Offset, text string) {
 	for len(h.from) > keepBindings-1 && h.from[1] < first {
 		h.from = append(h.from[:0], h.from[1:]...)
 		h.text = append(h.text[:0], h.text[1:]...)
+		h.more = true
 	}
 	h.from = append(h.from, off)
 	h.text = append(h.text, text)
@@ -40,6 +42,9 @@ func (h *history) before(off nudge.Offset) string {
 // newest are the values that are kept in any case, whatever the batch, the oldest first.
 func (h *history) newest() []string { return h.text[max(len(h.text)-keepBindings, 0):] }
 
+// isWhole says whether the newest values are all that there ever were.
+func (h *history) isWhole() bool { return !h.more && len(h.text) <= keepBindings }
+
 // hasAny says whether one of the texts is among the newest values.
 func (h *history) hasAny(texts []string) bool {
 	return slices.ContainsFunc(h.newest(), func(text string) bool { return slices.Contains(texts, text) })
@@ -48,7 +53,7 @@ func (h *history) hasAny(texts []string) bool {
 // forget leaves of the newest values those that are none of the texts.
 func (h *history) forget(texts []string) {
 	first := max(len(h.text)-keepBindings, 0)
-	var kept history
+	kept := history{more: !h.isWhole()}
 	for i := first; i < len(h.text); i++ {
 		if !slices.Contains(texts, h.text[i]) {
 			kept.from, kept.text = append(kept.from, h.from[i]), append(kept.text, h.text[i])

@@ -73,13 +73,16 @@ func (s *shard) identifyVisitors(b *Batch, list []int32) {
 
 // identifyVisitor resolves visitor → user, and the company of a visitor whom nobody knows.
 func (s *shard) identifyVisitor(b *Batch, off nudge.Offset, a *about, n *named) {
-	v := s.visitors[a.visitor]
+	var v *visitorIdentity
+	if s.known.mayHave(a.primary) {
+		v = s.visitors[a.visitor]
+	}
 	if v == nil {
 		if a.user == "" && n.email == "" && a.company == "" {
 			return // nothing to remember
 		}
 		v = &visitorIdentity{}
-		s.visitors[keep(&a.visitor)] = v
+		s.addVisitor(a.primary, keep(&a.visitor), v)
 	}
 	known := v.user.last()
 	switch {
@@ -104,6 +107,12 @@ func (s *shard) identifyVisitor(b *Batch, off nudge.Offset, a *about, n *named) 
 		v.company.set(off, b.first(), keep(&a.company))
 		s.markVisitor(a.visitor, v)
 	}
+}
+
+// addVisitor adds a visitor that is not remembered so far.
+func (s *shard) addVisitor(hash nudge.KeyHash, visitor string, v *visitorIdentity) {
+	s.known.add(hash)
+	s.visitors[visitor] = v
 }
 
 // identifyUsers is the second pass: the records of this shard's users.

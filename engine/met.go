@@ -24,13 +24,17 @@ type otherReaction struct {
 // reaction is how the keys of one scope take such events.
 type reaction struct {
 	touched []touch // the operators concerned, ascending by number
-	rules   []int32 // places of the rules whose when uses one of them, in settling order
+	rules   []int32 // places of the rules that may rise by it, in settling order
+	waits   bool    // whether some of touched wait
 }
 
 // touch is an operator that an input concerns.
 type touch struct {
+	at    *rules.Op
 	op    int32
 	num   uint32
+	timed bool // whether its windows can set a timer
+	kind  rules.OpKind
 	roles role
 }
 
@@ -72,7 +76,7 @@ func (s *shard) met(tests []int32) *met {
 	}
 	m := s.sets.older[key]
 	if m == nil {
-		m = s.program.meet(tests)
+		m = s.program.meet(tests, s.engine.options.Observe != nil)
 	}
 	if s.sets.recent == nil || len(s.sets.recent) == recentSets {
 		s.sets.recent, s.sets.older = map[string]*met{}, s.sets.recent
@@ -84,8 +88,8 @@ func (s *shard) met(tests []int32) *met {
 // use makes a program the shard's, or notes that it has changed.
 func (s *shard) use(g *program) { s.program, s.sets = g, metSets{} }
 
-// meet works out what follows from tests.
-func (g *program) meet(tests []int32) *met {
+// meet works out what follows from tests. all: also rules that cannot rise are looked at.
+func (g *program) meet(tests []int32, all bool) *met {
 	m := &met{}
 	for _, test := range tests {
 		for _, l := range g.heard[test] {
@@ -94,12 +98,12 @@ func (g *program) meet(tests []int32) *met {
 	}
 	for scope := range m.fixed {
 		if r := m.fixed[scope]; r != nil {
-			r.finish(g)
+			r.finish(g, all)
 		}
 	}
 	slices.SortFunc(m.others, func(a, b otherReaction) int { return a.scope - b.scope })
 	for i := range m.others {
-		m.others[i].reaction.finish(g)
+		m.others[i].reaction.finish(g, all)
 	}
 	if m.fixed == nothingMet.fixed && m.others == nil {
 		return nothingMet
@@ -126,13 +130,15 @@ func (r *reaction) touch(g *program, l listener) {
 	i := slices.IndexFunc(r.touched, func(t touch) bool { return t.op == l.op })
 	if i < 0 {
 		i = len(r.touched)
-		r.touched = append(r.touched, touch{op: l.op, num: g.nums[l.op]})
+		op := &g.plan.Ops[l.op]
+		r.touched = append(r.touched, touch{at: op, op: l.op, num: g.nums[l.op], kind: op.Kind, timed: g.timed[l.op] && !isWait(op.Kind)})
+		r.waits = r.waits || isWait(op.Kind)
 	}
 	r.touched[i].roles |= l.role
 }
 
-// finish puts the operators in order and adds the rules.
-func (r *reaction) finish(g *program) {
+// finish puts the operators in order and adds the rules whose when uses one of them.
+func (r *reaction) finish(g *program, all bool) {
 	slices.SortFunc(r.touched, func(a, b touch) int { return cmp.Compare(a.num, b.num) })
 	for _, t := range r.touched {
 		for _, number := range g.opRules[t.op] {
@@ -141,4 +147,18 @@ func (r *reaction) finish(g *program) {
 	}
 	slices.Sort(r.rules)
 	r.rules = slices.Compact(r.rules)
+	if !all {
+		r.rules = slices.DeleteFunc(r.rules, func(at int32) bool { return !r.mayRaise(g, at) })
+	}
+}
+
+// mayRaise says whether a rule can rise by the event: one that needs a pulse cannot, where all that pulses in it waits for time or for
+// other events.
+func (r *reaction) mayRaise(g *program, at int32) bool {
+	if !g.rules[at].pulses {
+		return true
+	}
+	return slices.ContainsFunc(g.plan.Rules[at].When.Uses, func(u rules.Use) bool {
+		return slices.ContainsFunc(r.touched, func(t touch) bool { return int(t.op) == u.Op && isPulse(t.kind) && !isWait(t.kind) })
+	})
 }

@@ -24,6 +24,10 @@ type Log interface {
 	Confirm(last nudge.Offset) error // I7: the record at last must be in the log
 	Trim(keepFrom nudge.Offset, now nudge.Millis) error
 	First() nudge.Offset
+
+	// Drop makes the records between two offsets that drop names voids, in files that no record is appended to any more, and returns how many
+	// files it has written anew. When it returns no file holds one of them. It may run beside everything else.
+	Drop(ctx context.Context, from, through nudge.Offset, drop func(nudge.Offset, nudge.Record) bool) (files int, err error)
 }
 
 // NodeOptions of NewNode.
@@ -39,6 +43,9 @@ type NodeOptions struct {
 	OnFirings func([]nudge.Firing)
 	// OnReceipt is called, in the same order and by the same goroutine, for each event that says a popup was seen.
 	OnReceipt func(popupID string)
+
+	// OnErase is called, by the same goroutine, when a person is erased: what is to be delivered to its visitors is not any more.
+	OnErase func(isVisitor func(text string) bool)
 
 	// Recall is how far back OnFirings is told, while recovering, what the checkpoint's firings were: popups that may still be wanted.
 	Recall nudge.Millis
@@ -92,6 +99,7 @@ type Node struct {
 
 	writer          writer
 	warmup          warmup
+	erasures        erasures
 	settingsChanged bool
 }
 
@@ -100,6 +108,8 @@ type NodeStats struct {
 	Records, Batches, Ticks, Firings, Suppressed, Duplicates, NoCompany, Overflows, Busy, Checkpoints, Bytes atomic.Uint64
 	LogNext, CheckpointNext                                                                                  atomic.Uint64
 	RulesWarming, WarmupOffset                                                                               atomic.Uint64
+	DedupIDs, DedupMillis                                                                                    atomic.Uint64 // ids that are remembered, and the age of the oldest
+	Erasures, ErasuresOpen                                                                                   atomic.Uint64 // complete; under way
 	Full, FullRefused                                                                                        atomic.Uint64 // 1 while the disk is full; requests refused for it
 
 	// Of the keys' records: bytes of memory that they take; keys whose records are in the store alone, and how many have gone there; reads that brought them
@@ -115,6 +125,8 @@ type request struct {
 	alone   bool        // it changes what rules run: nothing else is in its batch
 	plan    *rules.Plan // a deployment
 	done    chan result
+	hint    string       // the id of whom its record erases
+	first   nudge.Offset // of its records; set before it is answered
 }
 
 type result struct {
@@ -129,6 +141,8 @@ type sealed struct {
 	waiting []decision // requests that want to know what they fired
 	alone   bool
 	plan    *rules.Plan
+	hint    string  // the id of whom its record erases, "" when it is read back
+	erased  *erased // by its last record
 	batch   Batch
 }
 
@@ -166,6 +180,7 @@ func NewNode(o NodeOptions) (*Node, error) {
 	n.clock = NewClock(o.Wall, 0) // until the log's own time is known
 	n.feed.init(o.Store)
 	n.writer.node, n.warmup.node = n, n
+	n.erasures.init(n)
 	e.warms = true
 	if o.Memory > 0 {
 		e.keepWithin(o.Memory, o.Store, o.Wall)
@@ -201,6 +216,9 @@ func (n *Node) recoverAll() error {
 	n.stats.CheckpointNext.Store(uint64(e.next))
 	n.warmup.deployed()
 	if err := n.feed.load(e.next, o.Log.First()); err != nil {
+		return err
+	}
+	if err := n.erasures.load(o.Store); err != nil {
 		return err
 	}
 	verified := sync.OnceValue(n.feed.verify())
@@ -362,7 +380,11 @@ func (n *Node) Run(ctx context.Context) error {
 			}
 		}
 	}()
+	eraseCtx, stopErasing := context.WithCancel(ctx)
+	defer stopErasing()
+	wg.Go(func() { n.erasures.run(eraseCtx) })
 	seqErr := n.sequence(ctx)
+	stopErasing()
 	close(n.batches)
 	wg.Wait()
 	close(n.stopped)

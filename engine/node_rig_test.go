@@ -82,6 +82,13 @@ func (l faultyLog) Read(from nudge.Offset, f func(nudge.Entry) error) error {
 	return l.Log.Read(from, f)
 }
 
+func (l faultyLog) Drop(ctx context.Context, from, through nudge.Offset, drop func(nudge.Offset, nudge.Record) bool) (int, error) {
+	if err := l.at("drop"); err != nil {
+		return 0, err
+	}
+	return l.Log.Drop(ctx, from, through, drop)
+}
+
 func (l faultyLog) Trim(keepFrom nudge.Offset, now nudge.Millis) error {
 	if err := l.at("trim"); err != nil {
 		return err
@@ -102,6 +109,13 @@ func (s faultyStore) Get(key []byte) ([]byte, bool, error) {
 		return nil, false, err
 	}
 	return s.Store.Get(key)
+}
+
+func (s faultyStore) Purge(ctx context.Context) error {
+	if err := s.at("purge"); err != nil {
+		return err
+	}
+	return s.Store.Purge(ctx)
 }
 
 func (s faultyStore) Scan(from, to []byte, f func(key, value []byte) error) error {
@@ -128,6 +142,7 @@ type life struct {
 	fired    []nudge.Firing
 	receipts []string
 	order    []string             // of firings, as offsets, and receipts
+	gone     []func(string) bool  // visitors that were erased
 	wake     func([]nudge.Firing) // runs in OnFirings
 }
 
@@ -141,6 +156,7 @@ type lifeOptions struct {
 	recall       nudge.Millis
 	lateness     nudge.Millis
 	memory       int64
+	dedup        int // events
 }
 
 const dataDir = "data"
@@ -163,9 +179,9 @@ func tryLife(t testing.TB, o lifeOptions) (*life, error) {
 		return nil, err
 	}
 	l.node, err = NewNode(NodeOptions{
-		Engine: Options{Names: l.names, Shards: o.shards, Lateness: o.lateness}, Log: faultyLog{l.dir.Log, &l.faults}, Store: faultyStore{l.dir.Store, &l.faults},
+		Engine: Options{Names: l.names, Shards: o.shards, Lateness: o.lateness, DedupEvents: o.dedup}, Log: faultyLog{l.dir.Log, &l.faults}, Store: faultyStore{l.dir.Store, &l.faults},
 		Wall: o.wall, Logger: slog.New(slog.DiscardHandler), Recall: o.recall, CheckpointRecords: o.checkpoint, Memory: o.memory,
-		OnFirings: l.onFirings, OnReceipt: l.onReceipt,
+		OnFirings: l.onFirings, OnReceipt: l.onReceipt, OnErase: l.onErase,
 	})
 	t.Cleanup(l.abandon)
 	if err == nil {
@@ -246,6 +262,12 @@ func (l *life) onReceipt(id string) {
 	l.order = append(l.order, id)
 }
 
+func (l *life) onErase(isVisitor func(string) bool) {
+	l.seen.Lock()
+	defer l.seen.Unlock()
+	l.gone = append(l.gone, isVisitor)
+}
+
 // told is what the deliverers have been told so far.
 func (l *life) told() []nudge.Firing {
 	l.seen.Lock()
@@ -322,6 +344,28 @@ func (l *life) letGo() {
 	for _, open := range l.held {
 		open()
 	}
+}
+
+// erase erases a person and waits until it has left all files.
+func (l *life) erase(kind, id string) nudge.Receipt {
+	l.Helper()
+	r, err := l.node.Erase(context.Background(), kind, id)
+	if err != nil {
+		l.Fatalf("Erase: %v", err)
+	}
+	return l.erased(r.ID)
+}
+
+// erased waits until an erasure is complete.
+func (l *life) erased(id nudge.Offset) nudge.Receipt {
+	l.Helper()
+	ctx, stop := context.WithTimeout(context.Background(), time.Hour)
+	defer stop()
+	r, ok, err := l.node.WaitErasure(ctx, id)
+	if err != nil || !ok || !r.Complete {
+		l.Fatalf("erasure %d: %v %v %+v", id, ok, err, r)
+	}
+	return r
 }
 
 // hold makes an operation wait until release is called.

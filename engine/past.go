@@ -17,36 +17,36 @@ import (
 
 // remember applies an input that would be a user's to its visitor's past: state only. It returns the visitor's entry, noEntry where there is
 // none still.
-func (s *shard) remember(b *Batch, visitor string, in input) uint32 {
-	w := s.enter()
-	in.scope = rules.ScopeUser
-	if r := in.met.at(in.scope); r != nil {
-		t := &s.tables[0]
-		k := keyRef{t: t, i: in.entry, scope: in.scope, num: rules.ScopeVisitor, hash: in.hash, text: visitor, isPast: true}
-		if k.i == noEntry {
-			k.i = t.find(in.hash, k.num, visitor)
-		}
-		t.focusOn(k.i)
-		for i := range r.touched {
-			s.passDeadline(&k, int(r.touched[i].op), in.when.at)
-		}
-		s.applyEvent(b, w, &k, &in, r)
-		in.entry = k.i
+func (s *shard) remember(b *Batch, visitor string, in *input) uint32 {
+	r := in.met.at(rules.ScopeUser)
+	if r == nil {
+		return in.entry
 	}
+	w, t := s.enter(), &s.tables[0]
+	k := keyRef{t: t, i: in.entry, scope: rules.ScopeUser, num: rules.ScopeVisitor, hash: in.hash, text: visitor, isPast: true}
+	if k.i == noEntry {
+		k.i = t.find(in.hash, k.num, visitor)
+	}
+	t.focusOn(k.i)
+	if r.waits {
+		for i := range r.touched {
+			s.passDeadline(&k, &r.touched[i], in.when.at)
+		}
+	}
+	s.applyEvent(b, w, &k, in, r)
 	s.leave()
-	return in.entry
+	return k.i
 }
 
 // passDeadline ends a wait whose deadline has come by an instant. Nobody sees the pulse.
-func (s *shard) passDeadline(k *keyRef, op int, at nudge.Millis) {
-	kind := s.program.plan.Ops[op].Kind
-	if !isWait(kind) {
+func (s *shard) passDeadline(k *keyRef, t *touch, at nudge.Millis) {
+	if !isWait(t.kind) {
 		return
 	}
-	slot := wait(k.t.slot(k.i, s.program.nums[op]))
+	slot := wait(k.t.slot(k.i, t.num))
 	if due := slot.openUntil(); due <= at {
 		s.ensure(k)
-		slot.pulse(due, kind == rules.OpDwell)
+		slot.pulse(due, t.kind == rules.OpDwell)
 	}
 }
 

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -235,10 +234,10 @@ func (c *Checkpoint) texts() map[uint32]string {
 
 // Firings calls fn with the stored firings behind a cursor, in order; suppressed and shadow ones too. An error of fn ends it and is returned.
 func (c *Checkpoint) Firings(after nudge.Cursor, fn func(nudge.Firing) error) error {
-	return c.store.Scan(append(firingKey(after), 0), []byte{tableFirings + 1}, func(_, value []byte) error {
-		var f nudge.Firing
-		if err := json.Unmarshal(value, &f); err != nil {
-			return fmt.Errorf("stored firing: %w", err)
+	return c.store.Scan(append(firingKey(after), 0), []byte{tableFirings + 1}, func(key, value []byte) error {
+		f, err := readFiring(cursorOf(key), value)
+		if err != nil || isErased(&f) {
+			return err
 		}
 		return fn(f)
 	})

@@ -3,7 +3,9 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -43,9 +45,10 @@ type known struct {
 
 func knownAs(scope, text string) known { return known{nudge.HashKey(scope, text), digestOf(text)} }
 
-// person is whom an erasure is about: visitors and users, all of them one person.
+// person is whom an erasure is about: visitors and users, all of them one person, or a company.
 type person struct {
 	visitors, users map[nudge.KeyHash]digest
+	companies       map[nudge.KeyHash]digest
 	forms           map[nudge.KeyHash]digest // the texts by which others may know them, as written and in other letters
 	formDigests     map[digest]bool
 	sources         map[nudge.KeyHash]bool // hashes of the primary keys of their events
@@ -53,7 +56,7 @@ type person struct {
 
 func newPerson() *person {
 	return &person{
-		visitors: map[nudge.KeyHash]digest{}, users: map[nudge.KeyHash]digest{}, forms: map[nudge.KeyHash]digest{},
+		visitors: map[nudge.KeyHash]digest{}, users: map[nudge.KeyHash]digest{}, companies: map[nudge.KeyHash]digest{}, forms: map[nudge.KeyHash]digest{},
 		formDigests: map[digest]bool{}, sources: map[nudge.KeyHash]bool{},
 	}
 }
@@ -62,6 +65,7 @@ func newPerson() *person {
 const (
 	scopeVisitor = "visitor"
 	scopeUser    = "user"
+	scopeCompany = "company"
 	scopeMail    = "email" // of the primary key of an event that has only a mail address
 	scopeForm    = ""
 )
@@ -86,6 +90,9 @@ func (p *person) addKnownUser(k known, mail nudge.KeyHash) {
 	p.users[k.Hash], p.sources[k.Hash], p.sources[mail] = k.Digest, true, true
 }
 
+// addKnownCompany adds a company, which is the primary key of events that have nothing else.
+func (p *person) addKnownCompany(k known) { p.companies[k.Hash], p.sources[k.Hash] = k.Digest, true }
+
 func (p *person) addForms(text string) {
 	for _, form := range formsOf(text) {
 		p.addForm(knownAs(scopeForm, form))
@@ -108,6 +115,7 @@ func formsOf(text string) []string {
 
 func (p *person) isVisitor(text string) bool { return holds(p.visitors, scopeVisitor, text) }
 func (p *person) isUser(text string) bool    { return holds(p.users, scopeUser, text) }
+func (p *person) isCompany(text string) bool { return holds(p.companies, scopeCompany, text) }
 
 // isForm says whether a text names the person.
 func (p *person) isForm(text string) bool { return holds(p.forms, scopeForm, text) }
@@ -126,7 +134,8 @@ func holds(set map[nudge.KeyHash]digest, scope, text string) bool {
 	return ok && d == digestOf(text)
 }
 
-// sent says whether an event is the person's: its visitor is, or its user, or, where it names no user, its mail address.
+// sent says whether an event is the person's: its visitor is, or its user, or, where it names no user, its mail address. A company's are those that
+// name nobody.
 func (p *person) sent(rec nudge.Record) bool {
 	if rec.Kind() != nudge.RecordEvent {
 		return false
@@ -137,6 +146,52 @@ func (p *person) sent(rec nudge.Record) bool {
 		return true
 	case n.user != "":
 		return p.isUser(n.user)
+	case n.email != "":
+		return p.isUser(n.email)
 	}
-	return p.isUser(n.email)
+	return n.visitor == "" && p.isCompany(n.company)
+}
+
+// personRow is a person as it is stored.
+type personRow struct {
+	Visitors []known         `json:"visitors,omitempty"`
+	Users    []known         `json:"users,omitempty"`
+	Company  []known         `json:"company,omitempty"`
+	Forms    []known         `json:"forms,omitempty"`
+	Sources  []nudge.KeyHash `json:"sources,omitempty"`
+}
+
+// MarshalJSON and UnmarshalJSON are the person's hashes.
+func (p *person) MarshalJSON() ([]byte, error) {
+	list := func(set map[nudge.KeyHash]digest) (all []known) {
+		for _, hash := range slices.Sorted(maps.Keys(set)) {
+			all = append(all, known{hash, set[hash]})
+		}
+		return all
+	}
+	return json.Marshal(personRow{list(p.visitors), list(p.users), list(p.companies), list(p.forms), slices.Sorted(maps.Keys(p.sources))})
+}
+
+func (p *person) UnmarshalJSON(b []byte) error {
+	var row personRow
+	if err := json.Unmarshal(b, &row); err != nil {
+		return err
+	}
+	*p = *newPerson()
+	for _, k := range row.Visitors {
+		p.visitors[k.Hash] = k.Digest
+	}
+	for _, k := range row.Users {
+		p.users[k.Hash] = k.Digest
+	}
+	for _, k := range row.Company {
+		p.companies[k.Hash] = k.Digest
+	}
+	for _, k := range row.Forms {
+		p.addForm(k)
+	}
+	for _, hash := range row.Sources {
+		p.sources[hash] = true
+	}
+	return nil
 }

@@ -17,7 +17,7 @@ func (e *Engine) Reset() {
 		}
 		e.shards[i] = s
 	}
-	e.ordinal, e.next, e.clock = 0, 0, 0
+	e.ordinal, e.forgotten, e.next, e.clock = 0, 0, 0, 0
 	clear(e.positions)
-	e.use(e.settings)
+	e.adopt(e.settings)
 }

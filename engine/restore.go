@@ -44,7 +44,7 @@ func (e *Engine) restoreMeta(st Store) (found bool, err error) {
 		return false, fmt.Errorf("checkpoint: format %d, this build reads %d; where the log still begins at offset 1, move the store's folder away and start again: "+
 			"the state is made anew from the log", m.Format, checkpointFormat)
 	}
-	e.next, e.clock, e.ordinal = m.Next, m.Clock, m.Ordinal
+	e.next, e.clock, e.ordinal, e.forgotten = m.Next, m.Clock, m.Ordinal, m.Forgotten
 	return true, nil
 }
 
@@ -75,7 +75,7 @@ func (e *Engine) restoreDeploy(st Store) error {
 	}
 	e.deployed = d.Deployed
 	e.program = nil // its numbers are of another dictionary
-	e.use(d.Settings)
+	e.adopt(d.Settings)
 	e.Deploy(plan)
 	return nil
 }
@@ -115,7 +115,8 @@ func (e *Engine) restoreIdentities(st Store) error {
 		text, value := readText(value)
 		v := &visitorIdentity{}
 		v.company.read(v.user.read(value))
-		e.shards[nudge.HashKey("visitor", text).Shard(len(e.shards))].visitors[text] = v
+		hash := nudge.HashKey(scopeVisitor, text)
+		e.shards[hash.Shard(len(e.shards))].addVisitor(hash, text, v)
 		return nil
 	})
 	if err != nil {
@@ -130,27 +131,30 @@ func (e *Engine) restoreIdentities(st Store) error {
 	})
 }
 
+// restoreDedup loads the ids that are remembered. Rows may hold others too, some of them twice: what was forgotten stays so.
 func (e *Engine) restoreDedup(st Store) error {
+	entries := make([][]dedupEntry, len(e.shards))
 	err := st.Scan([]byte{tableDedup}, []byte{tableDedup + 1}, func(_, value []byte) error {
-		for ; len(value) >= 26; value = value[26:] {
+		for ; len(value) >= dedupEntryBytes; value = value[dedupEntryBytes:] {
 			m := dedupEntry{
 				fingerprint: binary.LittleEndian.Uint64(value),
 				group:       binary.LittleEndian.Uint16(value[8:]),
-				dedupMark: dedupMark{
-					ordinal: binary.LittleEndian.Uint64(value[10:]), at: nudge.Millis(binary.LittleEndian.Uint64(value[18:])),
-				},
+				ordinal:     binary.LittleEndian.Uint64(value[10:]),
+				at:          nudge.Millis(binary.LittleEndian.Uint64(value[18:])),
 			}
-			e.shards[int(m.group)*len(e.shards)/nudge.Groups].dedup.add(m)
+			if m.ordinal >= e.forgotten && e.ordinal-m.ordinal < uint64(e.settings.DedupEvents) && e.clock-m.at < dedupAge {
+				s := int(m.group) * len(e.shards) / nudge.Groups
+				entries[s] = append(entries[s], m)
+			}
 		}
 		return nil
 	})
-	for _, s := range e.shards {
-		slices.SortFunc(s.dedup.queue, func(a, b dedupEntry) int { return cmp.Compare(a.ordinal, b.ordinal) })
-		for _, m := range s.dedup.queue { // an id that expired and was applied again stands twice
-			s.dedup.seenAt[m.fingerprint] = m.dedupMark
+	for i, s := range e.shards {
+		slices.SortFunc(entries[i], func(a, b dedupEntry) int { return cmp.Compare(a.ordinal, b.ordinal) })
+		for _, m := range entries[i] {
+			s.dedup.add(m)
 		}
-		s.dedup.fresh = len(s.dedup.queue)
-		s.dedup.expire(e.ordinal, e.clock)
+		s.dedup.fresh = s.dedup.queue.tail
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -22,6 +23,7 @@ type stream struct {
 	plan    *rules.Plan
 	options Options
 	records []stamped
+	hints   map[int]string // of erase records, whom they name
 }
 
 // generate makes random rules and a random stream: one seed in three over the windows and waits alone, one over the whole language, one
@@ -54,14 +56,17 @@ func newStream(t testing.TB, set []oracle.Rule, lines []string, o oracle.Options
 	if plan == nil {
 		t.Fatalf("the rules do not compile: %v", diags.Err())
 	}
-	s := &stream{names: names, plan: plan, options: Options{
+	s := &stream{names: names, plan: plan, hints: map[int]string{}, options: Options{
 		Names: names, Lateness: o.Lateness, DedupEvents: o.DedupEvents, Location: o.Location, Replay: true,
 	}}
 	codec := ingest.NewCodec(ingest.CodecOptions{Names: names})
 	clock := nudge.Millis(-1 << 62)
 	for i, line := range lines {
 		var b nudge.RecordBuilder
-		at, has, err := specialLine(line, &b)
+		at, has, hint, err := specialLine(line, &b)
+		if hint != "" {
+			s.hints[i] = hint
+		}
 		if b.Buf == nil && err == nil {
 			at, has, err = codec.ReplayEvent([]byte(line), &b)
 		}
@@ -81,14 +86,14 @@ func newStream(t testing.TB, set []oracle.Rule, lines []string, o oracle.Options
 }
 
 // specialLine makes the record of a line that is no event: an erasure, or a void.
-func specialLine(line string, b *nudge.RecordBuilder) (at nudge.Millis, has bool, err error) {
+func specialLine(line string, b *nudge.RecordBuilder) (at nudge.Millis, has bool, whom string, err error) {
 	var s struct {
 		Erase, Key string
 		Void       bool
 		Ts, At     *nudge.Millis
 	}
 	if err := json.Unmarshal([]byte(line), &s); err != nil {
-		return 0, false, nil // an event in a form that is its reader's
+		return 0, false, "", nil // an event in a form that is its reader's
 	}
 	switch {
 	case s.Void:
@@ -100,9 +105,9 @@ func specialLine(line string, b *nudge.RecordBuilder) (at nudge.Millis, has bool
 		s.At = s.Ts
 	}
 	if s.At == nil {
-		return 0, false, err
+		return 0, false, s.Key, err
 	}
-	return *s.At, true, err
+	return *s.At, true, s.Key, err
 }
 
 // run is one way of taking the stream through an engine; none of it may change an answer.
@@ -192,9 +197,17 @@ func (s *stream) eraseLast(t testing.TB, e *Engine, i int) {
 	if s.records[i].rec.Kind() != nudge.RecordErase {
 		return
 	}
-	if _, err := e.erase(s.records[i].rec); err != nil {
+	if _, err := e.erase(s.records[i].rec, s.hintOf(i, len(e.shards))); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// hintOf is the id that an erase record names, or not: it may make no difference.
+func (s *stream) hintOf(i, shards int) string {
+	if shards%2 == 0 {
+		return ""
+	}
+	return s.hints[i]
 }
 
 // restart checkpoints the engine and restores it with another number of shards.
@@ -334,6 +347,8 @@ func (m *memStore) ScanReverse(from, to []byte, f func(key, value []byte) error)
 	}
 	return nil
 }
+
+func (m *memStore) Purge(context.Context) error { return nil }
 
 func (m *memStore) keys(from, to []byte) []string {
 	var keys []string

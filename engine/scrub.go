@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"unsafe"
 
 	"nudge"
 	"nudge/rules"
@@ -129,25 +130,34 @@ func (c *scrubber) slot(kind rules.OpKind, slot []byte, t *table, i uint32, othe
 	}
 }
 
-// change is called before each change of a key.
-func (c *scrubber) change(t *table, i uint32) {
+// change is called before each change of a key, with how many values go.
+func (c *scrubber) change(t *table, i uint32, values int) {
 	t.touch(i)
-	c.counts.Values++
+	c.counts.Values += values
 }
 
 func (c *scrubber) values(slot []byte, t *table, i uint32) {
 	var out []byte
-	n, header := 0, entryHeader(slot)
-	for rest := valueEntries(slot); len(rest) > 0; {
+	kept, gone, header := 0, 0, entryHeader(slot)
+	entries := valueEntries(slot)
+	for rest := entries; len(rest) > 0; {
 		size := header + valueBytes(rest[header:])
-		if c.person.brought(entrySource(rest, header)) || c.names(rest[header:]) {
-			c.change(t, i)
-		} else {
-			out, n = append(out, rest[:size]...), n+1
+		switch {
+		case c.person.brought(entrySource(rest, header)) || c.names(rest[header:]):
+			if gone++; gone == 1 {
+				out = append(out, entries[:len(entries)-len(rest)]...)
+			}
+		default:
+			if kept++; gone > 0 {
+				out = append(out, rest[:size]...)
+			}
 		}
 		rest = rest[size:]
 	}
-	putValues(slot, out, n)
+	if gone > 0 {
+		c.change(t, i, gone)
+		putValues(slot, out, kept)
+	}
 }
 
 // names says whether an encoded value is a text that names the person.
@@ -155,8 +165,8 @@ func (c *scrubber) names(value []byte) bool {
 	if nudge.ValueKind(value[0]) != nudge.Text {
 		return false
 	}
-	v, _ := readValue(value)
-	return c.person.isForm(v.Text)
+	text := value[3:valueBytes(value)]
+	return c.person.isForm(unsafe.String(unsafe.SliceData(text), len(text)))
 }
 
 // last leaves of a value its time: the newest event has none of which anything is known.
@@ -165,7 +175,7 @@ func (c *scrubber) last(slot []byte, t *table, i uint32) {
 	if v.Kind == nudge.Missing || !c.person.brought(lastSource(slot)) && (v.Kind != nudge.Text || !c.person.isForm(v.Text)) {
 		return
 	}
-	c.change(t, i)
+	c.change(t, i, 1)
 	clear(slot[lastHeader-1-sourceBytes:])
 }
 
@@ -177,7 +187,7 @@ func (c *scrubber) distinct(d distinctSet, t *table, i uint32, others bool) {
 		text, short := shortOf(id)
 		switch {
 		case short && c.person.isForm(text) || c.person.isFormDigest(digest(id)):
-			c.change(t, i)
+			c.change(t, i, 1)
 			copy(id, c.nobody(j))
 		case short && others:
 			t.touch(i)
@@ -217,7 +227,7 @@ func (c *scrubber) wait(w wait, t *table, i uint32) {
 	if !changed {
 		return
 	}
-	c.change(t, i)
+	c.change(t, i, 1)
 	binary.LittleEndian.PutUint16(w[32:], uint16(len(out)))
 	clear(w[waitHeader+copy(w[waitHeader:], out):])
 }

@@ -74,7 +74,7 @@ func (n *Node) untilTick(covered nudge.Millis, lastTick time.Time) time.Duration
 // seal makes a batch of r and what else has arrived, or of a tick where r is nil, and makes it durable. It returns a request that
 // did not fit any more. Where the disk is full nobody in the batch has been answered.
 func (n *Node) seal(s *sealed, r *request) (held *request, err error) {
-	s.waiting, s.durable, s.alone, s.plan = s.waiting[:0], s.durable[:0], false, nil
+	s.waiting, s.durable, s.alone, s.plan, s.hint = s.waiting[:0], s.durable[:0], false, nil, ""
 	s.entry = nudge.Entry{First: n.options.Log.Next(), At: n.clock.Now(), Records: s.entry.Records[:0]}
 	tick := r == nil
 	if tick {
@@ -86,9 +86,10 @@ func (n *Node) seal(s *sealed, r *request) (held *request, err error) {
 			break
 		}
 		first := s.entry.First + nudge.Offset(s.entry.Count)
+		r.first = first
 		s.entry.Records = append(s.entry.Records, r.records...)
 		s.entry.Count += r.count
-		s.alone, s.plan = r.alone, r.plan
+		s.alone, s.plan, s.hint = r.alone, r.plan, r.hint
 		n.queuedBytes.Add(-int64(len(r.records)))
 		if r.decide {
 			s.waiting = append(s.waiting, decision{r, first, first + nudge.Offset(r.count)})

@@ -39,11 +39,22 @@ func (o *Options) settings() Settings {
 	return s
 }
 
-// use makes settings the running ones.
+// use makes settings the running ones. What the de-duplication window so far has forgotten stays forgotten: on any number of shards, and after any
+// restart.
 func (e *Engine) use(s Settings) {
+	if w := uint64(e.settings.DedupEvents); e.ordinal >= w {
+		e.forgotten = max(e.forgotten, e.ordinal-w+1)
+	}
+	for _, sh := range e.shards {
+		sh.dedup.expire(e.ordinal, e.clock)
+	}
+	e.adopt(s)
+}
+
+// adopt takes the settings over as they are.
+func (e *Engine) adopt(s Settings) {
 	e.settings = s
 	for _, sh := range e.shards {
-		sh.dedup.expire(e.ordinal, e.clock) // by the old window: what it has forgotten stays forgotten, on any number of shards
 		sh.dedup.window = uint64(s.DedupEvents)
 	}
 }

@@ -197,6 +197,9 @@ func (s *shard) render(w *scratch, k *keyRef, r *rules.Rule, row *rules.Row, at 
 		a := &r.Actions[i]
 		name, data := a.Render(row, s.read(w, k, a.Uses, at))
 		f.Actions = append(f.Actions, nudge.Action{Kind: a.Kind, Name: s.texts.keep(name), Data: data})
+		if levelOf(f.Kind) == levels-1 {
+			f.Sources = s.appendSources(f.Sources, k, a.Uses, at)
+		}
 	}
 }
 

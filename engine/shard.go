@@ -15,6 +15,7 @@ type shard struct {
 
 	tables        [levels]table
 	visitors      map[string]*visitorIdentity
+	known         hashFilter // of the visitors
 	users         map[string]*userIdentity
 	dirtyVisitors []string
 	dirtyUsers    []string
@@ -23,7 +24,7 @@ type shard struct {
 
 	out     [levels][][]input // what this shard sends to each shard of a level
 	in      []input
-	found   [lookAhead]uint32 // entries of a block's visitors
+	queries [lookAhead]query // of a block
 	sets    metSets
 	matched []int32 // scratch: the tests of one row
 	ahead   ahead
@@ -49,7 +50,7 @@ type shardStats struct {
 func newShard(id nudge.ShardID, e *Engine, shards int) *shard {
 	s := &shard{
 		id: id, engine: e, visitors: map[string]*visitorIdentity{}, users: map[string]*userIdentity{},
-		dedup: newDedup(), settling: counter{n: map[countedKey]uint32{}},
+		settling: counter{n: map[countedKey]uint32{}},
 	}
 	for l := range levels {
 		s.out[l] = make([][]input, shards)
@@ -78,26 +79,20 @@ func (s *shard) runVisitors(b *Batch, list []int32) {
 			}
 			s.at = b.records[i].off
 			s.runTimers(0, b, b.records[i].at)
-			s.takeRecord(b, i, s.found[j])
+			s.takeRecord(b, i, s.queries[j].entry)
 		}
 	}
 	s.at = 0
 	s.runTimers(0, b, b.until)
 }
 
-// lookAhead is how many records' visitors are looked up before the first of them is applied.
-const lookAhead = 32
-
-// findVisitors looks up the visitors of a block of records in one go: the processor then waits for their cache lines together,
-// not one after the other.
+// findVisitors looks up the visitors of a block of records. Records without one ask for a key that nobody has.
 func (s *shard) findVisitors(b *Batch, block []int32) {
-	t := &s.tables[0]
 	for j, i := range block {
-		s.found[j] = noEntry
-		if a := &b.abouts[i]; a.visitor != "" && !a.duplicate {
-			s.found[j] = t.find(a.primary, rules.ScopeVisitor, a.visitor)
-		}
+		a := &b.abouts[i]
+		s.queries[j] = query{hash: a.primary, scope: rules.ScopeVisitor, key: a.visitor}
 	}
+	s.tables[0].findAll(s.queries[:len(block)])
 }
 
 // match finds what the records of a block mean to each scope.
@@ -120,14 +115,31 @@ func (s *shard) match(b *Batch, block []int32) {
 func (s *shard) runLevel(level int, b *Batch) {
 	s.in = s.engine.gather(level, s.id, s.in[:0])
 	s.bringKeys(&s.tables[level])
-	for i := range s.in {
-		in := &s.in[i]
-		s.at = in.when.off
-		s.runTimers(level, b, in.when.at)
-		s.take(b, in, nil)
+	for left := s.in; len(left) > 0; {
+		block := left[:min(len(left), lookAhead)]
+		left = left[len(block):]
+		s.findKeys(level, block)
+		for i := range block {
+			in := &block[i]
+			s.at = in.when.off
+			s.runTimers(level, b, in.when.at)
+			s.take(b, in, nil)
+		}
 	}
 	s.at = 0
 	s.runTimers(level, b, b.until)
+}
+
+// findKeys looks up the keys of a block of inputs.
+func (s *shard) findKeys(level int, block []input) {
+	for i := range block {
+		in := &block[i]
+		s.queries[i] = query{hash: in.hash, scope: s.program.scopeNums[in.scope], key: in.key}
+	}
+	s.tables[level].findAll(s.queries[:len(block)])
+	for i := range block {
+		block[i].entry = s.queries[i].entry
+	}
 }
 
 // takeRecord gives a record to its visitor and sends it up to the keys whose rules it concerns.
@@ -141,46 +153,44 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 	if !met.concerned() && past == nil {
 		return
 	}
-	in := input{when: instant{at: row.At, off: b.records[i].off}, row: row, met: met, rec: i, source: a.primary}
-	visitors := in
-	visitors.hash, visitors.entry = a.primary, visitor
+	in := input{
+		when: instant{at: row.At, off: b.records[i].off}, row: row, met: met, rec: i, source: a.primary,
+		scope: rules.ScopeVisitor, key: a.visitor, hash: a.primary, entry: visitor,
+	}
 	if a.visitor != "" && a.user == "" { // before the visitor takes it: what its rules fire by it comes later in the past, too
-		visitors.entry = s.remember(b, a.visitor, visitors)
+		in.entry = s.remember(b, a.visitor, &in)
 	}
 	if a.visitor != "" && met.at(rules.ScopeVisitor) != nil {
-		visitors.scope, visitors.key = rules.ScopeVisitor, a.visitor
-		s.take(b, &visitors, nil)
+		s.take(b, &in, nil)
 	}
 	if a.user != "" {
-		users := in
-		users.hash, users.past = a.userHash, past
-		s.send(rules.ScopeUser, a.user, users)
+		in.past = past
+		s.send(rules.ScopeUser, a.user, a.userHash, &in)
+		in.past = nil
 	}
 	if concerned := met.at(rules.ScopeCompany) != nil; concerned && a.company == "" {
 		s.stats.noCompany++
 	} else if concerned {
-		in.hash = nudge.HashKey("company", a.company)
-		s.send(rules.ScopeCompany, a.company, in)
+		s.send(rules.ScopeCompany, a.company, nudge.HashKey("company", a.company), &in)
 	}
 	for j := range met.others {
 		scope := met.others[j].scope
 		sc := &g.plan.Scopes[scope]
 		if key := sc.Key(row); key != "" {
-			in.hash = nudge.HashKey(sc.Per, key)
-			s.send(scope, key, in)
+			s.send(scope, key, nudge.HashKey(sc.Per, key), &in)
 		}
 	}
 }
 
-// send passes an input up to the shard of its key, if any of the key's rules listens. A past goes up in any case.
-func (s *shard) send(scope int, key string, in input) {
+// send passes an input up to the shard of a key, if any of the key's rules listens. A past goes up in any case.
+func (s *shard) send(scope int, key string, hash nudge.KeyHash, in *input) {
 	if in.past == nil && in.met.at(scope) == nil {
 		return
 	}
-	in.scope, in.key, in.entry = scope, key, noEntry
-	level := levelOf(s.program.plan.Scopes[scope].Kind)
-	to := in.hash.Shard(len(s.engine.shards))
-	s.out[level][to] = append(s.out[level][to], in)
+	out := &s.out[levelOf(s.program.plan.Scopes[scope].Kind)][hash.Shard(len(s.engine.shards))]
+	*out = append(*out, *in)
+	up := &(*out)[len(*out)-1]
+	up.scope, up.key, up.hash, up.entry = scope, key, hash, noEntry
 }
 
 func (g *program) fillIdentity(row *rules.Row, visitor, user, company string) {
@@ -203,7 +213,7 @@ func setText(row *rules.Row, slot int, text string) {
 // runTimers runs the level's timers that are due at or before until, each at its own instant.
 func (s *shard) runTimers(level int, b *Batch, until nudge.Millis) {
 	t := &s.tables[level]
-	for {
+	for t.warmed != nil || len(t.timers) > 0 && t.timers[0].due <= until {
 		i, due, ok := t.popDue(until)
 		if !ok {
 			return

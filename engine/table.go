@@ -44,6 +44,7 @@ type table struct {
 	dirtyBytes int // of their records when they were first changed
 
 	focus focus
+	read  byte // keeps what findAll reads ahead from being left out
 
 	gone    []uint32 // entries of removed keys, to be given to new ones
 	removed [][]byte // rows of keys that were removed since the last checkpoint began
@@ -181,8 +182,9 @@ func (t *table) record(i uint32) []byte {
 	return t.slabs.bytes(e.ref, int(e.used))
 }
 
-func (t *table) identity(i uint32) (scope uint16, key []byte) {
-	rec := t.record(i)
+func (t *table) identity(i uint32) (scope uint16, key []byte) { return identityOf(t.record(i)) }
+
+func identityOf(rec []byte) (scope uint16, key []byte) {
 	n := binary.LittleEndian.Uint32(rec[8:])
 	return binary.LittleEndian.Uint16(rec[4:]), rec[keyHeader : keyHeader+n]
 }
@@ -316,6 +318,7 @@ func (t *table) rewrite(i uint32) {
 	t.slabs.free(e.ref)
 	e.ref, e.used = ref, uint32(length)
 	if t.focus.entry == i+1 {
+		t.focus.entry = 0
 		t.focusOn(i)
 	}
 }

@@ -17,7 +17,11 @@ type warmer struct {
 	batch  Batch
 	events uint64
 	done   bool // the live record has been read
+	gone   gone // persons whose records are as good as voids
 }
+
+// aVoid is a void.
+var aVoid = nudge.Record(nudge.AppendVoid(nil))
 
 // liveRecord says which deployment's rules go live, and from where on the log was read for them.
 type liveRecord struct {
@@ -37,7 +41,7 @@ func newWarmer(e *Engine, from nudge.Offset) *warmer {
 		panic(fmt.Sprintf("BUG: the options of a running engine: %v", err))
 	}
 	reader.serial, reader.program, reader.next = true, e.program.reading(), from
-	reader.use(e.settings)
+	reader.adopt(e.settings)
 	for _, s := range reader.shards {
 		s.use(reader.program)
 		for l := range s.tables {
@@ -94,7 +98,9 @@ func (w *warmer) take(entry nudge.Entry, between func() error) error {
 			if len(rest) == 0 {
 				return fmt.Errorf("the log's entry at offset %d has fewer records than it says", entry.First)
 			}
-			rec, rest = nudge.SplitRecord(rest)
+			if rec, rest = nudge.SplitRecord(rest); w.gone.has(off, rec) {
+				rec = aVoid
+			}
 			w.batch.Add(off, entry.At, rec)
 			off++
 			left--
@@ -121,7 +127,7 @@ func (w *warmer) apply(last nudge.Record) error {
 	w.events += w.engine.ordinal - before
 	switch last.Kind() {
 	case nudge.RecordErase:
-		_, err := w.engine.erase(last)
+		_, err := w.engine.erase(last, "")
 		return err
 	case nudge.RecordDeploy:
 		settings, err := readSettings(last.Field(nudge.NameSettings).Text)

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"nudge"
@@ -12,21 +13,22 @@ import (
 // when that has caught up, and makes the rules live when the record is applied. All but the goroutine is the applier's.
 type warmup struct {
 	node   *Node
-	from   nudge.Offset // the log is kept from here on; 0: nobody needs it
-	until  nudge.Offset // and until a checkpoint reaches this offset; 0 while rules are warming
-	runs   bool         // the node does: before, nothing is read
-	reader *reader      // nil: nobody reads
-	ids    []string     // of the rules that are warming
+	from   nudge.Offset  // the log is kept from here on; 0: nobody needs it
+	until  nudge.Offset  // and until a checkpoint reaches this offset; 0 while rules are warming
+	runs   bool          // the node does: before, nothing is read
+	reader *reader       // nil: nobody reads
+	reads  atomic.Uint64 // offset of the deployment for whose rules the log is kept from there on; 0: none
+	ids    []string      // of the rules that are warming
 	began  time.Time
 }
 
 // deployed is told that other rules run.
 func (u *warmup) deployed() {
 	u.stop()
-	u.from, u.until = 0, 0
+	u.keep(0, 0)
 	e := u.node.engine
 	if e.cold() {
-		u.from = max(u.node.options.Log.First(), 1)
+		u.keep(max(u.node.options.Log.First(), 1), 0)
 	}
 	u.publish(e.program.warming())
 	if u.runs {
@@ -41,7 +43,7 @@ func (u *warmup) start() {
 		return
 	}
 	u.began = u.node.options.Wall()
-	u.reader = newReader(u.node, newWarmer(u.node.engine, u.from))
+	u.reader = newReader(u.node, u.warmer(u.from))
 	u.node.options.Logger.Info("rules are warming", "rules", u.ids, "from", uint64(u.from))
 	go u.reader.run()
 }
@@ -86,7 +88,7 @@ func (u *warmup) goLive(live liveRecord) error {
 		return fmt.Errorf("read the log back from offset %d: %w", live.From, err)
 	}
 	e.goLive(w)
-	u.from, u.until = live.From, e.next
+	u.keep(live.From, e.next)
 	u.node.writer.wanted = true // until a checkpoint holds what was read, a restart reads it again
 	if u.runs {
 		took := u.node.options.Wall().Sub(u.began)
@@ -108,7 +110,7 @@ func (u *warmup) warmed(live liveRecord) (*warmer, error) {
 		u.reader = nil
 		return w, err
 	}
-	w := newWarmer(u.node.engine, live.From)
+	w := u.warmer(live.From)
 	if err := w.seed(u.node.options.Store); err != nil {
 		return nil, err
 	}
@@ -124,10 +126,27 @@ func (u *warmup) warmed(live liveRecord) (*warmer, error) {
 	return w, nil
 }
 
+// keep notes from where on the log is kept, and until when.
+func (u *warmup) keep(from, until nudge.Offset) {
+	u.from, u.until = from, until
+	u.reads.Store(0)
+	if from != 0 {
+		u.reads.Store(uint64(u.node.engine.deployed))
+	}
+}
+
+// warmer is one that reads the log from an offset on. Who was erased before the deployment is not there for it, whether the log still holds
+// the records or not; who is erased later it erases when it comes to that.
+func (u *warmup) warmer(from nudge.Offset) *warmer {
+	w := newWarmer(u.node.engine, from)
+	w.gone = u.node.erasures.before(u.node.engine.deployed)
+	return w
+}
+
 // keepFrom is from where on the log must be kept, once a checkpoint reaches next.
 func (u *warmup) keepFrom(next nudge.Offset) nudge.Offset {
 	if u.until != 0 && next >= u.until {
-		u.from, u.until = 0, 0
+		u.keep(0, 0)
 	}
 	if u.from != 0 {
 		return min(u.from, next)

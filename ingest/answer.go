@@ -34,6 +34,12 @@ func answerError(ctx *fasthttp.RequestCtx, status int, e *Error) {
 	ctx.Response.SetBody(append(appendError([]byte(`{"error":`), e), '}'))
 }
 
+// refuseBusy answers a request of which nothing was taken because too much is asked at once.
+func refuseBusy(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Header.Set("Retry-After", retryBusy)
+	answerError(ctx, fasthttp.StatusTooManyRequests, &Error{Code: CodeBusy, Message: "the server is at its bound and has taken nothing: send the same again a little later"})
+}
+
 func appendError(dst []byte, e *Error) []byte {
 	return append(appendErrorMembers(append(dst, '{'), e), '}')
 }

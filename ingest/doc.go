@@ -7,6 +7,7 @@
 //   - draft: one event between the two, whatever form it came in.
 //   - Server: the HTTP side: keys, limits, CORS, answers. It carries other packages' routes too.
 //   - Sink: who takes the records, once per request, never per event.
+//   - Eraser: who erases persons, and knows how far that has come.
 //
 // An event passes scan.go (where does it start and end), json.go, msgpack.go, csv.go or segment_event.go (its form), draft.go (its
 // members), finish.go (the record).

@@ -20,6 +20,7 @@ const (
 	CodeBadName       = "bad_name"
 	CodeReserved      = "reserved" // a type that only the engine makes
 	CodeUnauthorized  = "unauthorized"
+	CodeForbidden     = "forbidden" // nobody may, whatever the key
 	CodeBusy          = "busy"
 	CodeFull          = "disk_full"
 	CodeStopped       = "stopped"

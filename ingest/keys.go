@@ -39,6 +39,14 @@ func keyOf(ctx *fasthttp.RequestCtx, buf []byte) []byte {
 	if k := ctx.Request.Header.Peek("X-Write-Key"); len(k) > 0 {
 		return k
 	}
+	if k := authorization(ctx, buf); len(k) > 0 {
+		return k
+	}
+	return ctx.QueryArgs().Peek("key")
+}
+
+// authorization is the key of the header Authorization.
+func authorization(ctx *fasthttp.RequestCtx, buf []byte) []byte {
 	scheme, rest, _ := bytes.Cut(ctx.Request.Header.Peek("Authorization"), []byte{' '})
 	rest = bytes.TrimSpace(rest)
 	switch {
@@ -56,5 +64,5 @@ func keyOf(ctx *fasthttp.RequestCtx, buf []byte) []byte {
 		user, _, _ := bytes.Cut(buf[:n], []byte{':'})
 		return user
 	}
-	return ctx.QueryArgs().Peek("key")
+	return nil
 }

@@ -18,10 +18,11 @@ type metrics struct {
 	panics   prometheus.Counter
 
 	notAccepted prometheus.Counter
+	overload    prometheus.Counter
 }
 
 // newMetrics registers the series; without a registerer they only count.
-func newMetrics(r prometheus.Registerer) (*metrics, error) {
+func newMetrics(r prometheus.Registerer, inside func() float64) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "nudge_ingest_requests_total", Help: "Requests answered, by route and status.",
@@ -45,14 +46,20 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		notAccepted: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "nudge_ingest_accept_failures_total", Help: "Times that the system had no room for another connection.",
 		}),
+		overload: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "nudge_ingest_overload_total", Help: "Requests that were refused because those before them waited too long for their answers.",
+		}),
 	}
 	if r == nil {
 		return m, nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.accepted, m.rejected, m.bytes, m.panics, m.notAccepted} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.accepted, m.rejected, m.bytes, m.panics, m.notAccepted, m.overload} {
 		errs = append(errs, r.Register(c))
 	}
+	errs = append(errs, r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "nudge_ingest_requests_inside", Help: "Requests with events that have come and are not answered.",
+	}, inside)))
 	return m, errors.Join(errs...)
 }
 

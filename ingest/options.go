@@ -35,9 +35,13 @@ type ServerOptions struct {
 	Sink   Sink         // required
 	Names  *nudge.Names // required
 
+	Eraser Eraser // nil: nobody can be erased over HTTP
+
 	Reserved func(nudge.NameID) bool // types of events that only rules make; called for each event; nil: none but fired
 
 	WriteKeys      []string // any of them may send events; none: no key is asked for, and only loopback is listened on
+	AdminKeys      []string // any of them may erase; none: nobody may, unless
+	OpenAdmin      bool     // nobody is asked for any key
 	AllowedOrigins []string // pages that may read answers, as "https://www.acme.example"; none: all
 
 	Routes   map[string]fasthttp.RequestHandler // other packages' paths, exact; they see to methods, keys and CORS themselves
@@ -61,9 +65,11 @@ func (o *ServerOptions) Validate() error {
 	if o.Names == nil {
 		errs = append(errs, errors.New("options: Names is required"))
 	}
-	for i, k := range o.WriteKeys {
-		if k == "" {
-			errs = append(errs, fmt.Errorf("options: WriteKeys[%d] is empty: leave it out, or give a key", i))
+	for name, keys := range map[string][]string{"WriteKeys": o.WriteKeys, "AdminKeys": o.AdminKeys} {
+		for i, k := range keys {
+			if k == "" {
+				errs = append(errs, fmt.Errorf("options: %s[%d] is empty: leave it out, or give a key", name, i))
+			}
 		}
 	}
 	if o.PopupTTL < 0 || o.MaxConns < 0 {

@@ -190,8 +190,7 @@ func (s *Server) submit(ctx *fasthttp.RequestCtx, w *work, done *Decoded, err er
 	case err == nil:
 		return firings, true
 	case errors.Is(err, nudge.ErrBusy):
-		ctx.Response.Header.Set("Retry-After", retryBusy)
-		answerError(ctx, fasthttp.StatusTooManyRequests, &Error{Code: CodeBusy, Message: "the engine is at its bound and has taken nothing: send the same again a little later"})
+		refuseBusy(ctx)
 		s.end(w)
 	case errors.Is(err, nudge.ErrFull):
 		ctx.Response.Header.Set("Retry-After", retryStopped)

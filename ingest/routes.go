@@ -15,20 +15,22 @@ type route struct {
 	name    string // in metrics
 	methods string // besides OPTIONS, as Allow has them
 	limit   int    // of the body
+	gated   bool   // requests may be refused because those before them wait too long
+	private bool   // not for pages: no other origin may call it
 	serve   func(*Server, *fasthttp.RequestCtx)
 }
 
-// routes are the paths that this package serves, but for the settings, whose path holds a key.
+// routes are the paths that this package serves, but for those that hold a key or an id.
 var routes = makeRoutes()
 
 func makeRoutes() map[string]*route {
 	m := map[string]*route{
-		"/v1/events": {name: "events", methods: "POST", limit: MaxBodyBytes, serve: (*Server).postEvents},
+		"/v1/events": {name: "events", methods: "POST", limit: MaxBodyBytes, gated: true, serve: (*Server).postEvents},
 		"/healthz":   {name: "healthz", methods: "GET, HEAD", serve: (*Server).getHealth},
 		"/readyz":    {name: "readyz", methods: "GET, HEAD", serve: (*Server).getReady},
 	}
 	for _, call := range []string{"track", "identify", "page", "screen", "group", "alias", "batch"} {
-		r := &route{name: call, methods: "POST", limit: MaxSegmentBodyBytes, serve: func(s *Server, ctx *fasthttp.RequestCtx) { s.postSegment(ctx, call) }}
+		r := &route{name: call, methods: "POST", limit: MaxSegmentBodyBytes, gated: true, serve: func(s *Server, ctx *fasthttp.RequestCtx) { s.postSegment(ctx, call) }}
 		m["/v1/"+call], m["/v1/"+call[:1]] = r, r
 	}
 	return m
@@ -43,6 +45,12 @@ func find(path []byte) *route {
 	}
 	if bytes.HasPrefix(path, []byte("/v1/projects/")) && bytes.HasSuffix(path, []byte("/settings")) {
 		return settingsRoute
+	}
+	switch {
+	case bytes.HasPrefix(path, []byte(keysPath)):
+		return keysRoute
+	case bytes.HasPrefix(path, []byte(erasuresPath)):
+		return erasuresRoute
 	}
 	return nil
 }
@@ -64,7 +72,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.metrics.panics.Inc()
-			s.o.Logger.Error("a request found a bug", "path", string(ctx.Path()), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			s.o.Logger.Error("a request found a bug", "path", loggedPath(ctx), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			ctx.Response.Reset()
 			answerError(ctx, fasthttp.StatusInternalServerError, &Error{Code: CodeInternal, Message: "the server found a bug of its own and has logged it"})
 		}
@@ -77,7 +85,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	}
 	r := find(ctx.Path())
 	switch {
-	case r != nil:
+	case r != nil && (!r.private || s.o.Eraser != nil):
 		name = r.name
 		s.serve(ctx, r)
 	case s.o.NotFound != nil && !bytes.HasPrefix(ctx.Path(), []byte("/v1/")): // whoever calls the API wants an error in its form
@@ -87,21 +95,47 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	}
 }
 
+// loggedPath is a request's path without the id of whom to erase: a log is no place for it.
+func loggedPath(ctx *fasthttp.RequestCtx) string {
+	if bytes.HasPrefix(ctx.Path(), []byte(keysPath)) {
+		return keysPath + "…"
+	}
+	return string(ctx.Path())
+}
+
 // serve answers on one of this package's paths.
 func (s *Server) serve(ctx *fasthttp.RequestCtx, r *route) {
-	s.allowOrigin(ctx)
-	if ctx.IsOptions() {
-		preflight(ctx, r.methods+", OPTIONS")
-		return
-	}
-	for m := range strings.SplitSeq(r.methods, ", ") {
-		if string(ctx.Method()) == m {
-			r.serve(s, ctx)
+	methods := r.methods
+	if !r.private {
+		methods += ", OPTIONS"
+		s.allowOrigin(ctx)
+		if ctx.IsOptions() {
+			preflight(ctx, methods)
 			return
 		}
 	}
-	ctx.Response.Header.Set("Allow", r.methods+", OPTIONS")
+	for m := range strings.SplitSeq(r.methods, ", ") {
+		if string(ctx.Method()) == m {
+			s.admit(ctx, r)
+			return
+		}
+	}
+	ctx.Response.Header.Set("Allow", methods)
 	answerError(ctx, fasthttp.StatusMethodNotAllowed, &Error{Code: CodeMethod, Message: "this path answers " + r.methods + " only"})
+}
+
+// admit serves a request unless the gate refuses it.
+func (s *Server) admit(ctx *fasthttp.RequestCtx, r *route) {
+	if r.gated {
+		t := s.gate.enter(time.Now(), len(ctx.Request.Body()))
+		if t == nil {
+			s.metrics.overload.Inc()
+			refuseBusy(ctx)
+			return
+		}
+		defer s.gate.leave(t)
+	}
+	r.serve(s, ctx)
 }
 
 func (s *Server) getHealth(ctx *fasthttp.RequestCtx) {

@@ -20,7 +20,7 @@ const (
 	readTimeout     = 15 * time.Second // for a request, once it has begun
 	writeTimeout    = 15 * time.Second // for an answer of this package
 	idleTimeout     = 75 * time.Second // between two requests
-	shutdownTimeout = 10 * time.Second // for requests in flight when the server ends
+	shutdownTimeout = 3 * time.Second  // for requests in flight when the server ends
 )
 
 // maxOtherBodyBytes bounds the bodies of requests that are not events.
@@ -29,15 +29,19 @@ const maxOtherBodyBytes = 256 << 10
 // Server answers HTTP. A panic while a request is handled is a bug of ours: it is logged with its stack, counted, and answered 500; it does
 // not end the process, since a request shares nothing with others but the Sink, and that guards itself.
 type Server struct {
-	o       ServerOptions
-	keys    keyring
-	metrics *metrics
-	http    *fasthttp.Server
-	works   sync.Pool // *work
-	quiet   throttle.Log
+	o         ServerOptions
+	keys      keyring
+	adminKeys keyring
+	metrics   *metrics
+	http      *fasthttp.Server
+	works     sync.Pool // *work
+	gate      *gate
+	quiet     throttle.Log
 
 	ctx      context.Context // of every Submit; ends when Close is called
 	cancel   context.CancelFunc
+	waits    context.Context // of what is held back for others to end; ends when Close begins
+	endWaits context.CancelFunc
 	ln       net.Listener
 	draining atomic.Bool
 }
@@ -55,12 +59,14 @@ func NewServer(o ServerOptions) (*Server, error) {
 	if err := checkExposed(addr, len(o.WriteKeys)); err != nil {
 		return nil, err
 	}
-	m, err := newMetrics(o.Registerer)
+	g := newGate()
+	m, err := newMetrics(o.Registerer, g.count)
 	if err != nil {
 		return nil, fmt.Errorf("register the metrics of ingest: %w", err)
 	}
-	s := &Server{o: o, keys: newKeyring(o.WriteKeys), metrics: m}
+	s := &Server{o: o, keys: newKeyring(o.WriteKeys), adminKeys: newKeyring(o.AdminKeys), gate: g, metrics: m}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.waits, s.endWaits = context.WithCancel(s.ctx)
 	s.works.New = func() any { return newWork(s) }
 	s.http = &fasthttp.Server{
 		Handler:               s.handle,
@@ -133,6 +139,7 @@ func (s *Server) Serve(ln net.Listener) error {
 // Close takes no more requests and waits for those in flight, up to shutdownTimeout: streams that nobody ends are left to the process's end.
 func (s *Server) Close() error {
 	s.draining.Store(true)
+	s.endWaits()
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
 	err := s.http.ShutdownWithContext(ctx)

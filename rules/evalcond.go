@@ -1,6 +1,9 @@
 package rules
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 type (
 	condFunc   = func([]Reading) bool
@@ -97,9 +100,7 @@ func (s *useSet) compareFunc(c *cond, wake, positive bool) condFunc {
 			w = wakeAt(c.op, c.right.val, positive)
 		}
 		u, k := Use{Wake: w}, c.right.val
-		if c.left.ask.kind != OpTotal {
-			u.AtLeast = atLeast(c.op, k)
-		}
+		u.AtLeast = atLeast(c.op, k)
 		i := s.addUse(c.left.ask, u)
 		return func(r []Reading) bool { return want.of(compareNumbers(r[i].N, k)) == True }
 	}
@@ -142,6 +143,20 @@ func (s *useSet) numberFunc(n *number, wake bool) numberFunc {
 	}
 	op, a, b := n.op, s.numberFunc(n.args[0], wake), s.numberFunc(n.args[1], wake)
 	return func(r []Reading) float64 { return arith(op, a(r), b(r)) }
+}
+
+// isAll is Cond.All.
+func (c *cond) isAll() bool {
+	switch c.kind {
+	case condAnd:
+		return !slices.ContainsFunc(c.args, func(a *cond) bool { return !a.isAll() })
+	case condAsk:
+		return true
+	case condCompare:
+		least := c.op == ">=" || c.op == ">"
+		return least && c.left.kind == numberAsk && c.left.ask.isCount() && c.right.kind == numberConst && atLeast(c.op, c.right.val) > 0
+	}
+	return false
 }
 
 // atLeast is the n for which "number op k" is the same for all numbers from n on, and the same for all below; 0 if there is none above 0.

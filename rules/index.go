@@ -49,8 +49,21 @@ func (p *Plan) Match(row *Row, dst []int32) []int32 {
 		}
 	}
 	dst = dst[:keep]
-	slices.Sort(dst[start:])
-	return dst[:start+len(slices.Compact(dst[start:]))] // one may be filed twice
+	if found := dst[start:]; !ascends(found) {
+		slices.Sort(found)
+		dst = dst[:start+len(slices.Compact(found))] // one may be filed twice
+	}
+	return dst
+}
+
+// ascends says whether a list is in order, each once.
+func ascends(list []int32) bool {
+	for i := 1; i < len(list); i++ {
+		if list[i-1] >= list[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // candidates appends the tests that row may match; one may come twice. It goes through what the row holds or what the bucket asks for,

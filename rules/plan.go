@@ -192,8 +192,8 @@ type Use struct {
 	Fold   Fold         // OpNumbers, OpTally
 	Mark   float64      // WakeAtMark: the number that the reading is compared with
 
-	// AtLeast, if above 0, is all that the condition asks of OpCount and OpDistinct: whether so many are in the window. Then Reading.N
-	// may be AtLeast for as many or more, and one less for fewer.
+	// AtLeast, if above 0, is all that the condition asks of OpCount, OpDistinct and OpTotal: whether so many are in the window. Then
+	// Reading.N may be AtLeast for as many or more, and one less for fewer.
 	AtLeast int
 }
 
@@ -218,6 +218,10 @@ type Reading struct {
 type Cond struct {
 	Uses []Use
 	Eval func([]Reading) bool
+
+	// All says that Eval is true where each use holds by itself, and nowhere else: an operator that pulses does, and of all others there
+	// are AtLeast at least.
+	All bool
 }
 
 // Mode of a rule.

@@ -127,7 +127,7 @@ func (p *planner) rule(f *ruleFile) Rule {
 func (p *planner) cond(c *cond, scope int, wake bool) Cond {
 	s := &useSet{planner: p, scope: scope}
 	eval := s.condFunc(c, wake, true)
-	return Cond{Uses: s.uses, Eval: eval}
+	return Cond{Uses: s.uses, Eval: eval, All: c.isAll()}
 }
 
 // noteFields remembers which fields of a waiting operator's starting event the rule's actions use.

@@ -58,12 +58,10 @@ func (p *Plan) Read(rec nudge.Record, at nudge.Millis, row *Row) {
 		row.Ts = ts // I6: never later than at
 	}
 	p.empty(row)
-	for it := rec.Fields(); it.Next(); {
-		if slot := p.Slot(it.Name); slot >= 0 && row.Vals[slot].Kind == nudge.Missing {
-			row.Vals[slot] = it.Value
-			if it.Name > nudge.NameCompany || !slices.Contains(identityNames[:], it.Name) {
-				row.filled = append(row.filled, int32(slot))
-			}
+	row.filled = rec.Fill(p.slots, row.Vals, row.filled)
+	for _, slot := range p.fixed.identity {
+		if row.Vals[slot].Kind == nudge.Missing {
+			row.filled = append(row.filled, slot)
 		}
 	}
 	if p.fixed.typ >= 0 {
@@ -88,7 +86,7 @@ func (p *Plan) empty(row *Row) {
 		row.Vals = slices.Grow(row.Vals[:0], len(p.Fields))[:len(p.Fields)]
 		clear(row.Vals)
 	}
-	row.filled = append(row.filled[:0], p.fixed.identity...)
+	row.filled = row.filled[:0]
 }
 
 func (row *Row) fill(slot int, v nudge.Value) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -104,6 +105,24 @@ func Open(dir string, o Options) (*Dir, error) {
 		return nil, fmt.Errorf("open data folder %s: %w", dir, err)
 	}
 	o.setDefaults()
+	d, err := open(dir, o)
+	return d, advised(dir, err)
+}
+
+// advised says what to do where the system does not let the folder be written.
+func advised(dir string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%w: the disk of %s can only be read: check its file system, mount it so that it can be written, and start again", err, dir)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: this user may not write in %s: give it the folder, or start as its owner", err, dir)
+	case errors.Is(err, nudge.ErrFull):
+		return fmt.Errorf("%w: make room on the disk of %s, and start again", err, dir)
+	}
+	return err
+}
+
+func open(dir string, o Options) (*Dir, error) {
 	logDir, storeDir := o.FS.PathJoin(dir, "log"), o.FS.PathJoin(dir, "store")
 	if err := makeFolders(o.FS, dir, logDir, storeDir); err != nil {
 		return nil, fmt.Errorf("make data folder %s: %w", dir, err)

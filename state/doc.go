@@ -18,6 +18,7 @@
 //   - read only: how a folder is opened by somebody who only wants to look at it.
 //   - backup: a folder of its own with the store's newest commit and the log up to its durable end, made while the folder is used.
 //   - commit: one atomic, durable change of the store.
+//   - purge: the store's files are written anew until none holds what a row was before.
 //
 // The order of operations, on which everything rests:
 //

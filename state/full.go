@@ -94,7 +94,7 @@ func probe(fs vfs.FS, dir string) error {
 		err = errors.Join(err, f.Close(), fs.Remove(path))
 	}
 	if isFull(err) {
-		return fmt.Errorf("a start needs %d KiB: make room, and start again: %w", probeBytes>>10, full(err))
+		return fmt.Errorf("a start needs %d KiB: %w", probeBytes>>10, full(err))
 	}
 	return err
 }

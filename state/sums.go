@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,11 +16,13 @@ import (
 
 // Pebble's manifest says which tables make up the store. Where Pebble finds a flawed record in it, it takes that for the end that a crash left, and
 // opens an older state, or a mixture whose files are no longer what they were. So whatever it syncs of a manifest is noted beside it, length and
-// checksum, and compared before the store is opened again: what was synced must be there. What stands behind it may be a crash's.
+// checksum, and compared before the store is opened again: what was synced must be there. What stands behind it may be a crash's. Its options are noted
+// too: of a damaged file Pebble says what it cannot read, not where.
 //
 // The notes are text, replaced as a whole:
 //
 //	nudge store manifests 1
+//	OPTIONS-000003 bytes 2937 sum 0badf00d
 //	MANIFEST-000006 bytes 1047 sum 0badcafe
 //	crc 1234abcd
 //
@@ -30,14 +33,17 @@ const (
 	sumsHead    = "nudge store manifests 1\n"
 	sumsLine    = "%s bytes %d sum %08x\n"
 
-	sumsKept = 2 // manifests: the valid one, and one that is about to become it
+	sumsKept = 2 // of a kind: the valid one, and one that is about to become it
 
 	manifestPrefix = "MANIFEST-" // of Pebble's
-	markerName     = "manifest"
-	tableSuffix    = ".sst"
+	optionsPrefix  = "OPTIONS-"
+
+	temporaryPrefix = "temporary." // what options are called while they are written
+	markerName      = "manifest"
+	tableSuffix     = ".sst"
 )
 
-// manifestSum is what is known of one manifest: the checksum of its first bytes.
+// manifestSum is what is known of one file: the checksum of its first bytes.
 type manifestSum struct {
 	name  string
 	bytes int64
@@ -51,6 +57,8 @@ type sums struct {
 
 	mu  sync.Mutex
 	all []manifestSum // the newest last
+
+	temporary *sumFile // the newest; only while the store opens
 }
 
 func (s *sums) encode() []byte {
@@ -61,16 +69,22 @@ func (s *sums) encode() []byte {
 	return fmt.Appendf(b, manifestChecksum, crc32.Checksum(b, castagnoli))
 }
 
-// note makes it durable that a manifest has been synced that far.
+// note makes it durable that a file has been synced that far.
 func (s *sums) note(m manifestSum) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := len(s.all); n > 0 && s.all[n-1].name == m.name {
-		s.all[n-1] = m
-	} else {
-		s.all = append(s.all, m)
-		s.all = s.all[max(0, len(s.all)-sumsKept):]
+	kind, _, _ := strings.Cut(m.name, "-")
+	kept := 1
+	for i := len(s.all) - 1; i >= 0; i-- {
+		if s.all[i].name == m.name {
+			s.all = slices.Delete(s.all, i, i+1)
+		} else if strings.HasPrefix(s.all[i].name, kind) {
+			if kept++; kept > sumsKept {
+				s.all = slices.Delete(s.all, i, i+1)
+			}
+		}
 	}
+	s.all = append(s.all, m)
 	return replaceFile(s.fs, s.dir, sumsName, sumsTmpName, s.encode())
 }
 
@@ -95,7 +109,9 @@ func (s *sums) read() (found bool, err error) {
 	return true, nil
 }
 
-// check compares the valid manifest with the notes.
+// check compares the valid manifest, and the options that are there, with the notes. Those of other manifests are dropped: a crash has kept them from
+// becoming valid, and they would crowd out the valid one's. Pebble syncs the next manifest before it marks it as the valid one, so one start after the
+// other can end in between.
 func (s *sums) check() error {
 	valid, err := atomicfs.ReadMarker(s.fs, s.dir, markerName)
 	if err != nil {
@@ -105,18 +121,33 @@ func (s *sums) check() error {
 	if err != nil {
 		return err
 	}
+	all := s.all
+	s.all = nil
 	if valid == "" {
 		return s.checkEmpty()
 	}
-	if !found {
+	if !found { // nothing of it is known to be there
+		s.all = []manifestSum{{name: valid}}
+		return nil
+	}
+	known := false
+	for _, m := range all {
+		path := s.fs.PathJoin(s.dir, m.name)
+		switch _, err := s.fs.Stat(path); {
+		case m.name == valid:
+			known = true
+		case !strings.HasPrefix(m.name, optionsPrefix) || errors.Is(err, errNotExist):
+			continue
+		}
+		if err := s.compare(path, m); err != nil {
+			return err
+		}
+		s.all = append(s.all, m)
+	}
+	if known {
 		return nil
 	}
 	path := s.fs.PathJoin(s.dir, valid)
-	for _, m := range s.all {
-		if m.name == valid {
-			return s.compare(path, m)
-		}
-	}
 	return &StoreDamage{File: path, Err: errors.New("it is marked as the valid manifest, but was never written: a marker is missing, or does not belong here")}
 }
 
@@ -138,7 +169,7 @@ func (s *sums) checkEmpty() error {
 func (s *sums) compare(path string, m manifestSum) error {
 	f, err := s.fs.Open(path)
 	if errors.Is(err, errNotExist) {
-		return &StoreDamage{File: path, Err: errors.New("the manifest is missing")}
+		return &StoreDamage{File: path, Err: errors.New("the file is missing")}
 	}
 	if err != nil {
 		return err
@@ -168,17 +199,40 @@ func (fs sumFS) Unwrap() vfs.FS { return fs.FS }
 
 func (fs sumFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := fs.FS.Create(name, category)
-	if base := fs.PathBase(name); err == nil && strings.HasPrefix(base, manifestPrefix) && fs.PathDir(name) == fs.sums.dir {
-		return &sumFile{File: f, sums: fs.sums, manifestSum: manifestSum{name: base}}, nil
+	base := fs.PathBase(name)
+	if err != nil || fs.PathDir(name) != fs.sums.dir {
+		return f, err
 	}
-	return f, err
+	s := &sumFile{File: f, sums: fs.sums, manifestSum: manifestSum{name: base}}
+	switch {
+	case strings.HasPrefix(base, manifestPrefix):
+		s.noted = true
+		return s, nil
+	case strings.HasPrefix(base, temporaryPrefix):
+		fs.sums.temporary = s
+		return s, nil
+	}
+	return f, nil
 }
 
-// sumFile is a manifest. Pebble writes it in one goroutine at a time.
+// Rename gives new options their name: they were written and synced under another one. They are noted before: a crash that takes the name back leaves a
+// note of nothing, and not a file that an older note denies.
+func (fs sumFS) Rename(from, to string) error {
+	base := fs.PathBase(to)
+	if t := fs.sums.temporary; strings.HasPrefix(base, optionsPrefix) && t != nil && t.name == fs.PathBase(from) {
+		if err := fs.sums.note(manifestSum{base, t.bytes, t.sum}); err != nil {
+			return err
+		}
+	}
+	return fs.FS.Rename(from, to)
+}
+
+// sumFile is a manifest, or options under the name that they are written with. Pebble writes one of each in one goroutine at a time.
 type sumFile struct {
 	vfs.File
 	sums *sums
 	manifestSum
+	noted bool // with each sync
 }
 
 func (f *sumFile) Write(p []byte) (int, error) {
@@ -192,15 +246,17 @@ func (f *sumFile) Write(p []byte) (int, error) {
 }
 
 func (f *sumFile) Sync() error {
-	if err := f.File.Sync(); err != nil {
-		return err
-	}
-	return f.sums.note(f.manifestSum)
+	return f.note(f.File.Sync())
 }
 
 func (f *sumFile) SyncData() error {
-	if err := f.File.SyncData(); err != nil {
-		return err
+	return f.note(f.File.SyncData())
+}
+
+// note makes a sync durable that has gone well.
+func (f *sumFile) note(synced error) error {
+	if synced != nil || !f.noted {
+		return synced
 	}
 	return f.sums.note(f.manifestSum)
 }

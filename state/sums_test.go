@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
 // storeFiles are a store's files as bytes.
@@ -93,6 +94,13 @@ func TestStoreManifestDamage(t *testing.T) {
 	for i := range fm[manifest] {
 		refuse(fmt.Sprintf("the manifest ends at byte %d", i), manifest, fm[manifest][:i])
 	}
+	options := fm.find(t, optionsPrefix)
+	for i := 0; i < 8*len(fm[options]); i += 41 {
+		b := append([]byte(nil), fm[options]...)
+		b[i/8] ^= 1 << (i % 8)
+		refuse(fmt.Sprintf("bit %d of the options is flipped", i), options, b)
+	}
+	refuse("the options are cut", options, fm[options][:len(fm[options])/2])
 	refuse("the manifest is missing", manifest, nil)
 	refuse("the marker is missing", marker, nil)
 	for i := 0; i < 8*len(fm[sumsName]); i += 5 * everyNth {
@@ -116,5 +124,50 @@ func TestStoreManifestDamage(t *testing.T) {
 			t.Errorf("%s: the store holds %v", name, got)
 		}
 		s.close()
+	}
+}
+
+// Starts that end one after the other between the sync of the next manifest and the move of the marker leave a store that opens: the notes of the
+// valid manifest outlast them, also where an older build left none.
+func TestStoreStartsThatEndBeforeTheMarker(t *testing.T) {
+	for _, noted := range []bool{true, false} {
+		mem := vfs.NewCrashableMem()
+		s := openTestStore(t, mem)
+		put(t, s, "a", "1")
+		if err := s.close(); err != nil {
+			t.Fatal(err)
+		}
+		if !noted {
+			if err := errors.Join(mem.Remove("data/store/"+sumsName), syncDir(mem, "data/store")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for n := range sumsKept + 1 {
+			var left *vfs.MemFS // by a crash at the marker
+			watched := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+				if op.Kind == errorfs.OpCreate && strings.Contains(op.Path, "marker."+markerName) {
+					left = mem.CrashClone(vfs.CrashCloneCfg{})
+				}
+				return nil
+			}))
+			s, err := tryOpenStore(watched)
+			if err != nil {
+				t.Fatalf("notes %v, start %d: %v", noted, n, err)
+			}
+			if err := s.close(); err != nil {
+				t.Fatal(err)
+			}
+			if left == nil {
+				t.Fatal("a start moves no marker")
+			}
+			mem = left
+		}
+		again := openTestStore(t, mem)
+		if got := contents(t, again); got["a"] != "1" {
+			t.Errorf("notes %v: the store holds %v", noted, got)
+		}
+		if err := again.close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -47,6 +47,7 @@ Data folders are made in the folder for temporary files ($TMPDIR) and removed. N
 	fs.StringVar(&f.Level, "level", bench.Levels()[0].Name, "what is measured")
 	fs.IntVar(&f.Events, "events", 0, "size of a round; 0 is the level's default")
 	fs.IntVar(&f.Rounds, "rounds", bench.DefaultRounds, "rounds beside the warm-up")
+	fs.StringVar(&f.Peers, "peers", bench.DefaultPeers, "folder of the other engines, for --level peers")
 	fs.BoolVar(&f.json, "json", false, "print one JSON object")
 	fs.StringVar(&f.cpuProfile, "cpu-profile", "", "write a profile for go tool pprof to this file")
 	return cmd

@@ -122,6 +122,8 @@ func TestProcess(t *testing.T) {
 	t.Run("survives kills", func(t *testing.T) { survivesKills(t, bin) })
 	t.Run("survives kills between brokers", func(t *testing.T) { survivesKillsBetweenBrokers(t, bin) })
 	t.Run("refuses a damaged log", func(t *testing.T) { refusesDamage(t, bin) })
+	t.Run("stops in order", func(t *testing.T) { stopsInOrder(t, bin) })
+	t.Run("ends with a second signal", func(t *testing.T) { secondSignal(t, bin) })
 	t.Run("says what is in use", func(t *testing.T) { saysWhatIsInUse(t, bin) })
 }
 

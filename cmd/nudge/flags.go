@@ -34,7 +34,7 @@ func (f *engineFlags) register(fs *pflag.FlagSet) {
 	f.lateness = defaultLateness
 	fs.IntVar(&f.shards, "shards", runtime.GOMAXPROCS(0), "goroutines that share the keys; the answers do not depend on it")
 	fs.Var((*durationFlag)(&f.lateness), "lateness", "events later than this are history: they count, and start or fire nothing")
-	fs.IntVar(&f.dedupEvents, "dedup-events", defaultDedupEvents, "the newest N event ids are remembered; one seen again is dropped")
+	fs.IntVar(&f.dedupEvents, "dedup-events", defaultDedupEvents, "the ids of the newest N events are remembered, for 24 hours at most and in up to 30 bytes each; an event whose id is seen again is dropped")
 	fs.StringVar(&f.timezone, "timezone", "UTC", "time zone of the calendar days that days() counts")
 }
 

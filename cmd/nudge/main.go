@@ -14,10 +14,20 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	ctx, cancel := context.WithCancel(context.Background())
+	go twoSignals(cancel)
+	os.Exit(execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// twoSignals lets the first signal end the command in order, and the second one at once: nothing that was promised depends on the order.
+func twoSignals(cancel context.CancelFunc) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	<-signals
+	cancel()
+	<-signals
+	fmt.Fprintln(os.Stderr, "nudge: ended by a second signal")
+	os.Exit(exitRun)
 }
 
 // execute runs one command line and returns its exit code.
@@ -62,7 +72,7 @@ Exit codes: 0 done, 1 found something wrong in what it was given, 2 used wrongly
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().String(flagConfig, "", "settings file (default: nudge.yaml in the current folder, if there is one)")
-	root.AddCommand(newServe(), newCheck(), newTest(), newReplay(), newInspect(), newBackup(), newLog(), newDemo(), newBench(), newVersion())
+	root.AddCommand(newServe(), newCheck(), newTest(), newReplay(), newInspect(), newBackup(), newLog(), newDemo(), newErase(), newBench(), newVersion())
 	return root
 }
 

@@ -76,7 +76,13 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, dir.Close()) }()
+	defer func() {
+		if left := (*leftError)(nil); errors.As(err, &left) { // the folder is in use to the last
+			err = left.besides
+			return
+		}
+		err = errors.Join(err, dir.Close())
+	}()
 
 	copies := newBackups(ctx, dir, logger)
 	if err := copies.withdraw(c.data); err != nil { // that of a process that was killed
@@ -95,6 +101,7 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 		Log: dir.Log, Store: dir.Store, Logger: logger, Recall: recallPopups, LogKeep: c.logKeep, Memory: int64(c.memory), Beside: new(beside.Core).Run, Wall: wallClock(),
 		OnFirings: func(f []nudge.Firing) { hub.Publish(f); brokers.wake() },
 		OnReceipt: func(id string) { hub.Receipt(id) },
+		OnErase:   func(isVisitor func(string) bool) { hub.Erase(isVisitor) },
 	})
 	if err != nil {
 		return err
@@ -111,8 +118,8 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 	}
 	defer hub.Close()
 	server, err := ingest.NewServer(ingest.ServerOptions{
-		Listen: c.listen, Sink: node, Names: names, Reserved: emitted(node), WriteKeys: c.writeKeys, Routes: routes(hub, registry, copies), NotFound: site(c),
-		MaxConns: files.conns, Now: node.Now, Ready: node.Ready, Logger: logger, Registerer: registry,
+		Listen: c.listen, Sink: node, Eraser: node, Names: names, Reserved: emitted(node), WriteKeys: c.writeKeys, AdminKeys: c.adminKeys, OpenAdmin: c.open(),
+		Routes: routes(hub, registry, copies), NotFound: site(c), MaxConns: files.conns, Now: node.Now, Ready: node.Ready, Logger: logger, Registerer: registry,
 	})
 	if err != nil {
 		return err
@@ -175,6 +182,8 @@ func (c *serveConfig) serve(ctx context.Context, s *services) error {
 		<-ctx.Done()
 	}
 
+	s.logger.Info("stopping: requests in flight are answered, and a checkpoint is written; a second signal ends it at once")
+	late := time.After(stopTime)
 	fail(err)
 	s.store.Hurry()
 	err = errors.Join(err, <-watchDone, <-logDone, <-storeDone, <-sourcesDone)
@@ -185,7 +194,23 @@ func (c *serveConfig) serve(ctx context.Context, s *services) error {
 	stopSink() // last of all, so that its place is logged
 	err = errors.Join(err, <-sinkDone)
 	stopNode()
-	return errors.Join(err, <-nodeDone)
+	select {
+	case stopped := <-nodeDone:
+		return errors.Join(err, stopped)
+	case <-late:
+		s.logger.Warn("the last checkpoint takes too long and is left out: the next start reads the log", "after", stopTime)
+		return &leftError{err}
+	}
+}
+
+// stopTime bounds how long an orderly end may take: who asks for it often kills what is still there after ten seconds.
+const stopTime = 4500 * time.Millisecond
+
+// leftError says that the node still works while the process ends.
+type leftError struct{ besides error } // what else has failed, nil for nothing
+
+func (e *leftError) Error() string {
+	return fmt.Sprintf("the last checkpoint is left out; besides: %v", e.besides)
 }
 
 // watchStore waits until the store fails for good: whoever reads or commits next would hear of it too, but maybe much later, or never.

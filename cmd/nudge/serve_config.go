@@ -22,6 +22,7 @@ type serveConfig struct {
 	listen     string
 	writeKeys  []string
 	feedKeys   []string
+	adminKeys  []string
 	logMax     sizeFlag
 	logKeep    nudge.Millis
 	memory     sizeFlag
@@ -32,6 +33,7 @@ const (
 	flagRules    = "rules"
 	flagWriteKey = "write-key"
 	flagFeedKey  = "feed-key"
+	flagAdminKey = "admin-key"
 	flagLogMax   = "log-max"
 	flagData     = "data"
 	flagMemory   = "memory"
@@ -49,7 +51,7 @@ const (
 	// minLogKeep is far more than a checkpoint is behind: what is younger is needed for a restart.
 	minLogKeep = nudge.Millis(time.Hour / time.Millisecond)
 
-	// maxKeyBytes bounds a write key or feed key.
+	// maxKeyBytes bounds a write key, feed key or admin key.
 	maxKeyBytes = 256
 )
 
@@ -61,6 +63,7 @@ func (c *serveConfig) register(fs *pflag.FlagSet) {
 	fs.StringVar(&c.listen, "listen", defaultListen, "address to listen on; port 0 picks a free one")
 	fs.StringArrayVar(&c.writeKeys, flagWriteKey, nil, "public key with which sites send events and ask for popups (repeat)")
 	fs.StringArrayVar(&c.feedKeys, flagFeedKey, nil, "key with which sales tools read alerts (repeat)")
+	fs.StringArrayVar(&c.adminKeys, flagAdminKey, nil, "key with which people are erased (repeat); where other keys are given, nobody can without one")
 	fs.Var(&c.logMax, flagLogMax, "size at which the oldest part of the log goes, even if it is younger than --log-keep")
 	fs.Var((*durationFlag)(&c.logKeep), flagLogKeep, "age at which the oldest part of the log goes, even if it is smaller than --log-max")
 	fs.Var(&c.memory, flagMemory, "memory for what rules know of their keys, as 2GiB; what was not needed lately is read from the data folder when it is (0: all stays in memory)")
@@ -91,6 +94,9 @@ func (c *serveConfig) Validate() error {
 	}
 	for _, k := range c.feedKeys {
 		all = appendKeyProblem(all, flagFeedKey, k)
+	}
+	for _, k := range c.adminKeys {
+		all = appendKeyProblem(all, flagAdminKey, k)
 	}
 	all = append(all, c.nats.problems()...)
 	return errors.Join(append(all, c.listenProblem())...)
@@ -124,7 +130,9 @@ func (c *serveConfig) listenProblem() error {
 }
 
 // open says whether no key is asked for anywhere.
-func (c *serveConfig) open() bool { return len(c.writeKeys) == 0 && len(c.feedKeys) == 0 }
+func (c *serveConfig) open() bool {
+	return len(c.writeKeys) == 0 && len(c.feedKeys) == 0 && len(c.adminKeys) == 0
+}
 
 func loopback(host string) bool {
 	if host == "localhost" {

@@ -29,6 +29,7 @@ func registerNode(r prometheus.Registerer, s *engine.NodeStats) error {
 		{"nudge_engine_checkpoints_total", "Checkpoints that were committed.", &s.Checkpoints},
 		{"nudge_engine_keys_evicted_total", "Records of keys that left memory for the store.", &s.KeysEvicted},
 		{"nudge_engine_store_reads_total", "Records of keys that were read back from the store.", &s.StoreReads},
+		{"nudge_engine_erasures_total", "Erasures whose person has left every file.", &s.Erasures},
 		{"nudge_engine_log_bytes_total", "Bytes of records that were appended to the log.", &s.Bytes},
 	} {
 		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: m.name, Help: m.help}, func() float64 { return float64(m.value.Load()) }))
@@ -42,6 +43,8 @@ func registerNode(r prometheus.Registerer, s *engine.NodeStats) error {
 		{"nudge_engine_disk_full", "1 while the disk is full and no event is taken.", &s.Full},
 		{"nudge_engine_record_bytes", "Memory that the records of keys take.", &s.RecordBytes},
 		{"nudge_engine_keys_away", "Keys whose records are in the store alone.", &s.KeysAway},
+		{"nudge_engine_dedup_ids", "Event ids that are remembered.", &s.DedupIDs},
+		{"nudge_engine_erasures_open", "Erasures whose person is still in a file.", &s.ErasuresOpen},
 		{"nudge_engine_rules_warming", "Rules that fire nothing yet, because the log is being read back for them.", &s.RulesWarming},
 		{"nudge_engine_warmup_offset", "Offset up to which the log has been read back for warming rules; 0 when none is.", &s.WarmupOffset},
 	} {
@@ -49,6 +52,10 @@ func registerNode(r prometheus.Registerer, s *engine.NodeStats) error {
 	}
 	waited := prometheus.CounterOpts{Name: "nudge_engine_store_wait_seconds_total", Help: "Time that shards waited for records from the store."}
 	all = append(all, prometheus.NewCounterFunc(waited, func() float64 { return float64(s.StoreWaitNanos.Load()) / 1e9 }))
+	all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "nudge_engine_dedup_window_seconds",
+		Help: "Age of the oldest event id that is remembered: an event that is sent again within that time is recognised. 24 hours at most, less where more ids come than --dedup-events.",
+	}, func() float64 { return float64(s.DedupMillis.Load()) / 1000 }))
 	var errs []error
 	for _, c := range all {
 		errs = append(errs, r.Register(c))

@@ -10,6 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 mkdir -p "$here/out"
 log=$here/out/server.log
+: >"$log" # it is looked into before the server may have opened it
 
 go build -o bin/nudge ./cmd/nudge
 (cd "$here" && npm ci --no-audit --no-fund --loglevel=error && npm run --silent typecheck)

@@ -139,7 +139,7 @@ func (t *twin) tryOne(ctx context.Context, dir string, d damage) (refused bool, 
 		return false, err
 	}
 	if p.url == "" {
-		return true, t.wantRefusal(p, dir)
+		return true, wantRefusal(p, dir, d)
 	}
 	got, err := ask(ctx, p)
 	if err != nil {
@@ -157,14 +157,26 @@ func (t *twin) tryOne(ctx context.Context, dir string, d damage) (refused bool, 
 	return false, nil
 }
 
-// wantRefusal wants a start that is refused to name the file, where it can the place, and what to do, and not to have changed the folder.
-func (t *twin) wantRefusal(p *server, dir string) error {
-	if err := refused(p, dir); err != nil {
+var hasPlaces = regexp.MustCompile(`\.seg$|\.sst$|^MANIFEST-\d+$`)
+
+var place = regexp.MustCompile(`offset \d+|byte \d+|block \d+|\d+ \(disk\)`)
+
+// wantRefusal wants a start that is refused to name the file, in those that have places the place, and what to do.
+func wantRefusal(p *server, dir string, d damage) error {
+	words := []string{}
+	missing := d.change(file{bytes: make([]byte, 1<<20), size: 1 << 20}) == nil
+	if !missing {
+		words = append(words, filepath.Base(d.name))
+	}
+	if err := refused(p, dir, words...); err != nil {
 		return err
 	}
 	said := p.said.String()
-	if !contains(said, "copy") && !contains(said, "move the folder") {
+	switch {
+	case !contains(said, "copy") && !contains(said, "move the folder"):
 		return fmt.Errorf("a refused start does not say what to do: %s", excerpt(said))
+	case !missing && hasPlaces.MatchString(filepath.Base(d.name)) && !place.MatchString(said):
+		return fmt.Errorf("a refused start does not say where: %s", excerpt(said))
 	}
 	return nil
 }

@@ -193,3 +193,17 @@ func get(ctx context.Context, url string) (status int, body []byte, err error) {
 	body, err = io.ReadAll(resp.Body)
 	return resp.StatusCode, body, err
 }
+
+// metric reads one of the server's numbers; it has no labels.
+func (p *server) metric(ctx context.Context, name string) (float64, error) {
+	status, body, err := get(ctx, p.url+"/metrics")
+	if err != nil || status != http.StatusOK {
+		return 0, fmt.Errorf("read the metrics: status %d, %w", status, err)
+	}
+	for line := range strings.Lines(string(body)) {
+		if v, ok := strings.CutPrefix(line, name+" "); ok {
+			return strconv.ParseFloat(strings.TrimSpace(v), 64)
+		}
+	}
+	return 0, fmt.Errorf("there is no metric %s", name)
+}

@@ -20,6 +20,7 @@ var (
 		"engine/full.go":      "paces the tries of a full disk, for the sequencer",
 		"engine/applier.go":   "looks after the checkpoint now and then; when does not change what is in it",
 
+		"engine/eraser.go":        "waits before it tries again what files still hold; when does not change what goes",
 		"engine/warmup_reader.go": "paces the reading of the log; how fast does not change what is read",
 	}
 	mayStart = map[string]string{

@@ -57,7 +57,7 @@ func (f *file) isTest() bool { return strings.HasSuffix(f.path, "_test.go") }
 
 // Folders and files that are not part of the source: what builds, runs and package managers leave behind.
 var (
-	notSourceNames = []string{".git", "node_modules"} // a folder; .git is a file in a second work tree
+	notSourceNames = []string{".git", "node_modules", "target"} // a folder; .git is a file in a second work tree, target is what Maven builds
 	notSourcePaths = []string{"bin", "data", "examples/data"}
 	notSourceEnds  = []string{".prof", ".png", ".ico", ".woff2", ".gz", ".zst"}
 )

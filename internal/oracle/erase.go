@@ -11,7 +11,7 @@ import (
 	"nudge"
 )
 
-// Beside events a stream may hold two kinds of lines: {"erase": "visitor" or "user", "key": ID} erases a person, and {"void": true} stands
+// Beside events a stream may hold two kinds of lines: {"erase": "visitor", "user" or "company", "key": ID} erases a person or a company, and {"void": true} stands
 // where an event was that is gone. Both have the ts or at of an event.
 
 // keepBindings is how many users a visitor, visitors a user, and mail addresses a user is known to have had.
@@ -30,8 +30,8 @@ func readSpecial(text string) (*special, *line, error) {
 	if err := json.Unmarshal([]byte(text), &s); err != nil || s.Erase == "" && !s.Void {
 		return nil, nil, nil // an event, or nothing that can be read: its reader says so
 	}
-	if !s.Void && s.Erase != "visitor" && s.Erase != "user" || !s.Void && s.Key == "" {
-		return nil, nil, fmt.Errorf("erase: want a visitor or a user, and its key")
+	if !s.Void && s.Erase != "visitor" && s.Erase != "user" && s.Erase != "company" || !s.Void && s.Key == "" {
+		return nil, nil, fmt.Errorf("erase: want a visitor, a user or a company, and its key")
 	}
 	l := &line{fields: map[string]nudge.Value{}}
 	var err error
@@ -57,17 +57,21 @@ func (r *run) special(n nudge.Offset, s *special, l *line) error {
 	return nil
 }
 
-// person is who is erased: visitors and users, all of them one person.
+// person is who is erased: visitors and users, all of them one person, or a company.
 type person struct {
+	company                string
 	users, visitors, forms []string
 	sources                []string
 }
 
 // personOf finds a person's keys: a user's mail addresses are users, too, and the visitors that were bound to one of them are the user.
 func (id *identity) personOf(kind, key string) (p person) {
-	if kind == "visitor" {
+	switch kind {
+	case "company":
+		p.company, p.sources = key, []string{"company:" + key}
+	case "visitor":
 		p.visitors = []string{key}
-	} else {
+	default:
 		p.users = []string{key}
 		if mail := strings.ToLower(strings.TrimSpace(key)); strings.Contains(key, "@") && mail != key {
 			p.users = append(p.users, mail)
@@ -109,6 +113,9 @@ func (w *world) erase(n nudge.Offset, kind, key string) {
 	}
 	for _, u := range p.users {
 		delete(w.keys, [2]string{"user", u})
+	}
+	if p.company != "" {
+		delete(w.keys, [2]string{"company", p.company})
 	}
 	for at, k := range w.keys {
 		switch {

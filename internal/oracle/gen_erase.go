@@ -28,7 +28,7 @@ func PersonRules(seed uint64) (rules []Rule) {
 	return rules
 }
 
-// WithErasures puts erasures of visitors and users that occur in a stream, and now and then of somebody unknown, in the place of some of its
+// WithErasures puts erasures of visitors, users and companies that occur in a stream, and now and then of somebody unknown, in the place of some of its
 // lines. The same seed gives the same.
 func WithErasures(seed uint64, lines []string) []string {
 	g := rand.New(rand.NewPCG(seed, 7))
@@ -36,13 +36,13 @@ func WithErasures(seed uint64, lines []string) []string {
 	people := [][2]string{{"visitor", "nobody"}, {"user", "nobody@acme.example"}}
 	for i, text := range lines {
 		var e struct {
-			Visitor, User, Email any
-			Ts, At               *int64
+			Visitor, User, Email, Company any
+			Ts, At                        *int64
 		}
 		if json.Unmarshal([]byte(text), &e) != nil {
 			continue
 		}
-		for kind, id := range map[string]any{"visitor": e.Visitor, "user": e.User, "email": e.Email} {
+		for kind, id := range map[string]any{"visitor": e.Visitor, "user": e.User, "email": e.Email, "company": e.Company} {
 			if id != nil {
 				people = append(people, [2]string{strings.Replace(kind, "email", "user", 1), fmt.Sprint(id)})
 			}

@@ -1,0 +1,82 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"nudge"
+)
+
+// An erased firing leaves its cursor: in memory a firing without a rule, in the store a row without a value. So the newest cursor stays the
+// newest, and whoever reads on from one finds it known. Nobody is shown them.
+
+func isErased(f *nudge.Firing) bool { return f.Rule == "" }
+
+// firingRow is a firing as it is stored.
+func firingRow(f *nudge.Firing) ([]byte, error) {
+	if isErased(f) {
+		return nil, nil
+	}
+	value, err := json.Marshal(f)
+	if err != nil {
+		return nil, fmt.Errorf("the firing %s at %s does not marshal: %w", f.ID, f.Cursor, err)
+	}
+	return value, nil
+}
+
+func readFiring(c nudge.Cursor, value []byte) (f nudge.Firing, err error) {
+	if len(value) == 0 {
+		return nudge.Firing{Cursor: c}, nil
+	}
+	if err := json.Unmarshal(value, &f); err != nil {
+		return f, fmt.Errorf("stored firing: %w", err)
+	}
+	return f, nil
+}
+
+// eraseFiring takes a person that was erased at an offset out of a firing: all of it, or what names the person.
+func eraseFiring(f *nudge.Firing, off nudge.Offset, p *person) (removed, redacted bool) {
+	switch {
+	case isErased(f) || f.Cursor.Offset > off:
+	case p.fired(f):
+		*f, removed = nudge.Firing{Cursor: f.Cursor}, true
+	default:
+		redacted = p.redact(f)
+	}
+	return removed, redacted
+}
+
+// erase takes a person out of the tail, and veils what the store still has of it. It says how many firings are removed, and how many redacted.
+func (f *feed) erase(off nudge.Offset, p *person) (removed, redacted int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.veils = f.veils.with(off, p)
+	tail := slices.Clone(f.tail) // a checkpoint may be writing it
+	f.size = 0
+	for i := range tail {
+		gone, named := eraseFiring(&tail[i], off, p)
+		switch {
+		case gone:
+			removed++
+		case named:
+			redacted++
+		}
+		f.size += firingBytes(&tail[i])
+	}
+	f.tail = tail
+	return removed, redacted
+}
+
+// veil hides a person from those who read stored firings, until they are purged and unveil is called.
+func (f *feed) veil(off nudge.Offset, p *person) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.veils = f.veils.with(off, p)
+}
+
+func (f *feed) unveil(off nudge.Offset) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.veils = f.veils.without(off)
+}
