@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -51,6 +53,10 @@ Without keys it listens on this machine only and asks for none.`,
 // recallPopups is how far back a restart looks for popups that may still be wanted: as long as they live.
 const recallPopups = nudge.Millis(deliver.DefaultPopupTTL / time.Millisecond)
 
+// budgetedGarbage is how much garbage there may be where memory is scarce, in percent of what is alive. The records are nothing that the collector looks into,
+// so that it can come by often.
+const budgetedGarbage = 25
+
 // run is the life of a server. The order is what callers rely on: the folder is ours before anything is read; the address is ours before the
 // log is read, so that a port in use is said at once; nothing is answered before recovery is done and the rules run; and at the
 // end consumers go first, then requests in flight are finished, then the log, then the folder.
@@ -68,6 +74,9 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 	files, err := shareFiles(openFilesLimit(), ingest.DefaultMaxConns)
 	if err != nil {
 		return err
+	}
+	if _, given := os.LookupEnv("GOGC"); c.memory > 0 && !given {
+		debug.SetGCPercent(budgetedGarbage)
 	}
 	names := nudge.NewNames()
 	dir, err := state.Open(c.data, state.Options{
