@@ -27,7 +27,7 @@ type Options struct {
 }
 
 // Workloads lists them for messages.
-const Workloads = "six, mission, rules-N (N rules, 10 to 20000)"
+const Workloads = "six, b2b (six with 60 % known users), keys-N (six with N visitors, 10000 to 10000000), mission, rules-N (N rules, 10 to 20000)"
 
 // Limits and defaults of Options.
 const (
@@ -76,7 +76,7 @@ func (o *Options) Validate() error {
 	var errs []error
 	if _, many := manyOf(o.Workload); o.Workload != "" && o.Workload != DefaultWorkload {
 		switch {
-		case o.Workload != missionName && !many:
+		case streamsOf(o.Workload) == nil && !many:
 			errs = append(errs, fmt.Errorf("there is no workload %q; there are: %s", o.Workload, Workloads))
 		case o.Level != "engine":
 			errs = append(errs, fmt.Errorf("the workload %q is for the level engine only", o.Workload))

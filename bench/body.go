@@ -27,7 +27,7 @@ const (
 )
 
 func newBodies(worker int) *bodies {
-	return &bodies{site: newSite(uint64(worker), sixVisitors, sixCompanies), id: uint64(worker) * bodiesIDs}
+	return &bodies{site: newSite(uint64(worker), six), id: uint64(worker) * bodiesIDs}
 }
 
 // events returns a function that makes bodies of n events: one object, or an array. Each is valid until the next call.

@@ -20,11 +20,8 @@ func runEngine(ctx context.Context, o *Options, r *Report) error {
 	if n, ok := manyOf(o.Workload); ok {
 		return runMany(ctx, o, r, n)
 	}
-	if o.Workload != missionName {
-		return runStream(ctx, o, r, six)
-	}
-	for _, live := range missionLive {
-		if err := runStream(ctx, o, r, mission(live)); err != nil {
+	for _, load := range streamsOf(o.Workload) {
+		if err := runStream(ctx, o, r, load); err != nil {
 			return err
 		}
 	}
@@ -40,7 +37,7 @@ func runStream(ctx context.Context, o *Options, r *Report, load *workload) (err 
 	o.Progress("stream written")
 	handMade := &applied{}
 	runs := []*applied{handMade, {shards: 1}}
-	if p := runtime.GOMAXPROCS(0); p > 1 && load == six {
+	if p := runtime.GOMAXPROCS(0); p > 1 && load.name != missionName {
 		runs = append(runs, &applied{shards: p})
 	}
 	var recorded bool
@@ -254,12 +251,15 @@ func tellEngine(o *Options, r *Report, load *workload, runs []*applied) {
 // method says what was measured and how.
 func (w *workload) method(o *Options, keys int) []string {
 	about := "rules R1 dwell 20 s, R2 count >= 20 and days >= 3 in 30 d, R3 distinct users per company in 7 d, R4 a price, then the demo form within 30 min, R5 pricing views in 7 d, R6 absent 3 d"
+	if w.name == missionName {
+		about = "twelve rules: dwell 20 s, absent 3 d and 1 h, first 14 d and 30 d, count, days, distinct, happened, on, per visitor, user and company"
+	}
 	if w.live > 0 {
-		about = "twelve rules: dwell 20 s, absent 3 d and 1 h, first 14 d and 30 d, count, days, distinct, happened, on, per visitor, user and company; every visitor has a page view before the clock starts"
+		about += "; every visitor has a page view before the clock starts"
 	}
 	return []string{
 		fmt.Sprintf("%d events over 35 days, strictly rising times; visitor ids by Zipf %.2f, seed %d, %d %% of them known users, %d to a company; 80 %% page views of %d paths, 8 %% form events",
-			o.Events, sixZipf, sixSeed, sixIdentified, sixVisitors*sixIdentified/100/sixCompanies, sixPaths),
+			o.Events, sixZipf, sixSeed, w.identified, w.visitors*w.identified/100/w.companies, sixPaths),
 		about,
 		fmt.Sprintf("the engine reads binary records in memory, in batches of %d, with rules compiled from their text; no log, no HTTP, no message ids; the stream lies outside the heap, so collections are as frequent as the state alone makes them", batchRecords),
 		"by hand: Go for exactly these rules over decoded events and text keys, one goroutine, one map for each kind of key; the floor, not an engine",

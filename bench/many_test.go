@@ -139,8 +139,12 @@ func BenchmarkMission(b *testing.B) {
 	}
 }
 
-// BenchmarkSix is one event of the workload six.
-func BenchmarkSix(b *testing.B) { benchmarkStream(b, six) }
+// BenchmarkSix is one event of the workload six, and of b2b.
+func BenchmarkSix(b *testing.B) {
+	for _, load := range []*workload{six, b2b} {
+		b.Run(load.name, func(b *testing.B) { benchmarkStream(b, load) })
+	}
+}
 
 func benchmarkStream(b *testing.B, load *workload) {
 	s, err := newStream(load, b.N)

@@ -47,14 +47,15 @@ func newPeerProcess(ctx context.Context, p *peer, folder, events string) (*peerP
 	if _, err := os.Stat(filepath.Join(built, "lib")); err != nil {
 		return nil, fmt.Errorf("it is not built: make peers (looked in %s)", built)
 	}
-	args := append(javaOptions(built), p.program...)
+	args := append(javaOptions(built, filepath.Dir(events)), p.program...)
 	return launch(ctx, exec.Command(java, append(args, events)...), events)
 }
 
-// javaOptions are those of every peer: room on the heap, so that what is collected is garbage and not want of space, and what Flink asks for on this Java.
-func javaOptions(built string) []string {
+// javaOptions are those of every peer: room on the heap, so that what is collected is garbage and not want of space, the folder for
+// files, which the bench removes, and what Flink asks for on this Java.
+func javaOptions(built, temporary string) []string {
 	return []string{
-		"-Xms2g", "-Xmx8g", "-XX:+UseParallelGC",
+		"-Xms2g", "-Xmx8g", "-XX:+UseParallelGC", "-Djava.io.tmpdir=" + temporary,
 		"--add-opens=java.base/java.util=ALL-UNNAMED", "--add-opens=java.base/java.lang=ALL-UNNAMED",
 		"-cp", filepath.Join(built, "classes") + string(filepath.ListSeparator) + filepath.Join(built, "lib", "*"),
 	}

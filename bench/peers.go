@@ -36,6 +36,15 @@ var allPeers = []*peer{
 			"r6": "every-distinct passes a visitor's reports over for three days, also where the wait for the first has ended early",
 		},
 	},
+	{
+		name: "Flink 2.3, by hand, heap", folder: "flink", program: []string{"nudge.peers.flink.Main", "heap", "1"},
+	},
+	{
+		name: "the same with two tasks an operator", folder: "flink", program: []string{"nudge.peers.flink.Main", "heap", "2"},
+	},
+	{
+		name: "Flink 2.3, by hand, RocksDB, checkpoint each 10 s", folder: "flink", program: []string{"nudge.peers.flink.Main", "rocksdb", "1"},
+	},
 }
 
 // runPeers measures the engine beside other engines, all with the same rules and events, as many as this machine can run.
@@ -257,6 +266,6 @@ func peersMethod(o *Options) []string {
 		"a peer runs in a process of its own that waits while others are measured; every round measures each of them once, on state that is new",
 		"the first pass compared rule, key and instant of every firing with the hand-written program's, before any time was looked at: equal, but for what is said below",
 		"the first pass of a peer is that of a fresh virtual machine, before its compiler has done its work; the other rounds are warm",
-		"CPU time is the process's, collector and compiler too; heap is what is left of the state after a collection, without what lies outside the heap",
+		"CPU time is that of all threads of the process, collector and compiler too, between the first event and the last firing; heap is what is left of the state after a collection, without what lies outside the heap",
 	})
 }

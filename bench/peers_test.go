@@ -196,18 +196,20 @@ func TestPeersThatAreMissing(t *testing.T) {
 
 // TestBuiltPeers: those that this machine has built give our firings.
 func TestBuiltPeers(t *testing.T) {
+	var built []*peer
 	for _, p := range allPeers {
-		t.Run(p.name, func(t *testing.T) {
-			if _, err := os.Stat(filepath.Join("peers", p.folder, "target", "lib")); err != nil {
-				t.Skip("not built: make peers")
-			}
-			r, err := Run(context.Background(), Options{Level: "peers", Events: 30_000, Rounds: 1, Dir: t.TempDir(), Peers: "peers", peers: []*peer{p}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(r.LeftOut) > 0 {
-				t.Error(r.LeftOut)
-			}
-		})
+		if _, err := os.Stat(filepath.Join("peers", p.folder, "target", "lib")); err == nil {
+			built = append(built, p)
+		}
+	}
+	if len(built) == 0 {
+		t.Skip("none is built: make peers")
+	}
+	r, err := Run(context.Background(), Options{Level: "peers", Events: 10_000, Rounds: 1, Dir: t.TempDir(), Peers: "peers", peers: built})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.LeftOut) > 0 {
+		t.Error(r.LeftOut)
 	}
 }

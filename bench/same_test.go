@@ -8,7 +8,11 @@ import (
 
 // TestSameFirings: the engine and the hand-written program give the same firings, each rule some, on any number of shards.
 func TestSameFirings(t *testing.T) {
-	for _, load := range []*workload{six, mission(2_000)} {
+	keys, ok := keysOf("keys-10000")
+	if !ok {
+		t.Fatal("there is no workload keys-10000")
+	}
+	for _, load := range []*workload{six, b2b, keys, mission(2_000)} {
 		t.Run(load.name, func(t *testing.T) { testSameFirings(t, load) })
 	}
 }

@@ -80,18 +80,18 @@ type visit struct {
 
 // site draws visits.
 type site struct {
-	random    *rand.Rand
-	zipf      *rand.Zipf
-	companies int
+	random *rand.Rand
+	zipf   *rand.Zipf
+	load   *workload
 }
 
-func newSite(seed uint64, visitors, companies int) *site {
+func newSite(seed uint64, load *workload) *site {
 	r := rand.New(rand.NewPCG(seed, 0))
-	return &site{random: r, zipf: rand.NewZipf(r, sixZipf, 1, uint64(visitors-1)), companies: companies}
+	return &site{random: r, zipf: rand.NewZipf(r, sixZipf, 1, uint64(load.visitors-1)), load: load}
 }
 
 func (s *site) next() visit {
-	v := visitOf(int(s.zipf.Uint64()), s.companies)
+	v := s.load.visitOf(int(s.zipf.Uint64()))
 	n := s.random.IntN(1000)
 	for n >= kindUpTo[v.kind] {
 		v.kind++
@@ -105,10 +105,10 @@ func (s *site) next() visit {
 	return v
 }
 
-// visitOf is a page view of a visitor, who works for one of so many companies.
-func visitOf(visitor, companies int) visit {
+// visitOf is a page view of a visitor.
+func (w *workload) visitOf(visitor int) visit {
 	h := mix(uint64(visitor))
-	return visit{visitor: visitor, user: h%100 < sixIdentified, company: int(h / 100 % uint64(companies))}
+	return visit{visitor: visitor, user: h%100 < uint64(w.identified), company: int(h / 100 % uint64(w.companies))}
 }
 
 // mix scatters numbers; different ones stay different (splitmix64).
@@ -207,9 +207,9 @@ func newStream(load *workload, n int) (s *stream, err error) {
 	}
 	s.events = unsafe.Slice((*event)(unsafe.Pointer(unsafe.SliceData(room))), all)
 	for i := range load.live {
-		s.events[i] = w.write(visitOf(i, load.companies), sixBegin-nudge.Millis(load.live-i))
+		s.events[i] = w.write(load.visitOf(i), sixBegin-nudge.Millis(load.live-i))
 	}
-	site := newSite(sixSeed, load.visitors, load.companies)
+	site := newSite(sixSeed, load)
 	step := max(int64(sixSpan)/int64(n), 2)
 	for i := range n {
 		at := sixBegin + nudge.Millis(int64(i)*step+site.random.Int64N(step))

@@ -200,7 +200,7 @@ func (p *phase) add(s, before loadedSlot) {
 
 // warmBodies returns a function that makes events of the log's visitors.
 func warmBodies(worker int) func() []byte {
-	visits, id := newSite(sixSeed+1+uint64(worker), sixVisitors, sixCompanies), 0
+	visits, id := newSite(sixSeed+1+uint64(worker), six), 0
 	var body []byte
 	return func() []byte {
 		v := visits.next()

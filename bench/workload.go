@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"strconv"
 	"strings"
 
 	"nudge/rules"
@@ -8,12 +9,13 @@ import (
 
 // workload is rules, the site whose events they see, and the same rules written by hand.
 type workload struct {
-	name      string
-	rules     []rules.Source
-	visitors  int // ids drawn by Zipf's law
-	companies int
-	live      int // visitors that make a page view before the clock starts
-	hand      func(*stream) handProgram
+	name       string
+	rules      []rules.Source
+	visitors   int // ids drawn by Zipf's law
+	identified int // of a hundred visitors are known users
+	companies  int
+	live       int // visitors that make a page view before the clock starts
+	hand       func(*stream) handProgram
 }
 
 // handProgram is a hand-written program for a workload's rules.
@@ -24,12 +26,57 @@ type handProgram interface {
 	keys() int
 }
 
-var six = &workload{name: DefaultWorkload, rules: sixRules, visitors: sixVisitors, companies: sixCompanies, hand: newHand}
+var six = &workload{name: DefaultWorkload, rules: sixRules, visitors: sixVisitors, identified: sixIdentified, companies: sixCompanies, hand: newHand}
+
+// b2b is six with visitors most of whom are known: what they do goes up two levels more.
+var b2b = &workload{name: "b2b", rules: sixRules, visitors: sixVisitors, identified: 60, companies: sixCompanies, hand: newHand}
+
+const (
+	keysPrefix = "keys-"
+	fewestKeys = 10_000
+	mostKeys   = 10_000_000
+)
+
+// keysOf is six with as many visitors as the name of a workload "keys-N" says, all of whom have state before the clock starts.
+func keysOf(name string) (w *workload, ok bool) {
+	digits, ok := strings.CutPrefix(name, keysPrefix)
+	if !ok {
+		return nil, false
+	}
+	n, err := strconv.Atoi(digits)
+	if err != nil || n < fewestKeys || n > mostKeys {
+		return nil, false
+	}
+	return &workload{
+		name: name, rules: sixRules, visitors: n, identified: sixIdentified, companies: max(n*sixCompanies/sixVisitors, 1), live: n, hand: newHand,
+	}, true
+}
+
+// streamsOf are the workloads of a name whose events are a stream, ascending by the visitors that are live; nil if there is none.
+func streamsOf(name string) []*workload {
+	if w, ok := keysOf(name); ok {
+		return []*workload{w}
+	}
+	switch name {
+	case six.name:
+		return []*workload{six}
+	case b2b.name:
+		return []*workload{b2b}
+	case missionName:
+		var all []*workload
+		for _, live := range missionLive {
+			all = append(all, mission(live))
+		}
+		return all
+	}
+	return nil
+}
 
 // mission is the workload of that name with so many visitors, and as many of them in a company as a million have.
 func mission(visitors int) *workload {
 	return &workload{
-		name: missionName, rules: missionRules, visitors: visitors, companies: max(visitors*sixCompanies/sixVisitors, 1), live: visitors, hand: newMissionHand,
+		name: missionName, rules: missionRules, visitors: visitors, identified: sixIdentified, companies: max(visitors*sixCompanies/sixVisitors, 1),
+		live: visitors, hand: newMissionHand,
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -161,6 +162,45 @@ func TestBackupUnderLoad(t *testing.T) {
 	}
 	end()
 	if err := tl.Dir.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// While the log is copied nothing of it may go, and what is committed meanwhile, which the copied log may not reach, is not in the copy.
+func TestBackupOrder(t *testing.T) {
+	mem := vfs.NewMem()
+	var tl *testLog
+	copying := 0
+	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		name := "copy" + unfinishedSuffix + "/log/"
+		if !strings.HasPrefix(op.Path, name) && !(op.Kind == errorfs.OpLink && strings.HasPrefix(op.Path, "data/log/")) {
+			return nil
+		}
+		if copying++; copying > 1 {
+			return nil
+		}
+		if tl.Log.rewriteMu.TryLock() {
+			t.Error("segments can be rewritten")
+			tl.Log.rewriteMu.Unlock()
+		}
+		tl.Log.opts.LogMaxBytes = 1
+		if err := tl.Log.Trim(tl.Log.Next(), 0); err != nil || tl.Log.First() != 1 {
+			t.Errorf("segments can be trimmed: %v", err)
+		}
+		tl.append(t, 3, 3)
+		tl.put(t, "too late")
+		return nil
+	}))
+	tl = dirOf(t, fs, 12)
+	tl.put(t, "in time")
+	if _, err := tl.Dir.Backup(t.Context(), "copy"); err != nil || copying < 4 {
+		t.Fatalf("%v; %d operations in the copy: the test does not test", err, copying)
+	}
+	b := restore(t, mem, "copy")
+	if got := b.stored(t); got != "in time" {
+		t.Errorf("the copy holds the commit %q", got)
+	}
+	if err := errors.Join(b.Dir.Close(), tl.Dir.Close()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -104,6 +104,37 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
+// BenchmarkRewrite writes a sealed segment of 200,000 events, logged in batches, anew: read, written, read back. An operation is one event.
+func BenchmarkRewrite(b *testing.B) {
+	for _, batch := range []int{1, 1000} {
+		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) {
+			const events = 200_000
+			l, build := benchLog(b, 64<<20)
+			rng := rand.New(rand.NewPCG(1, 1))
+			for range events / batch {
+				if err := l.Append(clicks(build, rng, l.Next(), 1, batch)); err != nil {
+					b.Fatal(err)
+				}
+				l.mu.Lock()
+				l.synced = l.appended
+				l.mu.Unlock()
+			}
+			var r RewriteReport
+			n := 0
+			b.ResetTimer()
+			for ; n < b.N; n += events {
+				var err error
+				drop := func(off nudge.Offset, _ nudge.Record) bool { return off == nudge.Offset(1+n/events) } // or once would be enough
+				if r, err = l.Rewrite(b.Context(), RewriteOptions{Hurry: true, Through: events, Drop: drop}); err != nil || r.Segments == 0 {
+					b.Fatal(r, err)
+				}
+			}
+			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "events/s")
+			b.ReportMetric(float64(r.After)/events, "B/event")
+		})
+	}
+}
+
 // Appending allocates nothing once the buffers have grown and the names are known.
 func TestAppendDoesNotAllocate(t *testing.T) {
 	for _, count := range []int{1, 500} {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math"
 	"syscall"
 	"time"
 
@@ -30,6 +31,9 @@ const (
 	minSegmentAge   = nudge.Millis(time.Minute / time.Millisecond)
 )
 
+// wantedShare is how many times what is allowed the log may be for the sake of LogWanted: whoever has been away for longer must not fill the disk.
+const wantedShare = 2
+
 func (o *Options) segmentAge() nudge.Millis { return max(o.LogMaxAge/segmentAgeShare, minSegmentAge) }
 
 // MinSegmentBytes bounds SegmentBytes from below: a segment's header and a small entry fit.
@@ -43,8 +47,13 @@ type Options struct {
 	LogMaxBytes  int64        // Trim drops sealed segments while the log is larger; 0: 64 GiB
 	LogMaxAge    nudge.Millis // Trim drops sealed segments whose records are all older; 0: 35 days
 	CacheBytes   int64        // the store's block cache; 0: 64 MiB
-	StoreFiles   int          // files that the store keeps open at most, about; 0: 1000
-	Logger       *slog.Logger // nil: silent
+
+	// LogWanted is the oldest offset that somebody has yet to be told of, 0 for nobody: Trim keeps the log from there on until it is twice as
+	// large or old as allowed. nil: nobody.
+	LogWanted func() nudge.Offset
+
+	StoreFiles int          // files that the store keeps open at most, about; 0: 1000
+	Logger     *slog.Logger // nil: silent
 
 	readOnly bool // of the store
 
@@ -80,6 +89,8 @@ func (o *Options) setDefaults() {
 	if o.LogMaxAge == 0 {
 		o.LogMaxAge = defaultLogMaxAge
 	}
+	o.LogMaxBytes = min(o.LogMaxBytes, math.MaxInt64/wantedShare)
+	o.LogMaxAge = min(o.LogMaxAge, math.MaxInt64/(2*wantedShare)) // before any time that there is
 	if o.CacheBytes == 0 {
 		o.CacheBytes = defaultCacheBytes
 	}

@@ -21,6 +21,9 @@ func storeHolds(t *testing.T, fs vfs.FS, text string) bool {
 	}
 	for _, name := range names {
 		f, err := fs.Open(fs.PathJoin("data/store", name))
+		if errors.Is(err, errNotExist) {
+			continue // Pebble has merged it into others meanwhile
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,15 +42,20 @@ func storeHolds(t *testing.T, fs vfs.FS, text string) bool {
 func TestPurge(t *testing.T) {
 	fs := vfs.NewMem()
 	s := openTestStore(t, fs)
-	put(t, s, "a", "deleted: 8b1f0c", "b", "replaced: 77de21", "c", "kept: 5e0a93")
-	put(t, s, "a", "deleted: 02c4aa", "b", "replaced: e95b06")
 	gone := []string{"8b1f0c", "77de21", "02c4aa", "e95b06"}
-	for _, text := range gone {
-		if !storeHolds(t, fs, text) {
-			t.Fatalf("the test tests nothing: no file holds %s", text)
+	isThere := func(texts ...string) {
+		t.Helper()
+		for _, text := range texts {
+			if !storeHolds(t, fs, text) {
+				t.Fatalf("the test tests nothing: no file holds %s", text)
+			}
 		}
 	}
-	err := s.Commit(func(w Writer) error { // Pebble may forget by itself after this, or not
+	put(t, s, "a", "deleted: 8b1f0c", "b", "replaced: 77de21", "c", "kept: 5e0a93")
+	isThere(gone[:2]...)
+	put(t, s, "a", "deleted: 02c4aa", "b", "replaced: e95b06") // Pebble may forget what was before by itself, or not
+	isThere(gone[2:]...)
+	err := s.Commit(func(w Writer) error {
 		w.Delete([]byte("a"))
 		w.Put([]byte("b"), nil)
 		return nil

@@ -9,13 +9,15 @@ import (
 
 // Trim drops the oldest segments while the log is larger than LogMaxBytes, or all their records are older than LogMaxAge at now. It never drops the
 // active one, or one that holds keepFrom or a later offset. The file of one that a Read still needs goes with a later Trim, or when the log
-// is opened again. Nothing goes while a backup is made. After a nudge.ErrFull nothing is dropped; a later Trim may find room for the shorter manifest.
+// is opened again. Nothing goes while a backup is made, and what LogWanted names goes later. After a nudge.ErrFull nothing is dropped; a later
+// Trim may find room for the shorter manifest.
 func (l *Log) Trim(keepFrom nudge.Offset, now nudge.Millis) error {
+	wanted := l.wanted()
 	l.manifestMu.Lock()
 	defer l.manifestMu.Unlock()
 	l.mu.Lock()
 	before := l.manifest
-	n := l.trimmableLocked(keepFrom, now)
+	n := l.trimmableLocked(keepFrom, wanted, now)
 	if err := l.err; err != nil {
 		l.mu.Unlock()
 		return err
@@ -65,15 +67,26 @@ func (l *Log) removeDropped() error {
 	}
 }
 
+func (l *Log) wanted() nudge.Offset {
+	if l.opts.LogWanted == nil {
+		return 0
+	}
+	return l.opts.LogWanted()
+}
+
 // trimmableLocked counts the oldest segments that may go.
-func (l *Log) trimmableLocked(keepFrom nudge.Offset, now nudge.Millis) int {
+func (l *Log) trimmableLocked(keepFrom, wanted nudge.Offset, now nudge.Millis) int {
 	if l.held != 0 {
 		return 0
 	}
 	bytes := l.bytesLocked()
 	for i, s := range l.manifest.sealed {
-		expired := s.at < now-l.opts.LogMaxAge
-		if s.last >= keepFrom && !planted(bugTrimsAll) || !expired && bytes <= l.opts.LogMaxBytes {
+		allowed := nudge.Millis(1)
+		if wanted != 0 && s.last >= wanted {
+			allowed = wantedShare
+		}
+		expired := s.at < now-allowed*l.opts.LogMaxAge
+		if s.last >= keepFrom && !planted(bugTrimsAll) || !expired && bytes <= int64(allowed)*l.opts.LogMaxBytes {
 			return i
 		}
 		bytes -= s.bytes

@@ -2,6 +2,7 @@ package state
 
 import (
 	"errors"
+	"math"
 	"sync"
 	"testing"
 
@@ -87,6 +88,39 @@ func TestLogTrimByBytes(t *testing.T) {
 		t.Fatalf("%d files, want %d", now, files-3)
 	}
 	tl.reopenTrimmed(t, s[3].first)
+}
+
+// What somebody has yet to be told of is kept until the log is twice as old or large as allowed, and not longer.
+func TestLogTrimSparesWhatIsWanted(t *testing.T) {
+	var wanted nudge.Offset
+	tl := trimTest(t, Options{LogMaxAge: 1000, LogWanted: func() nudge.Offset { return wanted }})
+	s := append([]sealed(nil), tl.Log.manifest.sealed...)
+	end := tl.Log.Next()
+	wanted = s[1].last // its last record
+	tl.trim(t, end, s[0].at+1000, 1)
+	tl.trim(t, end, s[1].at+1001, s[1].first) // the first one is of no use to anybody
+	tl.trim(t, end, s[1].at+2000, s[1].first) // just not twice as old
+	tl.trim(t, s[1].last, s[1].at+2001, s[1].first)
+	tl.trim(t, end, s[1].at+2001, s[2].first)
+	wanted = 1 // long gone
+	tl.trim(t, end, s[2].at+2000, s[2].first)
+	wanted = 0
+	tl.trim(t, end, s[2].at+1001, s[3].first)
+
+	tl = trimTest(t, Options{LogMaxAge: math.MaxInt64, LogWanted: func() nudge.Offset { return wanted }})
+	s = append([]sealed(nil), tl.Log.manifest.sealed...)
+	end, wanted = tl.Log.Next(), 1
+	tl.Log.opts.LogMaxBytes = tl.Log.Bytes() / 2
+	if tl.Log.Bytes() > 2*tl.Log.opts.LogMaxBytes {
+		tl.Log.opts.LogMaxBytes++
+	}
+	tl.trim(t, end, 1<<50, 1)
+	tl.Log.opts.LogMaxBytes = tl.Log.Bytes()/2 - 1
+	tl.trim(t, end, 1<<50, s[1].first)
+	wanted = 0
+	if err := tl.Log.Trim(end, 1<<50); err != nil || tl.Log.First() <= s[1].first || tl.Log.Bytes() > tl.Log.opts.LogMaxBytes {
+		t.Fatalf("%v: wanted by nobody, the log begins with offset %d and has %d bytes", err, tl.Log.First(), tl.Log.Bytes())
+	}
 }
 
 // A segment takes records of a sixteenth of the age only, and of a minute at least, so that its first ones do not stay much longer than they should.

@@ -16,7 +16,7 @@ build() {
 	fi
 }
 
-for peer in esper; do
+for peer in esper flink; do
 	mkdir -p "$peer/target"
 	build "$peer"
 	if [ -n "$why" ]; then

@@ -79,8 +79,10 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 		debug.SetGCPercent(budgetedGarbage)
 	}
 	names := nudge.NewNames()
+	var brokers natsEnds
 	dir, err := state.Open(c.data, state.Options{
-		Names: names, LogMaxBytes: int64(c.logMax), LogMaxAge: c.logKeep, StoreFiles: files.store, Logger: logger,
+		Names: names, LogMaxBytes: int64(c.logMax), LogMaxAge: c.logKeep, LogWanted: func() nudge.Offset { return brokers.needs(&c.nats) },
+		StoreFiles: files.store, Logger: logger,
 	})
 	if err != nil {
 		return err
@@ -102,7 +104,6 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	var hub *deliver.Hub
-	var brokers natsEnds
 	node, err := engine.NewNode(engine.NodeOptions{
 		Engine: engine.Options{
 			Names: names, Shards: c.shards, Lateness: c.lateness, DedupEvents: c.dedupEvents, Location: location,

@@ -127,6 +127,18 @@ func (e *natsEnds) wake() {
 	}
 }
 
+// needs is the offset from which on the log is kept for firings that are still to be published: all of it until it is known how far that has got, 0 where
+// nothing is published.
+func (e *natsEnds) needs(c *natsConfig) nudge.Offset {
+	switch {
+	case c.server == "":
+		return 0
+	case e.sink == nil:
+		return 1
+	}
+	return e.sink.Needs()
+}
+
 // begin comes before the first event.
 func (e *natsEnds) begin(ctx context.Context) error {
 	if e.sink == nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"nudge"
@@ -52,11 +53,12 @@ type Sink struct {
 	o     SinkOptions
 	link  link
 	bell  chan struct{}
-	place sinkPlace // everything up to here is confirmed
-	saved sinkPlace // as it is logged
-	isNew bool      // it is not
-	since int       // firings confirmed since it was logged
-	last  time.Time // when it was logged
+	place sinkPlace                    // everything up to here is confirmed
+	saved sinkPlace                    // as it is logged
+	known atomic.Pointer[nudge.Cursor] // of saved, or of where a new one begins
+	isNew bool                         // it is not
+	since int                          // firings confirmed since it was logged
+	last  time.Time                    // when it was logged
 	quiet throttle.Log
 }
 
@@ -79,14 +81,29 @@ func NewSink(o SinkOptions) (*Sink, error) {
 	}
 	if o.Place == "" {
 		s.place.Cursor, s.isNew = cursor{o.Feed.Last()}, true
+		s.note(s.place)
 		return s, nil
 	}
 	if err := json.Unmarshal([]byte(o.Place), &s.place); err != nil {
 		return nil, fmt.Errorf("the logged place of the firings' publisher cannot be read: %w", err)
 	}
 	s.saved = s.place
+	s.note(s.saved)
 	return s, nil
 }
+
+// Needs is the offset from which on the sink needs the feed: that of the newest firing which the log says is published, 0 where there is none after
+// it. Safe for concurrent use.
+func (s *Sink) Needs() nudge.Offset {
+	known := *s.known.Load()
+	if !known.Less(s.o.Feed.Last()) {
+		return 0
+	}
+	return max(known.Offset, 1)
+}
+
+// note takes a place down for Needs.
+func (s *Sink) note(p sinkPlace) { s.known.Store(&p.Cursor.Cursor) }
 
 // Wake says that there are new firings.
 func (s *Sink) Wake() {
@@ -137,6 +154,7 @@ func (s *Sink) save(ctx context.Context) error {
 	})
 	if err == nil {
 		s.saved, s.isNew = s.place, false
+		s.note(s.saved)
 	}
 	return err
 }

@@ -85,6 +85,7 @@ func TestSinkPublishes(t *testing.T) {
 	m.submit(`{"type":"seen","visitor":"v1","n":1,"id":"e-1"}`)
 	m.submit(`{"type":"seen","visitor":"v1","n":2}`)
 	until(t, "three firings are published", func() bool { return m.value("firings_published_total") == 3 })
+	until(t, "the log says so", func() bool { return m.sink.Needs() == 0 })
 	var got []string
 	for _, msg := range b.messages("FIRED") {
 		got = append(got, msg.subject+" "+msg.header.Get(jetstream.MsgIDHeader)+" "+msg.header.Get("Content-Type")+" "+string(msg.data))
@@ -146,7 +147,13 @@ func TestSinkBeginsWithoutABroker(t *testing.T) {
 	url := b.url()
 	b.stop()
 	m := startMachine(t, plan{sink: url})
+	if needs := m.sink.Needs(); needs != 0 {
+		t.Errorf("nothing has fired, and the sink needs the feed from offset %d on", needs)
+	}
 	m.send(0, 5)
+	if last, needs := m.node.Last().Offset, m.sink.Needs(); needs == 0 || needs >= last {
+		t.Errorf("nothing is published up to offset %d, and the sink needs the feed from %d on only", last, needs)
+	}
 	fs := m.crash(rand.New(rand.NewPCG(1, 1)))
 	m.end()
 	b.start()
@@ -325,6 +332,9 @@ func TestSinkBehindTheFeed(t *testing.T) {
 	s, err := NewSink(SinkOptions{Feed: feed, Place: `{"cursor":"3-0"}`, Metrics: m})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if s.Needs() != 3 {
+		t.Errorf("the sink needs the feed from offset %d on", s.Needs())
 	}
 	p := &publisher{Sink: s, read: s.place.Cursor.Cursor}
 	step := func(begins, ends nudge.Offset, gaps float64) {

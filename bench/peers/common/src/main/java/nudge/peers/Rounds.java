@@ -1,6 +1,5 @@
 package nudge.peers;
 
-import com.sun.management.OperatingSystemMXBean;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
@@ -22,11 +21,13 @@ import java.nio.file.Path;
 public final class Rounds {
   private final Peer peer;
   private final Event[] events;
-  private final OperatingSystemMXBean process = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+  private final long empty; // the heap's bytes before there was any state
 
   private Rounds(Peer peer, Event[] events) {
     this.peer = peer;
     this.events = events;
+    peer.prepare(events);
+    empty = heap();
   }
 
   public static void run(Peer peer, Path file) throws Exception {
@@ -34,8 +35,8 @@ public final class Rounds {
     System.setOut(System.err); // libraries that print do not answer
     Event[] events = Event.read(file);
     BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-    answers.println("ready " + events.length);
     Rounds rounds = new Rounds(peer, events);
+    answers.println("ready " + events.length);
     for (String line = in.readLine(); line != null; line = in.readLine()) {
       String[] words = line.split(" ", 2);
       if (!words[0].equals("apply")) {
@@ -46,19 +47,17 @@ public final class Rounds {
   }
 
   private String apply(Path file) throws Exception {
-    long before = peer.weighable() ? heap() : 0;
     Firings firings = new Firings();
-    long cpu = process.getProcessCpuTime();
-    long nanos = peer.apply(events, firings);
-    cpu = process.getProcessCpuTime() - cpu;
+    Stopwatch took = new Stopwatch();
+    peer.apply(events, firings, took);
     int count = firings.size();
     if (file != null) {
       firings.write(file);
     }
     firings = null; // not weighed
-    long state = peer.weighable() ? Math.max(heap() - before, 0) : -1;
+    long state = peer.weighable() ? heap() - empty : -1;
     peer.forget();
-    return "applied " + nanos + " " + cpu + " " + count + " " + state;
+    return "applied " + took.nanos() + " " + took.cpuNanos() + " " + count + " " + state;
   }
 
   private static long heap() {

@@ -14,6 +14,7 @@ import com.espertech.esper.runtime.client.UpdateListener;
 import nudge.peers.Event;
 import nudge.peers.Firings;
 import nudge.peers.Peer;
+import nudge.peers.Stopwatch;
 
 /** Esper on the caller's thread, its clock that of the events. */
 final class Esper implements Peer {
@@ -22,8 +23,7 @@ final class Esper implements Peer {
   private final Configuration configuration = configuration();
   private final EPCompiled compiled;
   private EPRuntime runtime; // of the newest apply
-  private Event[] known; // what beans are made of
-  private Object[] beans;
+  private Object[] beans; // the events
 
   Esper(String rules) throws Exception {
     compiled = EPCompilerProvider.getCompiler().compile(rules, new CompilerArguments(configuration));
@@ -43,11 +43,12 @@ final class Esper implements Peer {
   }
 
   @Override
-  public long apply(Event[] events, Firings firings) throws Exception {
-    if (known != events) {
-      known = events;
-      beans = Events.of(events);
-    }
+  public void prepare(Event[] events) {
+    beans = Events.of(events);
+  }
+
+  @Override
+  public void apply(Event[] events, Firings firings, Stopwatch stopwatch) throws Exception {
     runtime = EPRuntimeProvider.getRuntime("nudge", configuration);
     runtime.initialize();
     EPEventService service = runtime.getEventService();
@@ -66,12 +67,12 @@ final class Esper implements Peer {
       }
     }
 
-    long began = System.nanoTime();
+    stopwatch.start();
     for (int i = 0; i < beans.length; i++) {
       service.advanceTime(events[i].at());
       senders[senderOf[i]].sendEvent(beans[i]);
     }
-    return System.nanoTime() - began;
+    stopwatch.stop();
   }
 
   private static void listen(EPStatement s, Firings firings) {
