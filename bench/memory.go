@@ -166,7 +166,7 @@ func (b *budgeted) send(ctx context.Context, node *engine.Node, names *nudge.Nam
 		n := min(left, memoryRequest)
 		w.b.Buf = nil
 		for range n {
-			v := visitOf(draw(), sixCompanies)
+			v := six.visitOf(draw())
 			v.path = b.random.IntN(sixPaths)
 			w.write(v, node.Now())
 		}
