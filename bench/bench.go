@@ -51,6 +51,7 @@ type Level struct {
 func Levels() []Level {
 	return []Level{
 		{"engine", "Engine.Apply in memory beside a hand-written program", 1_000_000, "events in the stream", runEngine},
+		{"node", "a node with its log on disk, without HTTP", 1_000_000, "most events of one slot", runNode},
 		{"http", "the server over loopback with a data folder, beside a bare echo", 1_000_000, "most events of one slot", runHTTP},
 		{"decide", "round trip of ?decide=1 with a popup in the answer", 20_000, "most requests of one slot", runDecide},
 		{"timers", "how late a dwell fires after its deadline", 5_000, "deadlines in a round", runTimers},

@@ -19,6 +19,7 @@ type Report struct {
 	Method   []string // what was measured and how, a sentence each
 	LeftOut  []string // what was to be measured and was not, and why
 	Tables   []Table
+	Chart    Chart
 
 	EventsPerSecond float64            // the level's headline, 0 where it has none
 	RatioToHand     float64            // time of the engine ÷ time of the hand-written program, 0 where there is none

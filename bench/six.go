@@ -244,10 +244,15 @@ func newStreamWriter(names *nudge.Names) (*streamWriter, error) {
 	return w, nil
 }
 
+// noTime is the instant of an event that happens when it comes in.
+const noTime = nudge.Millis(0)
+
 func (w *streamWriter) write(v visit, at nudge.Millis) event {
 	e := event{at: at, kind: v.kind, record: uint32(len(w.b.Buf))}
 	w.b.Begin(nudge.RecordEvent, w.types[v.kind])
-	w.b.Ts(at)
+	if at != noTime {
+		w.b.Ts(at)
+	}
 	w.text = strconv.AppendInt(append(w.text[:0], "visitor-"...), int64(v.visitor), 10)
 	hash := nudge.HashKey("visitor", string(w.text))
 	e.visitor = w.field(nudge.NameVisitor)

@@ -19,6 +19,8 @@ import (
 type benchFlags struct {
 	bench.Options
 	json       bool
+	all        bool
+	out        string
 	cpuProfile string
 }
 
@@ -34,7 +36,7 @@ The levels, and what --events is for each:
 %s
 Data folders are made in the folder for temporary files ($TMPDIR) and removed. Nothing is sent anywhere but over loopback.`,
 			bench.Workloads, levelsHelp()),
-		Example: "  nudge bench\n  nudge bench --level http\n  nudge bench six --level engine --events 5000000 --json",
+		Example: "  nudge bench\n  nudge bench --level http\n  nudge bench six --level engine --events 5000000 --json\n  nudge bench --all --out reports",
 		Args:    args(cobra.MaximumNArgs(1), "one workload"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if len(names) == 1 {
@@ -49,6 +51,8 @@ Data folders are made in the folder for temporary files ($TMPDIR) and removed. N
 	fs.IntVar(&f.Rounds, "rounds", bench.DefaultRounds, "rounds beside the warm-up")
 	fs.StringVar(&f.Peers, "peers", bench.DefaultPeers, "folder of the other engines, for --level peers")
 	fs.BoolVar(&f.json, "json", false, "print one JSON object")
+	fs.BoolVar(&f.all, "all", false, "measure every level, one after the other")
+	fs.StringVar(&f.out, "out", "", "write each level's report into this folder too: as JSON, as a page, as a chart")
 	fs.StringVar(&f.cpuProfile, "cpu-profile", "", "write a profile for go tool pprof to this file")
 	return cmd
 }
@@ -66,6 +70,9 @@ func (f *benchFlags) run(ctx context.Context, stdout, stderr io.Writer) (err err
 	if f.Rounds == 0 {
 		return usagef("--rounds is 0; give 1 to %d", bench.MaxRounds)
 	}
+	if f.all && f.Events != 0 {
+		return usagef("--all measures each level in its own size: leave --events out")
+	}
 	if err := f.Validate(); err != nil {
 		return &exitError{exitUsage, err}
 	}
@@ -76,6 +83,22 @@ func (f *benchFlags) run(ctx context.Context, stdout, stderr io.Writer) (err err
 		}
 		defer func() { err = errors.Join(err, stop()) }()
 	}
+	if !f.all {
+		return f.level(ctx, stdout, stderr)
+	}
+	for i, l := range bench.Levels() {
+		if f.Level = l.Name; i > 0 && !f.json {
+			fmt.Fprintln(stdout)
+		}
+		if err := f.level(ctx, stdout, stderr); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// level measures one level and prints its report.
+func (f *benchFlags) level(ctx context.Context, stdout, stderr io.Writer) error {
 	seen := onTerminal(stderr)
 	if seen {
 		f.Progress = func(done string) { fmt.Fprintf(stderr, "\r\x1b[K%s: %s", f.Level, done) }
@@ -89,6 +112,11 @@ func (f *benchFlags) run(ctx context.Context, stdout, stderr io.Writer) (err err
 		return errors.New("interrupted")
 	case err != nil:
 		return err
+	}
+	if f.out != "" {
+		if err := report.WriteFiles(f.out); err != nil {
+			return err
+		}
 	}
 	if f.json {
 		return report.WriteJSON(stdout)
