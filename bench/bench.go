@@ -55,6 +55,7 @@ func Levels() []Level {
 		{"http", "the server over loopback with a data folder, beside a bare echo", 1_000_000, "most events of one slot", runHTTP},
 		{"decide", "round trip of ?decide=1 with a popup in the answer", 20_000, "most requests of one slot", runDecide},
 		{"timers", "how late a dwell fires after its deadline", 5_000, "deadlines in a round", runTimers},
+		{"fanout", "popups and alerts to many open streams", 2_000, "times that a stream is told in a round", runFanout},
 		{"overload", "twice as much as the server can take, open loop", 200_000, "most events of one slot", runOverload},
 		{"restart", "recovery from the log and from a checkpoint", 500_000, "events in the log", runRestart},
 		{"warm", "a new 30-day rule reads the log back beside traffic", 1_000_000, "events in the log", runWarm},

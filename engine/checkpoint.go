@@ -30,6 +30,7 @@ type Writer = interface {
 	Put(key, value []byte)
 	Delete(key []byte)
 	DeleteRange(from, to []byte)
+	Grow(bytes int) // makes room for so much at once; before anything else
 }
 
 // The tables of the store: the first byte of a row's key. docs/format/checkpoint.md has the layouts.
@@ -160,6 +161,7 @@ func (e *Engine) step(keys int) bool {
 // write puts the whole checkpoint into one commit, ordered by key. It may run beside Apply.
 func (c *checkpoint) write(w Writer, keys [][]row) error {
 	all := c.inOrder(keys)
+	w.Grow(bytesOf(all))
 	firings, _ := slices.BinarySearchFunc(all, tableFirings, func(p inLine, table byte) int { return cmp.Compare(p.row.key[0], table) })
 	putAll(w, all[:firings])
 	for i := range c.firings {
@@ -247,7 +249,7 @@ func (s *shard) freezeIdentities(c *checkpoint) {
 			continue // erased
 		}
 		v.dirty = false
-		c.put(identityKey(tableVisitors, scopeVisitor, key), v.company.append(v.user.append(appendText(nil, key))))
+		c.put(identityKey(tableVisitors, scopeVisitor, key), v.company.append(v.user.append(appendText(roomFor(key), key))))
 	}
 	for _, key := range s.dirtyUsers {
 		u := s.users[key]
@@ -255,10 +257,15 @@ func (s *shard) freezeIdentities(c *checkpoint) {
 			continue
 		}
 		u.dirty = false
-		c.put(identityKey(tableUsers, scopeUser, key), u.append(appendText(nil, key)))
+		c.put(identityKey(tableUsers, scopeUser, key), u.append(appendText(roomFor(key), key)))
 	}
 	s.dirtyVisitors, s.dirtyUsers = s.dirtyVisitors[:0], s.dirtyUsers[:0]
 }
+
+// identityRoom is what an identity's value takes beside the text, in bytes, most of the time.
+const identityRoom = 64
+
+func roomFor(key string) []byte { return make([]byte, 0, len(key)+identityRoom) }
 
 func identityKey(table byte, scope, text string) []byte {
 	key := binary.BigEndian.AppendUint16([]byte{table}, uint16(nudge.HashKey(scope, text).Group()))

@@ -63,3 +63,13 @@ func putAll(w Writer, all []inLine) {
 		}
 	}
 }
+
+// rowOverhead is what a row takes in a commit beside its key and value, in bytes, at most.
+const rowOverhead = 11
+
+func bytesOf(all []inLine) (n int) {
+	for _, p := range all {
+		n += len(p.row.key) + len(p.row.value) + rowOverhead
+	}
+	return n
+}

@@ -15,6 +15,7 @@ type orderWriter struct {
 	testing.TB
 	rows map[string]string
 	last []byte
+	room int
 }
 
 func (w *orderWriter) came(key []byte) {
@@ -27,6 +28,7 @@ func (w *orderWriter) came(key []byte) {
 func (w *orderWriter) Put(key, value []byte)   { w.came(key); w.rows[string(key)] = string(value) }
 func (w *orderWriter) Delete(key []byte)       { w.came(key); w.rows[string(key)] = "gone" }
 func (w *orderWriter) DeleteRange(_, _ []byte) {}
+func (w *orderWriter) Grow(bytes int)          { w.room = bytes }
 
 // A checkpoint's rows are put in order, whatever tables they are of, firings too; what was removed and came back is there.
 func TestCheckpointOrder(t *testing.T) {

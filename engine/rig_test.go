@@ -287,6 +287,8 @@ func (m *memStore) commit(c *checkpoint, keys [][]row) {
 }
 func (m *memStore) Put(key, value []byte) { m.rows[string(key)] = slices.Clone(value) }
 func (m *memStore) Delete(key []byte)     { delete(m.rows, string(key)) }
+func (m *memStore) Grow(int)              {}
+
 func (m *memStore) DeleteRange(from, to []byte) {
 	for k := range m.rows {
 		if k >= string(from) && k < string(to) {

@@ -43,6 +43,7 @@ type Writer = interface {
 	Put(key, value []byte)
 	Delete(key []byte)
 	DeleteRange(from, to []byte) // [from, to)
+	Grow(bytes int)              // makes room for so much at once, before any change; without it, what is large is copied again and again
 }
 
 // openStore opens the store in dir. wholeLog says whether the log reaches back to the first record.
@@ -180,9 +181,10 @@ func (s *Store) Commit(write func(w Writer) error) error {
 	if err := s.Err(); err != nil {
 		return err
 	}
-	b := s.db.NewBatch()
-	w := &batchWriter{batch: b}
-	if err := errors.Join(write(w), w.err); err != nil {
+	w := &batchWriter{db: s.db, batch: s.db.NewBatch()}
+	err := errors.Join(write(w), w.err)
+	b := w.batch
+	if err != nil {
 		return errors.Join(err, b.Close())
 	}
 	if b.Empty() {
@@ -322,6 +324,7 @@ func (s *Store) taken() bool {
 
 // batchWriter is the Writer of one commit; it keeps the first error.
 type batchWriter struct {
+	db    *pebble.DB
 	batch *pebble.Batch
 	err   error
 }
@@ -329,6 +332,13 @@ type batchWriter struct {
 func (w *batchWriter) Put(key, value []byte)       { w.keep(w.batch.Set(key, value, nil)) }
 func (w *batchWriter) Delete(key []byte)           { w.keep(w.batch.Delete(key, nil)) }
 func (w *batchWriter) DeleteRange(from, to []byte) { w.keep(w.batch.DeleteRange(from, to, nil)) }
+
+func (w *batchWriter) Grow(bytes int) {
+	if w.batch.Empty() {
+		w.keep(w.batch.Close())
+		w.batch = w.db.NewBatchWithSize(bytes)
+	}
+}
 
 func (w *batchWriter) keep(err error) {
 	if w.err == nil {

@@ -207,7 +207,7 @@ func (l *load) more(events int) error {
 }
 
 // waitTime bounds every wait for something that must happen.
-const waitTime = 60 * time.Second
+const waitTime = 3 * time.Minute
 
 // until looks again and again until something is so.
 func (l *load) until(what string, within time.Duration, so func() bool) error {
