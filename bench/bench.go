@@ -58,6 +58,7 @@ func Levels() []Level {
 		{"fanout", "popups and alerts to many open streams", 2_000, "times that a stream is told in a round", runFanout},
 		{"overload", "twice as much as the server can take, open loop", 200_000, "most events of one slot", runOverload},
 		{"restart", "recovery from the log and from a checkpoint", 500_000, "events in the log", runRestart},
+		{"memory", "a memory budget for a tenth of the records, beside none", 400_000, "visitors; a round has half as many events in each of three slots", runMemory},
 		{"warm", "a new 30-day rule reads the log back beside traffic", 1_000_000, "events in the log", runWarm},
 		{"peers", "other engines with the same rules and events, those that `make peers` has built", 1_000_000, "events in the stream", runPeers},
 	}

@@ -84,7 +84,7 @@ func TestValidate(t *testing.T) {
 		"right":          {Options{Level: "engine"}, nil},
 		"at the edges":   {Options{Level: "http", Events: MinEvents, Rounds: MaxRounds, Workload: DefaultWorkload}, nil},
 		"most events":    {Options{Level: "http", Events: MaxEvents}, nil},
-		"no level":       {Options{}, []string{`there is no level ""; there are: engine, node, http, decide, timers, fanout, overload, restart, warm, peers`}},
+		"no level":       {Options{}, []string{`there is no level ""; there are: engine, node, http, decide, timers, fanout, overload, restart, memory, warm, peers`}},
 		"everything":     {Options{Workload: "five", Level: "sse", Events: MinEvents - 1, Rounds: MaxRounds + 1}, []string{`no workload "five"`, `no level "sse"`, "99 events: give 100 to", "101 rounds"}},
 		"too many":       {Options{Level: "http", Events: MaxEvents + 1}, []string{"20000001 events"}},
 		"rounds below 0": {Options{Level: "http", Rounds: -1}, []string{"-1 rounds"}},

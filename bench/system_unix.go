@@ -3,6 +3,8 @@
 package bench
 
 import (
+	"fmt"
+	"os"
 	"syscall"
 	"time"
 )
@@ -14,6 +16,19 @@ func cpuTime() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// residentBytes is how much memory this process has now; 0 where the system does not say.
+func residentBytes() int64 {
+	pages, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	var size, resident int64
+	if _, err := fmt.Sscan(string(pages), &size, &resident); err != nil {
+		return 0
+	}
+	return resident * int64(os.Getpagesize())
 }
 
 // outside is n bytes that the garbage collector does not count. A stream on its heap would make it run less often than it does where events come and

@@ -18,16 +18,19 @@ func (n *Node) applyAll() error {
 	n.warmup.start()
 	wait := time.NewTimer(time.Hour)
 	defer wait.Stop()
+	sweeping := false
 	for {
 		wait.Reset(idleTime)
-		if w.serialising() || n.engine.takingOver() {
+		if w.serialising() || n.engine.takingOver() || sweeping {
 			wait.Reset(stepPause)
 		}
 		s, ok := n.nextBatch(wait.C)
 		if !ok {
 			return w.finish()
 		}
+		records := 0
 		if s != nil {
+			records = s.entry.Count
 			if err := n.applySealed(s); err != nil {
 				return err
 			}
@@ -38,7 +41,20 @@ func (n *Node) applyAll() error {
 		if err := errors.Join(w.work(), n.warmup.failed()); err != nil {
 			return err
 		}
+		sweeping = n.sweep(records)
 	}
+}
+
+// sweep lets records leave memory, if there is a budget and they take more, and says whether there is more to do.
+func (n *Node) sweep(records int) (more bool) {
+	more = n.engine.sweep(records)
+	m := n.engine.memory()
+	n.stats.RecordBytes.Store(uint64(m.bytes))
+	n.stats.KeysAway.Store(uint64(m.away))
+	n.stats.KeysEvicted.Store(m.evicted)
+	n.stats.StoreReads.Store(m.reads)
+	n.stats.StoreWaitNanos.Store(m.waited)
+	return more
 }
 
 // How long the applier waits for a batch before it looks after other work.

@@ -28,4 +28,6 @@ const (
 	bugSeenLast    // after a restart deliverers are told of popups that were seen when all has been published
 	bugWarmsShort  // the record behind a deployment is not read back for its rules
 	bugLiveEarly   // a checkpoint forgets that rules are warming
+	bugLeavesDirty // a record leaves memory though it has changed since the last checkpoint
+	bugLeavesEarly // a record leaves memory before the checkpoint that holds it is committed
 )

@@ -197,10 +197,11 @@ func (t *table) freeze() (removed [][]byte) {
 	t.frozen = slices.DeleteFunc(t.dirty, t.removedAt)
 	removed, t.removed = t.removed, nil
 	t.dirty, t.dirtyBytes = nil, 0
+	t.round, t.writing = t.round%entryMarks(rounds)+1, true
 	t.serialised = make([]row, 0, len(t.frozen))
 	for _, i := range t.frozen {
 		e := t.entry(i)
-		e.dirty, e.frozen = false, true
+		e.marks = e.marks&markMet | markFrozen | t.round*markRound
 	}
 	t.done = 0
 	return removed
@@ -209,7 +210,7 @@ func (t *table) freeze() (removed [][]byte) {
 // serialise goes on with up to n frozen keys, and returns how many of n are left.
 func (t *table) serialise(n int) int {
 	for ; n > 0 && t.done < len(t.frozen); t.done++ {
-		if i := t.frozen[t.done]; t.entry(i).frozen {
+		if i := t.frozen[t.done]; t.entry(i).marks&markFrozen != 0 {
 			t.serialiseKey(i)
 			n--
 		}
@@ -219,7 +220,7 @@ func (t *table) serialise(n int) int {
 
 func (t *table) serialiseKey(i uint32) {
 	e := t.entry(i)
-	e.frozen = false
+	e.marks &^= markFrozen
 	t.serialised = append(t.serialised, row{t.rowKey(i), slices.Clone(t.record(i))})
 }
 

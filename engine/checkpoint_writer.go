@@ -54,7 +54,7 @@ func (w *writer) due() bool {
 		w.began = o.Wall()
 	}
 	return w.wanted || w.records >= o.CheckpointRecords || w.records > 0 && o.Wall().Sub(w.began) >= o.CheckpointEvery ||
-		w.node.engine.dirtyBytes() >= maxDirtyBytes || w.node.feed.bytes() >= maxTailBytes
+		w.node.engine.dirtyBytes() >= w.node.engine.maxDirty() || w.node.feed.bytes() >= maxTailBytes
 }
 
 // recovered is told that the log was read from a checkpoint of the given log time: the time since then counts, or a process that is killed again and
@@ -109,6 +109,7 @@ func (w *writer) committed(err error) error {
 	if err != nil {
 		return fmt.Errorf("write the checkpoint at offset %d: %w", w.current.meta.Next, err)
 	}
+	w.node.engine.committed()
 	next := w.current.meta.Next
 	w.node.feed.committed(next)
 	w.node.stats.Checkpoints.Add(1)

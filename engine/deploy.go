@@ -27,11 +27,7 @@ func (e *Engine) Deploy(p *rules.Plan) {
 			if !change.earlier[l] {
 				continue
 			}
-			for i := range t.count {
-				if !t.removedAt(i) {
-					t.arm(i, s.nextDue(t, i, e.clock))
-				}
-			}
+			s.eachKey(l, func(i uint32) { t.arm(i, s.nextDue(t, i, e.clock)) })
 		}
 	})
 }

@@ -44,12 +44,14 @@ type Engine struct {
 
 	positions map[string]string // newest place of everybody who logs positions; as many as were ever configured
 	deployed  nudge.Offset      // of the record that made the running rules the running ones
+	shelf     *shelf            // nil: there is no memory budget
 	warms     bool              // a log is there to be read back for operators that lack a past
 	serial    bool              // one core is enough
 	firings   []nudge.Firing
 	merged    []settled
 	fault     atomic.Pointer[Fault] // of the shard that panicked first
-	unsorted  bool                  // leaves forwards in the order of arrival: only for the test that shows why they are sorted
+	failed    atomic.Pointer[storeFault]
+	unsorted  bool // leaves forwards in the order of arrival: only for the test that shows why they are sorted
 }
 
 // New returns an engine without rules.
@@ -144,12 +146,11 @@ func (e *Engine) NextDue() (nudge.Millis, bool) {
 
 // Memory is how many keys there are, and the bytes that their records, entries and index take; identities and ids are not counted.
 func (e *Engine) Memory() (keys, bytes int) {
-	const entryBytes = 40
 	for _, s := range e.shards {
 		for l := range s.tables {
 			t := &s.tables[l]
 			keys += int(t.count) - len(t.gone)
-			bytes += t.slabs.held() + len(t.entries)*entryChunk*entryBytes + t.index.bytes()
+			bytes += t.slabs.held + len(t.entries)*entryChunk*entryBytes + t.index.bytes()
 		}
 	}
 	return keys, bytes

@@ -390,7 +390,14 @@ func (t *table) textOf(k known, scope uint16) (text string, ok bool) {
 	}
 	for pos := part.home(k.Hash); part.slots[pos] != 0; pos = part.after(pos) {
 		i := part.slots[pos] - 1
-		if s, key := t.identity(i); t.entry(i).hash == k.Hash && s == scope && digestOf(string(key)) == k.Digest {
+		e := t.entry(i)
+		if e.hash != k.Hash {
+			continue
+		}
+		if e.ref.away() {
+			t.recall(i)
+		}
+		if s, key := t.identity(i); s == scope && digestOf(string(key)) == k.Digest {
 			return string(key), true
 		}
 	}

@@ -26,7 +26,10 @@ func (f *Fault) Error() string {
 // guarded runs f on the shard, and notes where it panics.
 func (s *shard) guarded(f func(*shard)) {
 	defer func() {
-		if v := recover(); v != nil {
+		v := recover()
+		if f, ok := v.(*storeFault); ok {
+			s.engine.failed.CompareAndSwap(nil, f)
+		} else if v != nil {
 			s.engine.fault.CompareAndSwap(nil, &Fault{Offset: s.at, Value: v, Stack: debug.Stack()})
 		}
 	}()
@@ -35,6 +38,9 @@ func (s *shard) guarded(f func(*shard)) {
 
 // passOn lets a shard's panic be the engine's: whatever it was in the middle of, nothing may be done with it any more.
 func (e *Engine) passOn() {
+	if f := e.failed.Load(); f != nil {
+		panic(f)
+	}
 	if f := e.fault.Load(); f != nil {
 		panic(f)
 	}

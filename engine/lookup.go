@@ -34,9 +34,9 @@ func (t *table) findAll(queries []query) {
 	}
 	for i := range queries {
 		if q := &queries[i]; q.entry != noEntry {
-			if e := t.entry(q.entry); e.hash == q.hash {
+			if e := t.entry(q.entry); e.hash == q.hash && !e.ref.away() {
 				q.rec = t.slabs.bytes(e.ref, int(e.used))
-			} else { // another key's place: it stands further on, or nowhere
+			} else { // another key's place: it stands further on, or nowhere; or its record is away
 				q.entry = t.lookup(q.hash, q.scope, q.key)
 			}
 		}

@@ -57,6 +57,9 @@ type NodeOptions struct {
 	// LogKeep is how long the log is kept, 0 if that is not known: rules that look further back are warned of.
 	LogKeep nudge.Millis
 
+	// Memory is how many bytes the keys may take: records that were not needed lately are read from the store when they are. 0: all stay in memory.
+	Memory int64
+
 	CheckpointRecords int           // begin a checkpoint after so many records; default 2,000,000
 	CheckpointEvery   time.Duration // or after so long; default 60 s
 }
@@ -108,6 +111,10 @@ type NodeStats struct {
 	DedupIDs, DedupMillis                                                                                    atomic.Uint64 // ids that are remembered, and the age of the oldest
 	Erasures, ErasuresOpen                                                                                   atomic.Uint64 // complete; under way
 	Full, FullRefused                                                                                        atomic.Uint64 // 1 while the disk is full; requests refused for it
+
+	// Of the keys' records: bytes of memory that they take; keys whose records are in the store alone, and how many have gone there; reads that brought them
+	// back, and the nanoseconds that shards waited for these.
+	RecordBytes, KeysAway, KeysEvicted, StoreReads, StoreWaitNanos atomic.Uint64
 }
 
 // request is what one call of Submit or Deploy hands to the sequencer.
@@ -175,6 +182,9 @@ func NewNode(o NodeOptions) (*Node, error) {
 	n.writer.node, n.warmup.node = n, n
 	n.erasures.init(n)
 	e.warms = true
+	if o.Memory > 0 {
+		e.keepWithin(o.Memory, o.Store, o.Wall)
+	}
 	for range cap(n.spare) {
 		n.spare <- &sealed{}
 	}
@@ -185,6 +195,14 @@ func NewNode(o NodeOptions) (*Node, error) {
 // cursors. I7 stops it where checkpoint and log do not fit. Where it succeeds Run must follow, if only with a context that has ended: a
 // checkpoint may be under way.
 func (n *Node) Recover() error {
+	err := withStore(n.recoverAll)
+	if err != nil {
+		n.writer.wait()
+	}
+	return err
+}
+
+func (n *Node) recoverAll() error {
 	e, o := n.engine, &n.options
 	if err := e.restore(o.Store); err != nil {
 		return err
@@ -214,7 +232,6 @@ func (n *Node) Recover() error {
 		err = damage
 	}
 	if err != nil {
-		n.writer.wait()
 		return err
 	}
 	n.writer.recovered(from)
@@ -246,7 +263,11 @@ func (n *Node) readLog() error {
 		if err := n.applySealed(s); err != nil {
 			return err
 		}
-		return n.writer.work()
+		if err := n.writer.work(); err != nil {
+			return err
+		}
+		n.sweep(entry.Count)
+		return nil
 	})
 }
 
@@ -352,7 +373,7 @@ func (n *Node) Run(ctx context.Context) error {
 	var applyErr error
 	go func() {
 		defer wg.Done()
-		if applyErr = n.applyAll(); applyErr != nil {
+		if applyErr = withStore(n.applyAll); applyErr != nil {
 			cancel(applyErr)
 			for s := range n.batches { // let the sequencer end
 				n.spare <- s

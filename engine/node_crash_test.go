@@ -59,7 +59,7 @@ type lives struct {
 	fs    *vfs.MemFS
 	life  *life
 	todo  [clientCount][]*call
-	stats struct{ crashes, deploys int }
+	stats struct{ crashes, deploys, reads int }
 
 	mu       sync.Mutex
 	crashed  bool // what the process does from now on, nobody has seen
@@ -138,9 +138,9 @@ func (h *lives) play() {
 			above++
 		}
 	}
-	h.Logf("%d crashes, %d deployments, %d requests sent %d times, %d firings, %d by timers, %d on higher levels",
-		h.stats.crashes, h.stats.deploys, acked, len(h.tries), len(h.walked), timers, above)
-	if h.stats.crashes == 0 || h.stats.deploys == 0 || timers < 10 || above < 10 {
+	h.Logf("%d crashes, %d deployments, %d records read back, %d requests sent %d times, %d firings, %d by timers, %d on higher levels",
+		h.stats.crashes, h.stats.deploys, h.stats.reads, acked, len(h.tries), len(h.walked), timers, above)
+	if h.stats.reads == 0 || h.stats.crashes == 0 || h.stats.deploys == 0 || timers < 10 || above < 10 {
 		h.Error("the history tests too little")
 	}
 }
@@ -150,7 +150,7 @@ func (h *lives) live(last bool) {
 	h.prepare(last)
 	l, err := tryLife(h, lifeOptions{
 		fs: errorfs.Wrap(h.fs, errorfs.InjectorFunc(h.operation)), shards: 1 + h.rng.IntN(8), checkpoint: 5 + h.rng.IntN(60), segmentBytes: 4 << 10,
-		lateness: []nudge.Millis{0, 1000, 2000}[h.rng.IntN(3)],
+		lateness: []nudge.Millis{0, 1000, 2000}[h.rng.IntN(3)], memory: []int64{0, 1, 1 << 15}[h.rng.IntN(3)],
 	})
 	if err != nil {
 		h.Fatalf("I7: a crash is taken for damage: %v", err)
@@ -198,6 +198,7 @@ func (h *lives) live(last bool) {
 	if last {
 		h.checkEnd()
 	}
+	h.stats.reads += int(l.node.Stats().StoreReads.Load())
 	l.end()
 	if h.next != nil {
 		h.fs = h.next

@@ -26,7 +26,7 @@ func bubble(t *testing.T, f func(t *testing.T)) {
 	synctest.Test(t, f)
 }
 
-// faults are what goes wrong, by operation: "append", "sync", "read", "trim", "commit", "scan". A hook runs before its operation, which
+// faults are what goes wrong, by operation: "append", "sync", "read", "trim", "commit", "get", "scan". A hook runs before its operation, which
 // fails where it returns an error and waits while it does not return.
 type faults struct {
 	mu    sync.Mutex
@@ -104,6 +104,13 @@ func (s faultyStore) Commit(write func(w Writer) error) error {
 	return s.Store.Commit(write)
 }
 
+func (s faultyStore) Get(key []byte) ([]byte, bool, error) {
+	if err := s.at("get"); err != nil {
+		return nil, false, err
+	}
+	return s.Store.Get(key)
+}
+
 func (s faultyStore) Purge(ctx context.Context) error {
 	if err := s.at("purge"); err != nil {
 		return err
@@ -148,6 +155,7 @@ type lifeOptions struct {
 	checkpoint   int // records; default: only at the end
 	recall       nudge.Millis
 	lateness     nudge.Millis
+	memory       int64
 	dedup        int // events
 }
 
@@ -172,7 +180,7 @@ func tryLife(t testing.TB, o lifeOptions) (*life, error) {
 	}
 	l.node, err = NewNode(NodeOptions{
 		Engine: Options{Names: l.names, Shards: o.shards, Lateness: o.lateness, DedupEvents: o.dedup}, Log: faultyLog{l.dir.Log, &l.faults}, Store: faultyStore{l.dir.Store, &l.faults},
-		Wall: o.wall, Logger: slog.New(slog.DiscardHandler), Recall: o.recall, CheckpointRecords: o.checkpoint,
+		Wall: o.wall, Logger: slog.New(slog.DiscardHandler), Recall: o.recall, CheckpointRecords: o.checkpoint, Memory: o.memory,
 		OnFirings: l.onFirings, OnReceipt: l.onReceipt, OnErase: l.onErase,
 	})
 	t.Cleanup(l.abandon)

@@ -55,13 +55,17 @@ type KeyCount struct {
 	Timed int // keys that wait for an instant
 }
 
-// Counts are how many keys there are, in the order of their scopes' numbers, and the earliest instant that one of them waits for, 0 if none does. It loads
-// all of them, as a server does.
+// countMemory is how much of the keys Counts has in memory.
+const countMemory = 64 << 20
+
+// Counts are how many keys there are, in the order of their scopes' numbers, and the earliest instant that one of them waits for, 0 if none does. It reads
+// all of them, as a server does that starts.
 func (c *Checkpoint) Counts() (counts []KeyCount, due nudge.Millis, visitors, users int, err error) {
 	e, err := New(Options{Names: c.plan.options.Names, Shards: 1})
 	if err != nil {
 		return nil, 0, 0, 0, err
 	}
+	e.keepWithin(countMemory, c.store, nil)
 	if err := e.restore(c.store); err != nil {
 		return nil, 0, 0, 0, err
 	}
@@ -70,7 +74,7 @@ func (c *Checkpoint) Counts() (counts []KeyCount, due nudge.Millis, visitors, us
 	for l := range e.shards[0].tables {
 		t := &e.shards[0].tables[l]
 		for i := range t.count {
-			scope, _ := t.identity(i)
+			scope := t.entry(i).scope
 			k := byScope[scope]
 			if k == nil {
 				k = &KeyCount{Per: pers[scope]}

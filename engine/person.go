@@ -20,11 +20,8 @@ func digestOf(text string) digest { return hashOf(nudge.Text, text) }
 
 // hashOf is the hash of a text of some kind. Its first bit is set, which tells it from values that stand for themselves.
 func hashOf(kind nudge.ValueKind, text string) (id [16]byte) {
-	h := sha256.New()
-	h.Write([]byte{byte(kind)})
-	h.Write([]byte(text))
-	var sum [sha256.Size]byte
-	h.Sum(sum[:0])
+	var short [64]byte
+	sum := sha256.Sum256(append(append(short[:0], byte(kind)), text...))
 	copy(id[:], sum[:])
 	id[0] |= 0x80
 	return id

@@ -31,3 +31,29 @@ func TestPlantedBugs(t *testing.T) {
 		})
 	}
 }
+
+// TestPlantedLeaves lets records leave memory that the store does not hold, and wants the runs with a memory budget to find it.
+func TestPlantedLeaves(t *testing.T) {
+	defer Plant("")
+	for _, name := range []string{"leaves-dirty", "leaves-early"} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(plantedSeeds) {
+				Plant("")
+				set, lines := generate(seed, streamLength)
+				s := newStream(t, set, lines, oracle.RandomOptions(seed))
+				want := text(s.firings(t, run{shards: 1, batch: 1}))
+				Plant(name)
+				var got string
+				err := withStore(func() error {
+					got = text(s.firings(t, run{shards: 2, batch: 7, slow: true, memory: 1}))
+					return nil
+				})
+				if err != nil || got != want {
+					t.Logf("caught by seed %d: %v", seed, err)
+					return
+				}
+			}
+			t.Errorf("not caught by %d seeds", plantedSeeds)
+		})
+	}
+}

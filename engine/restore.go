@@ -105,6 +105,7 @@ func (e *Engine) restoreKeys(st Store) error {
 		if !planted(bugTimersLost) {
 			t.arm(i, s.nextDue(t, i, e.clock))
 		}
+		s.restored(t, i, key)
 		return nil
 	})
 }

@@ -114,15 +114,17 @@ func specialLine(line string, b *nudge.RecordBuilder) (at nudge.Millis, has bool
 type run struct {
 	shards   int
 	batch    int
-	restarts []int // before these records the engine is stopped and restored, with another number of shards
-	slow     bool  // a checkpoint is taken in steps of one key, with batches between
+	restarts []int             // before these records the engine is stopped and restored, with another number of shards
+	slow     bool              // a checkpoint is taken in steps of one key, with batches between
+	memory   int64             // budget in bytes; 0: none. A checkpoint in steps is what lets records leave
+	seen     func(memoryStats) // is told what became of each engine
 	unsorted bool
 	drain    bool
 	until    nudge.Millis
 }
 
 func (r run) String() string {
-	return fmt.Sprintf("shards=%d batch=%d restarts=%v slow=%v", r.shards, r.batch, r.restarts, r.slow)
+	return fmt.Sprintf("shards=%d batch=%d restarts=%v slow=%v memory=%d", r.shards, r.batch, r.restarts, r.slow, r.memory)
 }
 
 // firings runs the stream and returns every firing, with its cursor.
@@ -135,13 +137,15 @@ func (s *stream) firings(t testing.TB, r run) []nudge.Firing {
 		t.Fatal(err)
 	}
 	e.unsorted = r.unsorted
+	st := &memStore{rows: map[string][]byte{}, memory: r.memory}
+	st.budget(e)
 	e.Deploy(s.plan)
-	st := &memStore{rows: map[string][]byte{}}
 	var out []nudge.Firing
 	var b Batch
 	for i := 0; i < len(s.records); {
 		if len(r.restarts) > 0 && i == r.restarts[0] {
 			r.restarts = r.restarts[1:]
+			r.tell(e)
 			e = s.restart(t, e, st, 1+(r.shards+i)%9)
 			e.unsorted = r.unsorted
 		}
@@ -160,6 +164,7 @@ func (s *stream) firings(t testing.TB, r run) []nudge.Firing {
 		if r.slow {
 			s.checkpointStep(t, e, st, n)
 		}
+		e.sweep(n)
 	}
 	if r.until > 0 {
 		out = append(out, e.AdvanceTo(r.until)...)
@@ -167,7 +172,14 @@ func (s *stream) firings(t testing.TB, r run) []nudge.Firing {
 	if r.drain {
 		out = append(out, e.Drain()...)
 	}
+	r.tell(e)
 	return out
+}
+
+func (r run) tell(e *Engine) {
+	if r.seen != nil {
+		r.seen(e.memory())
+	}
 }
 
 // untilErase is how many of n records from i on go into one batch: an erase record is the last of its.
@@ -201,9 +213,12 @@ func (s *stream) hintOf(i, shards int) string {
 // restart checkpoints the engine and restores it with another number of shards.
 func (s *stream) restart(t testing.TB, e *Engine, st *memStore, shards int) *Engine {
 	t.Helper()
-	c := e.freeze()
-	e.step(1 << 30)
-	st.commit(c, e.takeRows())
+	if st.current != nil {
+		e.step(1 << 30)
+		st.commit(st.current, e.takeRows())
+		st.current = nil
+	}
+	st.checkpoint(e)
 	o := s.options
 	o.Shards = shards
 	n, err := New(o)
@@ -211,6 +226,7 @@ func (s *stream) restart(t testing.TB, e *Engine, st *memStore, shards int) *Eng
 		t.Fatal(err)
 	}
 	n.warms = e.warms
+	st.budget(n)
 	if err := n.restore(st); err != nil {
 		t.Fatal(err)
 	}
@@ -229,6 +245,7 @@ func (s *stream) checkpointStep(t testing.TB, e *Engine, st *memStore, records i
 	}
 	st.commit(st.current, e.takeRows())
 	st.current = nil
+	e.committed()
 	o := s.options
 	o.Shards = 3
 	n, err := New(o)
@@ -249,12 +266,7 @@ func (e *Engine) dump() string {
 	for _, s := range e.shards {
 		for l := range s.tables {
 			t := &s.tables[l]
-			for i := range t.count {
-				if t.removedAt(i) {
-					continue
-				}
-				all = append(all, fmt.Sprintf("%x due %d", t.record(i), s.nextDue(t, i, e.clock)))
-			}
+			s.eachKey(l, func(i uint32) { all = append(all, fmt.Sprintf("%x due %d", t.record(i), s.nextDue(t, i, e.clock))) })
 		}
 		for key, v := range s.visitors {
 			if v.user.last() == "" && v.company.last() == "" {
@@ -276,8 +288,24 @@ func (e *Engine) dump() string {
 // memStore is a store in memory.
 type memStore struct {
 	rows    map[string][]byte
+	memory  int64 // budget of the engines that are over it
 	current *checkpoint
 	want    string
+}
+
+// budget gives an engine the memory budget.
+func (m *memStore) budget(e *Engine) {
+	if m.memory > 0 {
+		e.keepWithin(m.memory, m, nil)
+	}
+}
+
+// checkpoint takes a whole one.
+func (m *memStore) checkpoint(e *Engine) {
+	c := e.freeze()
+	e.step(1 << 30)
+	m.commit(c, e.takeRows())
+	e.committed()
 }
 
 func (m *memStore) commit(c *checkpoint, keys [][]row) {

@@ -33,11 +33,7 @@ func (s *shard) scrub(x *erased, users []string, counts *eraseCounts) {
 	}
 	t := &s.tables[levels-1]
 	named := s.program.namedAfterPersons()
-	for i := range t.count {
-		if !t.removedAt(i) {
-			c.key(t, i, named)
-		}
-	}
+	s.eachKey(levels-1, func(i uint32) { c.key(t, i, named) })
 }
 
 // opsByNumber are the operators by number, -1 for cooldowns, pools and what no rule uses.

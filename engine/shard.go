@@ -30,6 +30,7 @@ type shard struct {
 	ahead   ahead
 	firings []settled
 	stats   shardStats
+	hand    hand
 
 	settling counter
 	texts    texts
@@ -53,12 +54,14 @@ func newShard(id nudge.ShardID, e *Engine, shards int) *shard {
 	}
 	for l := range levels {
 		s.out[l] = make([][]input, shards)
+		s.tables[l].shelf = e.shelf
 	}
 	return s
 }
 
 // runVisitors is level 0: this shard's records, and the timers of its visitors.
 func (s *shard) runVisitors(b *Batch, list []int32) {
+	s.bringVisitors(b, list)
 	s.paths = s.paths[:0]
 	for l := range s.out {
 		for i := range s.out[l] {
@@ -111,6 +114,7 @@ func (s *shard) match(b *Batch, block []int32) {
 // runLevel is level 1 or 2: what came up to this shard's keys, and their timers.
 func (s *shard) runLevel(level int, b *Batch) {
 	s.in = s.engine.gather(level, s.id, s.in[:0])
+	s.bringKeys(&s.tables[level])
 	for left := s.in; len(left) > 0; {
 		block := left[:min(len(left), lookAhead)]
 		left = left[len(block):]
@@ -213,6 +217,9 @@ func (s *shard) runTimers(level int, b *Batch, until nudge.Millis) {
 		i, due, ok := t.popDue(until)
 		if !ok {
 			return
+		}
+		if t.entry(i).ref.away() {
+			t.bringDue(i, b.until)
 		}
 		s.runKeyTimers(b, t, i, due)
 	}

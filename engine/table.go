@@ -29,12 +29,17 @@ type table struct {
 	count   uint32               // entries
 	slabs   slabs
 	timers  timerHeap
-	warmed  *table   // what was read back for cold operators and is still to be taken over; nil: nothing
-	taken   uint32   // entries of warmed that were looked at
-	unite   uniter   // where the log could not be read from its beginning
-	live    []bool   // numbers of the slots that the running rules use; nil: all
-	unsaved bool     // no checkpoint ever takes it, so nothing is noted for one
-	dirty   []uint32 // entries changed since the last checkpoint began
+	warmed  *table     // what was read back for cold operators and is still to be taken over; nil: nothing
+	taken   uint32     // entries of warmed that were looked at
+	unite   uniter     // where the log could not be read from its beginning
+	live    []bool     // numbers of the slots that the running rules use; nil: all
+	unsaved bool       // no checkpoint ever takes it, so nothing is noted for one
+	round   entryMarks // number of the last checkpoint that began
+	away    int        // keys whose records are in the store alone
+	shelf   *shelf     // where their rows are; nil: all records stay in memory
+	wanted  []wanted   // records that are to come back together
+	writing bool       // that checkpoint is not committed yet
+	dirty   []uint32   // entries changed since the last checkpoint began
 
 	dirtyBytes int // of their records when they were first changed
 
@@ -54,13 +59,26 @@ type table struct {
 
 // entry is what is looked at most of a key: 40 bytes without pointers.
 type entry struct {
-	hash          nudge.KeyHash
-	ref           slabRef
-	due           nudge.Millis // earliest timer, never if none
-	armed         nudge.Millis // earliest due of this key that stands in the heap, never if none does
-	used          uint32       // length of the record
-	dirty, frozen bool
+	hash  nudge.KeyHash
+	ref   slabRef      // where the record lies; of a key that is away, where its row stands (away.go)
+	due   nudge.Millis // earliest timer, never if none
+	armed nudge.Millis // earliest due of this key that stands in the heap, never if none does
+	used  uint32       // length of the record
+	scope uint16       // number
+	marks entryMarks
 }
+
+// entryMarks say how a key stands to checkpoints and to the memory budget. The bits from markRound on are the number of the checkpoint that took it last.
+type entryMarks uint8
+
+const (
+	markDirty  entryMarks = 1 << iota // changed since the last checkpoint began
+	markFrozen                        // the checkpoint that is being written has still to serialise it
+	markMet                           // looked for since the sweep came by
+	markRound
+
+	rounds = 1<<8/int(markRound) - 1 // checkpoints are numbered 1 to rounds, again and again; 0: none took it
+)
 
 const (
 	noEntry       = math.MaxUint32
@@ -73,7 +91,7 @@ const (
 // entry returns an entry by its number. It stays where it is.
 func (t *table) entry(i uint32) *entry { return &t.entries[i/entryChunk][i%entryChunk] }
 
-// find returns the number of a key's entry, noEntry if it has none.
+// find returns the number of a key's entry, noEntry if it has none. Its record is there then, until the batch's end.
 func (t *table) find(hash nudge.KeyHash, scope uint16, key string) uint32 {
 	if t.warmed != nil {
 		t.takeOverKey(hash, scope, key)
@@ -91,7 +109,11 @@ func (t *table) lookup(hash nudge.KeyHash, scope uint16, key string) uint32 {
 		if slot == 0 {
 			return noEntry
 		}
-		if i := slot - 1; t.entry(i).hash == hash {
+		i := slot - 1
+		if e := t.entry(i); e.hash == hash {
+			if e.ref.away() {
+				t.recall(i)
+			}
 			if s, k := t.identity(i); s == scope && string(k) == key {
 				return i
 			}
@@ -102,7 +124,8 @@ func (t *table) lookup(hash nudge.KeyHash, scope uint16, key string) uint32 {
 // add makes an entry with no slots.
 func (t *table) add(hash nudge.KeyHash, scope uint16, key string) uint32 {
 	size := keyHeader + len(key)
-	i := t.addEntry(hash, size)
+	i := t.addEntry(hash, scope, size)
+	t.entry(i).marks = markMet
 	rec := t.record(i)
 	rec[0] = layoutVersion
 	binary.LittleEndian.PutUint16(rec[4:], scope)
@@ -113,19 +136,19 @@ func (t *table) add(hash nudge.KeyHash, scope uint16, key string) uint32 {
 
 // load makes an entry of a stored record.
 func (t *table) load(hash nudge.KeyHash, rec []byte) uint32 {
-	i := t.addEntry(hash, len(rec))
+	i := t.addEntry(hash, binary.LittleEndian.Uint16(rec[4:]), len(rec))
 	copy(t.record(i), rec)
 	return i
 }
 
-func (t *table) addEntry(hash nudge.KeyHash, size int) uint32 {
+func (t *table) addEntry(hash nudge.KeyHash, scope uint16, size int) uint32 {
 	i := t.count
 	if n := len(t.gone); n > 0 {
 		i, t.gone = t.gone[n-1], t.gone[:n-1]
 	} else if t.count++; int(i/entryChunk) == len(t.entries) {
 		t.entries = append(t.entries, new([entryChunk]entry))
 	}
-	*t.entry(i) = entry{hash: hash, ref: t.slabs.alloc(size), used: uint32(size), due: never, armed: never}
+	*t.entry(i) = entry{hash: hash, ref: t.slabs.alloc(size), used: uint32(size), scope: scope, due: never, armed: never}
 	t.index.add(t, hash, i)
 	clear(t.record(i))
 	return i
@@ -140,7 +163,7 @@ func (t *table) remove(i uint32) {
 		t.removed = append(t.removed, t.rowKey(i))
 	}
 	t.index.remove(t, e.hash, i)
-	t.slabs.free(e.ref, int(e.used))
+	t.slabs.free(e.ref)
 	*e = entry{due: never, armed: never}
 	t.gone = append(t.gone, i)
 }
@@ -153,7 +176,7 @@ func (t *table) clear() {
 	*t = table{entries: t.entries}
 }
 
-// record is the key's bytes. They move when a slot grows.
+// record is the key's bytes, which must not be away. They move when a slot grows.
 func (t *table) record(i uint32) []byte {
 	e := t.entry(i)
 	return t.slabs.bytes(e.ref, int(e.used))
@@ -292,7 +315,7 @@ func (t *table) rewrite(i uint32) {
 		write += c.size
 	}
 	e := t.entry(i)
-	t.slabs.free(e.ref, len(old))
+	t.slabs.free(e.ref)
 	e.ref, e.used = ref, uint32(length)
 	if t.focus.entry == i+1 {
 		t.focus.entry = 0
@@ -315,13 +338,13 @@ func putDir(rec []byte, at, j int, num uint32, offset int) {
 // touch notes that the key is about to change. If a checkpoint still has to serialise it, that is done first (I3).
 func (t *table) touch(i uint32) {
 	e := t.entry(i)
-	if e.frozen && !planted(bugLateKey) {
+	if e.marks&markFrozen != 0 && !planted(bugLateKey) {
 		t.serialiseKey(i)
 	}
-	if e.dirty {
+	if e.marks&markDirty != 0 {
 		return
 	}
-	e.dirty = true
+	e.marks |= markDirty
 	if !t.unsaved {
 		t.dirty = append(t.dirty, i)
 		t.dirtyBytes += int(e.used)
@@ -376,6 +399,9 @@ func (t *table) popDue(until nudge.Millis) (i uint32, due nudge.Millis, ok bool)
 	e := t.entry(i)
 	e.armed, e.due = never, never
 	if t.warmed != nil {
+		if e.ref.away() {
+			t.recall(i)
+		}
 		scope, key := t.identity(i)
 		t.takeOverKey(e.hash, scope, string(key))
 	}

@@ -47,6 +47,7 @@ func (t *table) takeOverDue(until nudge.Millis) {
 // takeOverSome looks at up to n more keys of the warmed table, and returns how many of n are left.
 func (t *table) takeOverSome(n int) int {
 	for ; n > 0 && t.warmed != nil; n-- {
+		t.bringSome()
 		if t.taken == t.warmed.count {
 			t.warmed, t.unite = nil, nil
 			break
@@ -57,14 +58,29 @@ func (t *table) takeOverSome(n int) int {
 	return n
 }
 
+// bringSome brings back, for a step of keys, those that have something to take over.
+func (t *table) bringSome() {
+	if t.shelf == nil || t.taken%takeOverKeys != 0 {
+		return
+	}
+	for j := t.taken; j < min(t.taken+takeOverKeys, t.warmed.count); j++ {
+		if e := t.warmed.entry(j); e.marks&markDirty != 0 {
+			scope, text := t.warmed.identity(j)
+			t.want(e.hash, scope, string(text))
+		}
+	}
+	t.bring()
+}
+
 // takeOver moves a warmed entry's slots into the key's record. due is its earliest timer. The key's own may turn out to be too early
 // now, and is then found to be nothing.
 func (t *table) takeOver(j uint32, due nudge.Millis) {
 	e := t.warmed.entry(j)
-	if !e.dirty {
+	if e.marks&markDirty == 0 {
 		return
 	}
-	e.dirty, e.due = false, never
+	e.marks &^= markDirty
+	e.due = never
 	scope, text := t.warmed.identity(j)
 	rec := t.warmed.record(j)
 	i := t.lookup(e.hash, scope, string(text))

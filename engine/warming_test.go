@@ -205,9 +205,10 @@ func (x *warming) wasThere(rule string) bool {
 // warmRun is one way of taking the stream through an engine that warms.
 type warmRun struct {
 	shards, batch int
-	slow          bool // what was read is taken over one key at a time
-	save, crash   int  // a checkpoint before one record, from which the engine is restored before a later one; 0: none
-	misses        bool // the bug: the last record before the live one is not read
+	slow          bool  // what was read is taken over one key at a time
+	save, crash   int   // a checkpoint before one record, from which the engine is restored before a later one; 0: none
+	memory        int64 // a checkpoint is taken after each batch, and records leave memory
+	misses        bool  // the bug: the last record before the live one is not read
 }
 
 func (x *warming) run(t testing.TB, r warmRun) []nudge.Firing {
@@ -215,7 +216,8 @@ func (x *warming) run(t testing.TB, r warmRun) []nudge.Firing {
 	e := x.engine(t, r.shards)
 	e.warms = true
 	e.Deploy(x.base)
-	st := &memStore{rows: map[string][]byte{}}
+	st := &memStore{rows: map[string][]byte{}, memory: r.memory}
+	st.budget(e)
 	var out, saved []nudge.Firing
 	for i := 0; i < len(x.records); {
 		if i == x.first && i < x.deploy {
@@ -231,14 +233,13 @@ func (x *warming) run(t testing.TB, r warmRun) []nudge.Firing {
 			x.goLive(t, e, r.misses)
 		}
 		if r.save > 0 && i == r.save {
-			c := e.freeze()
-			e.step(1 << 30)
-			st.commit(c, e.takeRows())
+			st.checkpoint(e)
 			saved = slices.Clone(out)
 		}
 		if r.crash > 0 && i == r.crash {
 			e = x.engine(t, 1+(r.shards+i)%9)
 			e.warms = true
+			st.budget(e)
 			if err := e.restore(st); err != nil {
 				t.Fatal(err)
 			}
@@ -260,6 +261,10 @@ func (x *warming) run(t testing.TB, r warmRun) []nudge.Firing {
 		if r.slow {
 			e.takeOver(1)
 		}
+		if r.memory > 0 && (r.crash == 0 || i <= r.save) && !e.takingOver() {
+			st.checkpoint(e)
+		}
+		e.sweep(end)
 	}
 	return append(out, e.Drain()...)
 }
@@ -314,6 +319,7 @@ func TestWarmed(t *testing.T) {
 				if len(at) == 2 {
 					v.save, v.crash = at[0], at[1]
 				}
+				v.memory = int64(r.IntN(2))
 				if got, want := text(x.run(t, v)), text(first); got != want {
 					t.Fatalf("%+v differs from one shard and single records: %s\n%s", v, difference(got, want), again)
 				}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -51,6 +53,10 @@ Without keys it listens on this machine only and asks for none.`,
 // recallPopups is how far back a restart looks for popups that may still be wanted: as long as they live.
 const recallPopups = nudge.Millis(deliver.DefaultPopupTTL / time.Millisecond)
 
+// budgetedGarbage is how much garbage there may be where memory is scarce, in percent of what is alive. The records are nothing that the collector looks into,
+// so that it can come by often.
+const budgetedGarbage = 25
+
 // run is the life of a server. The order is what callers rely on: the folder is ours before anything is read; the address is ours before the
 // log is read, so that a port in use is said at once; nothing is answered before recovery is done and the rules run; and at the
 // end consumers go first, then requests in flight are finished, then the log, then the folder.
@@ -68,6 +74,9 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 	files, err := shareFiles(openFilesLimit(), ingest.DefaultMaxConns)
 	if err != nil {
 		return err
+	}
+	if _, given := os.LookupEnv("GOGC"); c.memory > 0 && !given {
+		debug.SetGCPercent(budgetedGarbage)
 	}
 	names := nudge.NewNames()
 	var brokers natsEnds
@@ -99,7 +108,7 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 		Engine: engine.Options{
 			Names: names, Shards: c.shards, Lateness: c.lateness, DedupEvents: c.dedupEvents, Location: location,
 		},
-		Log: dir.Log, Store: dir.Store, Logger: logger, Recall: recallPopups, LogKeep: c.logKeep, Beside: new(beside.Core).Run, Wall: wallClock(),
+		Log: dir.Log, Store: dir.Store, Logger: logger, Recall: recallPopups, LogKeep: c.logKeep, Memory: int64(c.memory), Beside: new(beside.Core).Run, Wall: wallClock(),
 		OnFirings: func(f []nudge.Firing) { hub.Publish(f); brokers.wake() },
 		OnReceipt: func(id string) { hub.Receipt(id) },
 		OnErase:   func(isVisitor func(string) bool) { hub.Erase(isVisitor) },

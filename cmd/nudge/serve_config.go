@@ -25,6 +25,7 @@ type serveConfig struct {
 	adminKeys  []string
 	logMax     sizeFlag
 	logKeep    nudge.Millis
+	memory     sizeFlag
 	demo       bool
 }
 
@@ -35,6 +36,7 @@ const (
 	flagAdminKey = "admin-key"
 	flagLogMax   = "log-max"
 	flagData     = "data"
+	flagMemory   = "memory"
 
 	defaultData   = "data"
 	defaultListen = "127.0.0.1:8080"
@@ -42,6 +44,9 @@ const (
 
 	// minLogMax holds four segments of the log: one that is written, one made ahead, and something to read back.
 	minLogMax = sizeFlag(256 << 20)
+
+	// minMemory is what a checkpoint and the store's own memory take anyway: less of a budget saves nothing.
+	minMemory = sizeFlag(64 << 20)
 
 	// minLogKeep is far more than a checkpoint is behind: what is younger is needed for a restart.
 	minLogKeep = nudge.Millis(time.Hour / time.Millisecond)
@@ -61,6 +66,7 @@ func (c *serveConfig) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&c.adminKeys, flagAdminKey, nil, "key with which people are erased (repeat); where other keys are given, nobody can without one")
 	fs.Var(&c.logMax, flagLogMax, "size at which the oldest part of the log goes, even if it is younger than --log-keep")
 	fs.Var((*durationFlag)(&c.logKeep), flagLogKeep, "age at which the oldest part of the log goes, even if it is smaller than --log-max")
+	fs.Var(&c.memory, flagMemory, "memory for what rules know of their keys, as 2GiB; what was not needed lately is read from the data folder when it is (0: all stays in memory)")
 	c.nats.register(fs)
 	fs.BoolVar(&c.demo, "demo", false, "serve the example site under /demo/, with the example rules unless --rules is given")
 }
@@ -79,6 +85,9 @@ func (c *serveConfig) Validate() error {
 	}
 	if c.logKeep < minLogKeep {
 		all = append(all, fmt.Errorf("--log-keep is %v; the least is %v", durationFlag(c.logKeep), durationFlag(minLogKeep)))
+	}
+	if c.memory != 0 && c.memory < minMemory {
+		all = append(all, fmt.Errorf("--memory is %v; the least is %v, and 0 is no budget", c.memory, minMemory))
 	}
 	for _, k := range c.writeKeys {
 		all = appendKeyProblem(all, flagWriteKey, k)

@@ -29,6 +29,8 @@ func TestServeConfig(t *testing.T) {
 		{"too many shards", func(c *serveConfig) { c.shards = maxShards + 1 }, []string{"--shards is 4097; give 1 to 4096"}},
 		{"the clock of the machine", func(c *serveConfig) { c.timezone = "Local" }, []string{"differs from machine to machine"}},
 		{"longest key", func(c *serveConfig) { c.feedKeys = []string{strings.Repeat("k", maxKeyBytes)} }, nil},
+		{"least memory", func(c *serveConfig) { c.memory = minMemory }, nil},
+		{"too little memory", func(c *serveConfig) { c.memory = minMemory - 1 }, []string{"--memory is 67108863; the least is 64MiB, and 0 is no budget"}},
 		{"NATS", func(c *serveConfig) {
 			c.nats = natsConfig{sources: []string{"nats://u:p@h/EVENTS", "tls://h:1/EVENTS?consumer=two"}, server: "nats://h"}
 		}, nil},

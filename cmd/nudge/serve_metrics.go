@@ -27,6 +27,8 @@ func registerNode(r prometheus.Registerer, s *engine.NodeStats) error {
 		{"nudge_engine_busy_total", "Requests that were refused at the queue's bound.", &s.Busy},
 		{"nudge_engine_full_refused_total", "Requests that were refused because the disk is full.", &s.FullRefused},
 		{"nudge_engine_checkpoints_total", "Checkpoints that were committed.", &s.Checkpoints},
+		{"nudge_engine_keys_evicted_total", "Records of keys that left memory for the store.", &s.KeysEvicted},
+		{"nudge_engine_store_reads_total", "Records of keys that were read back from the store.", &s.StoreReads},
 		{"nudge_engine_erasures_total", "Erasures whose person has left every file.", &s.Erasures},
 		{"nudge_engine_log_bytes_total", "Bytes of records that were appended to the log.", &s.Bytes},
 	} {
@@ -39,6 +41,8 @@ func registerNode(r prometheus.Registerer, s *engine.NodeStats) error {
 		{"nudge_engine_log_next_offset", "Offset that the next record gets.", &s.LogNext},
 		{"nudge_engine_checkpoint_next_offset", "Offset from which a restart reads the log.", &s.CheckpointNext},
 		{"nudge_engine_disk_full", "1 while the disk is full and no event is taken.", &s.Full},
+		{"nudge_engine_record_bytes", "Memory that the records of keys take.", &s.RecordBytes},
+		{"nudge_engine_keys_away", "Keys whose records are in the store alone.", &s.KeysAway},
 		{"nudge_engine_dedup_ids", "Event ids that are remembered.", &s.DedupIDs},
 		{"nudge_engine_erasures_open", "Erasures whose person is still in a file.", &s.ErasuresOpen},
 		{"nudge_engine_rules_warming", "Rules that fire nothing yet, because the log is being read back for them.", &s.RulesWarming},
@@ -46,6 +50,8 @@ func registerNode(r prometheus.Registerer, s *engine.NodeStats) error {
 	} {
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: m.name, Help: m.help}, func() float64 { return float64(m.value.Load()) }))
 	}
+	waited := prometheus.CounterOpts{Name: "nudge_engine_store_wait_seconds_total", Help: "Time that shards waited for records from the store."}
+	all = append(all, prometheus.NewCounterFunc(waited, func() float64 { return float64(s.StoreWaitNanos.Load()) / 1e9 }))
 	all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "nudge_engine_dedup_window_seconds",
 		Help: "Age of the oldest event id that is remembered: an event that is sent again within that time is recognised. 24 hours at most, less where more ids come than --dedup-events.",

@@ -27,6 +27,7 @@ var (
 		"engine/engine.go":            "the barrier between levels: starts one goroutine per shard and waits for them",
 		"engine/node.go":              "the owner of the sequencer's and the applier's goroutine",
 		"engine/checkpoint_writer.go": "the owner of the goroutine that writes a checkpoint",
+		"engine/away.go":              "reads rows beside each other for a shard, which waits for them",
 		"engine/feed.go":              "reads the stored firings through while the node recovers, which waits for it",
 		"engine/warmup.go":            "the owner of the goroutine that reads the log back for warming rules",
 	}

@@ -40,6 +40,8 @@ var bugs = []struct{ name, promise, what string }{
 	{"live-early", "I2", "a checkpoint forgets that rules are warming"},
 	{"shard-behind", "I3", "one shard is checkpointed at another offset than the others"},
 	{"late-key", "I3", "a key that changes while a checkpoint is written is stored as it is then"},
+	{"leaves-dirty", "I2", "a record leaves memory though it has changed since the last checkpoint"},
+	{"leaves-early", "I2", "a record leaves memory before the checkpoint that holds it is committed"},
 	{"rows-later", "I3", "the feed's rows are not in the commit of their checkpoint"},
 	{"numbering", "I4", "firings are numbered through their batch"},
 	{"clock-anew", "I6", "log time begins with the wall clock at each start"},

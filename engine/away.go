@@ -1,0 +1,341 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"nudge"
+	"nudge/rules"
+)
+
+// With a memory budget a key's record may be away: in the store alone, as the last checkpoint that took the key has put it there (budget.go says which
+// may leave). Its entry stays. In place of where the record lies it then holds the beginning of the digest of the key's text, whose first bit is
+// set: with the hash's group and the scope that is where the row stands.
+//
+// Whoever looks for a key, or finds its timer due, brings it back: so no answer depends on what is away. It stays until the batch's end at
+// least. What a batch is going to look for comes back before, many rows in one go.
+
+// shelf is where the records lie that are away.
+type shelf struct {
+	engine *Engine
+	store  Store
+	budget int              // bytes that each shard may take
+	wall   func() time.Time // nil: nobody wants to know how long reads take
+
+	evicted, reads, waited atomic.Uint64 // keys that left, rows that were read, nanoseconds that shards waited for them
+}
+
+// away says whether a reference is to the store, and not into slabs.
+func (r slabRef) away() bool { return r>>63 != 0 }
+
+func awayRef(d []byte) slabRef { return slabRef(binary.BigEndian.Uint64(d)) }
+
+// wanted is a row to read: of its key all is known, or the beginning.
+type wanted struct {
+	entry uint32
+	key   []byte
+	row   []byte
+}
+
+const (
+	rowPrefix  = 5              // table, group, scope
+	rowKeySize = rowPrefix + 16 // and the digest
+)
+
+// prefixOf is the beginning of the key of an entry's row, as far as the entry knows it.
+func (e *entry) prefixOf() []byte {
+	key := make([]byte, 0, rowPrefix+8)
+	key = binary.BigEndian.AppendUint16(append(key, tableKeys), uint16(e.hash.Group()))
+	key = binary.BigEndian.AppendUint16(key, e.scope)
+	return binary.BigEndian.AppendUint64(key, uint64(e.ref))
+}
+
+// want notes that a key is going to be looked at, and brings it back with the next bring if it is away.
+func (t *table) want(hash nudge.KeyHash, scope uint16, text string) {
+	part := t.index.part(hash)
+	if len(part.slots) == 0 {
+		return
+	}
+	for pos := part.home(hash); part.slots[pos] != 0; pos = part.after(pos) {
+		i := part.slots[pos] - 1
+		e := t.entry(i)
+		if e.hash != hash {
+			continue
+		}
+		e.marks |= markMet
+		if e.ref.away() && e.scope == scope {
+			if d := digestOf(text); awayRef(d[:]) == e.ref {
+				t.wanted = append(t.wanted, wanted{entry: i, key: rowKey(hash, scope, text)})
+			}
+		}
+	}
+}
+
+// bring brings back what is wanted.
+func (t *table) bring() {
+	if len(t.wanted) == 0 {
+		return
+	}
+	slices.SortFunc(t.wanted, func(a, b wanted) int { return bytes.Compare(a.key, b.key) })
+	list := slices.CompactFunc(t.wanted, func(a, b wanted) bool { return a.entry == b.entry })
+	t.shelf.fetch(t, list)
+	for j := range list {
+		t.fill(list[j].entry, list[j].row)
+	}
+	clear(t.wanted)
+	t.wanted = t.wanted[:0]
+}
+
+// recall brings one record back.
+func (t *table) recall(i uint32) {
+	e := t.entry(i)
+	e.marks |= markMet
+	one := []wanted{{entry: i, key: e.prefixOf()}}
+	t.shelf.fetch(t, one)
+	t.fill(i, one[0].row)
+}
+
+// fill gives an entry its record back.
+func (t *table) fill(i uint32, rec []byte) {
+	e := t.entry(i)
+	e.ref = t.slabs.alloc(len(rec))
+	copy(t.slabs.bytes(e.ref, len(rec)), rec)
+	t.away--
+}
+
+// Rows are read by several goroutines where there are so many that it pays.
+const (
+	readers     = 4
+	fewReads    = 4 // for each of them
+	dueTogether = 1024
+)
+
+// fetch reads the rows of a table's entries. Where one cannot be read, or is not there, it panics with a storeFault.
+func (x *shelf) fetch(t *table, list []wanted) {
+	began := x.now()
+	n := min(readers, len(list)/fewReads)
+	if n <= 1 {
+		x.failOn(x.readAll(t, list))
+	} else {
+		errs := make([]error, n)
+		var wg sync.WaitGroup
+		for r := range n {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				errs[r] = x.readAll(t, list[r*len(list)/n:(r+1)*len(list)/n])
+			}()
+		}
+		wg.Wait()
+		for _, err := range errs {
+			x.failOn(err)
+		}
+	}
+	x.reads.Add(uint64(len(list)))
+	x.waited.Add(uint64(max(x.now().Sub(began), 0)))
+}
+
+func (x *shelf) now() (t time.Time) {
+	if x.wall != nil {
+		t = x.wall()
+	}
+	return t
+}
+
+func (x *shelf) readAll(t *table, list []wanted) error {
+	for j := range list {
+		if err := x.read(t.entry(list[j].entry), &list[j]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read reads one row. What has its length and its hash is the one that left: a key's row changes only while the key is not away.
+func (x *shelf) read(e *entry, w *wanted) (err error) {
+	if len(w.key) == rowKeySize {
+		w.row, _, err = x.store.Get(w.key)
+	} else {
+		err = x.store.Scan(w.key, prefixEnd(w.key), func(_, row []byte) error {
+			if x.engine.rowHash(row) == e.hash {
+				w.row = slices.Clone(row)
+			}
+			return nil
+		})
+	}
+	per := x.engine.perOf(e.scope)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read back the record of a key per %s (table %c, group %d): %w", per, tableKeys, e.hash.Group(), err)
+	case len(w.row) != int(e.used) || len(w.row) < keyHeader || w.row[0] != layoutVersion:
+		return fmt.Errorf("the record of a key per %s (table %c, group %d), of %d bytes, left memory for the store, and a row of %d bytes is there: the store is damaged. "+
+			"Go on from a backup; or, where the log still begins at offset 1, move the store's folder away and start again: the state is made anew from the log",
+			per, tableKeys, e.hash.Group(), e.used, len(w.row))
+	}
+	return nil
+}
+
+// rowHash is the hash of the key that a row is of; of a row that is none, 0.
+func (e *Engine) rowHash(row []byte) nudge.KeyHash {
+	if len(row) < keyHeader {
+		return 0
+	}
+	n := int(binary.LittleEndian.Uint32(row[8:]))
+	if n > len(row)-keyHeader {
+		return 0
+	}
+	return nudge.HashKey(e.perOf(binary.LittleEndian.Uint16(row[4:])), string(row[keyHeader:keyHeader+n]))
+}
+
+// perOf is the kind of key of a scope's number.
+//
+//nudge:unordered the loop looks for the one
+func (e *Engine) perOf(num uint16) string {
+	for per, n := range e.dict.scopes {
+		if n == num {
+			return per
+		}
+	}
+	return ""
+}
+
+// prefixEnd is the first key behind those that begin with a prefix.
+func prefixEnd(prefix []byte) []byte {
+	end := slices.Clone(prefix)
+	for j := len(end) - 1; ; j-- {
+		if end[j]++; end[j] != 0 { // the first byte is a table's
+			return end
+		}
+	}
+}
+
+// storeFault is what the engine panics with where it cannot read what it needs from the store: whatever it was in the middle of, nothing may
+// be done with it any more. It is no bug of a record's.
+type storeFault struct{ err error }
+
+func (f *storeFault) Error() string { return f.err.Error() }
+
+func (x *shelf) failOn(err error) {
+	if err != nil {
+		panic(&storeFault{err})
+	}
+}
+
+// withStore runs f, and returns the failure of the store that ended it.
+func withStore(f func() error) (err error) {
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+		case *storeFault:
+			err = v.err
+		default:
+			panic(v)
+		}
+	}()
+	return f()
+}
+
+// bringVisitors brings back the visitors that a batch's records of this shard are about.
+func (s *shard) bringVisitors(b *Batch, list []int32) {
+	t := &s.tables[0]
+	if t.shelf == nil {
+		return
+	}
+	for _, i := range list {
+		if a := &b.abouts[i]; a.visitor != "" && !a.duplicate {
+			t.want(a.primary, rules.ScopeVisitor, a.visitor)
+		}
+	}
+	t.bring()
+}
+
+// bringKeys brings back the keys that take what came up to a level.
+func (s *shard) bringKeys(t *table) {
+	if t.shelf == nil {
+		return
+	}
+	for i := range s.in {
+		in := &s.in[i]
+		t.want(in.hash, s.program.scopeNums[in.scope], in.key)
+	}
+	t.bring()
+}
+
+// bringDue brings back an entry whose timer runs, and others whose timers are to run by then. The first timers of the heap are those that run next, or nearly.
+func (t *table) bringDue(i uint32, until nudge.Millis) {
+	t.wantEntry(i)
+	for _, next := range t.timers[:min(len(t.timers), dueTogether)] {
+		if e := t.entry(next.entry); next.due <= until && e.due == next.due {
+			t.wantEntry(next.entry)
+		}
+	}
+	t.bring()
+}
+
+func (t *table) wantEntry(i uint32) {
+	if e := t.entry(i); e.ref.away() {
+		e.marks |= markMet
+		t.wanted = append(t.wanted, wanted{entry: i, key: e.prefixOf()})
+	}
+}
+
+// eachKey calls f for the entries of a level that have keys. Those that are away come back for the call, in the order of their rows, and leave again if
+// it has not changed them.
+func (s *shard) eachKey(level int, f func(i uint32)) {
+	t := &s.tables[level]
+	var away [nudge.Groups]bool
+	for i := range t.count {
+		if e := t.entry(i); e.ref.away() {
+			away[e.hash.Group()] = true
+		} else if !t.removedAt(i) {
+			f(i)
+		}
+	}
+	for group, any := range away {
+		if !any {
+			continue
+		}
+		from := binary.BigEndian.AppendUint16([]byte{tableKeys}, uint16(group))
+		to := prefixEnd(from)
+		if level < levels-1 { // the number of the one scope on it
+			to = binary.BigEndian.AppendUint16(slices.Clone(from), uint16(level)+1)
+		}
+		t.shelf.failOn(t.shelf.store.Scan(binary.BigEndian.AppendUint16(from, uint16(level)), to, func(key, row []byte) error {
+			s.visit(t, key, row, f)
+			return nil
+		}))
+	}
+}
+
+// visit calls f for the entry of a row, if its record is away.
+func (s *shard) visit(t *table, key, row []byte, f func(i uint32)) {
+	ref := awayRef(key[rowPrefix:])
+	i := t.awayAt(s.engine.rowHash(row), ref)
+	if i == noEntry {
+		return
+	}
+	t.fill(i, row)
+	f(i)
+	if e := t.entry(i); e.used > 0 && t.mayLeave(e) {
+		t.leave(i, ref)
+	}
+}
+
+// awayAt is the entry of a key that is away, noEntry if there is none.
+func (t *table) awayAt(hash nudge.KeyHash, ref slabRef) uint32 {
+	part := t.index.part(hash)
+	if len(part.slots) == 0 {
+		return noEntry
+	}
+	for pos := part.home(hash); part.slots[pos] != 0; pos = part.after(pos) {
+		if e := t.entry(part.slots[pos] - 1); e.hash == hash && e.ref == ref {
+			return part.slots[pos] - 1
+		}
+	}
+	return noEntry
+}
