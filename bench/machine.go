@@ -49,7 +49,7 @@ func firstLine(path string) string {
 }
 
 func (m *Machine) String() string {
-	s := fmt.Sprintf("%d cores of %s, GOMAXPROCS %d, %s, %s", m.Cores, m.CPU, m.Procs, m.Kernel, m.Go)
+	s := fmt.Sprintf("%s of %s, GOMAXPROCS %d, %s, %s", plural(m.Cores, "core"), m.CPU, m.Procs, m.Kernel, m.Go)
 	if m.Load != "" {
 		s += ", load before: " + m.Load
 	}

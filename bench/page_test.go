@@ -90,13 +90,17 @@ func TestReportFiles(t *testing.T) {
 	}
 }
 
-// TestReportFilesOfWorkloads: reports of two workloads at one level do not overwrite each other.
+// TestReportFilesOfWorkloads: reports of two workloads, or numbers of cores, at one level do not overwrite each other.
 func TestReportFilesOfWorkloads(t *testing.T) {
 	dir := t.TempDir()
 	if err := (&Report{Workload: "mission", Level: "engine"}).WriteFiles(dir); err != nil {
 		t.Fatal(err)
 	}
 	readText(t, dir, "engine-mission.md")
+	if err := (&Report{Workload: DefaultWorkload, Level: "engine", Machine: Machine{Procs: 1}}).WriteFiles(dir); err != nil {
+		t.Fatal(err)
+	}
+	readText(t, dir, "engine-one-core.md")
 }
 
 // TestReportWithoutChart: no column, no chart.
