@@ -189,6 +189,7 @@ func (c *serveConfig) serve(ctx context.Context, s *services) error {
 		watchDone = start(func() error { return w.watch(ctx) }, fail)
 		logDone = start(func() error { return s.log.run(ctx) }, fail)
 		c.announce(s)
+		debug.FreeOSMemory() // of what recovery has read, which may be several times the state
 		<-ctx.Done()
 	}
 
