@@ -18,7 +18,7 @@ var timerRules = []rules.Source{
 }
 
 const (
-	timerPending  = 100_000          // waits that stay open all the time
+	timerPending  = 1_000_000        // waits that stay open all the time
 	timerRate     = 5000             // deadlines a second
 	timerSparse   = 100              // deadlines a second where little happens
 	timerPatience = 15 * time.Second // for the last firing of a round
