@@ -35,19 +35,11 @@ type asked struct {
 
 // runDecide measures the round trip of an event whose popup comes in the answer.
 func runDecide(ctx context.Context, o *Options, r *Report) (err error) {
-	dir, remove, err := o.folder()
+	s, end, err := o.serve(ctx, r, append(slices.Clone(sixRules), decideRule), nil)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, remove()) }()
-	if err := r.Machine.measureSync(dir); err != nil {
-		return err
-	}
-	s, err := startServer(ctx, dir+"/data", append(slices.Clone(sixRules), decideRule), nil)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() { err = errors.Join(err, end()) }()
 
 	var all []*asked
 	var half float64 // of saturation, as the warm-up found it

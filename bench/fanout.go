@@ -47,19 +47,11 @@ type fanout struct {
 
 // runFanout measures how soon what fires is with those who wait on open streams.
 func runFanout(ctx context.Context, o *Options, r *Report) (err error) {
-	dir, remove, err := o.folder()
+	s, end, err := o.serve(ctx, r, fanoutRules, nil)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, remove()) }()
-	if err := r.Machine.measureSync(dir); err != nil {
-		return err
-	}
-	s, err := startServer(ctx, dir+"/data", fanoutRules, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() { err = errors.Join(err, end()) }()
 	streams := func(n int) int { return min(n, o.Events) }
 	all := []*fanout{
 		{

@@ -24,19 +24,11 @@ type posted struct {
 
 // runHTTP measures the server over loopback beside a bare echo.
 func runHTTP(ctx context.Context, o *Options, r *Report) (err error) {
-	dir, remove, err := o.folder()
+	s, end, err := o.serve(ctx, r, sixRules, nil)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, remove()) }()
-	if err := r.Machine.measureSync(dir); err != nil {
-		return err
-	}
-	s, err := startServer(ctx, dir+"/data", sixRules, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() { err = errors.Join(err, end()) }()
 	e, err := startEcho()
 	if err != nil {
 		return err

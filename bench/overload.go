@@ -141,19 +141,11 @@ type flooded struct {
 
 // runOverload asks the server for twice what it can do.
 func runOverload(ctx context.Context, o *Options, r *Report) (err error) {
-	dir, remove, err := o.folder()
+	s, end, err := o.serve(ctx, r, sixRules, nil)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, remove()) }()
-	if err := r.Machine.measureSync(dir); err != nil {
-		return err
-	}
-	s, err := startServer(ctx, dir+"/data", sixRules, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() { err = errors.Join(err, end()) }()
 	var all []*flooded
 	var contenders []contender
 	var recorded bool

@@ -31,6 +31,21 @@ type server struct {
 	httpDone, nodeDone chan error
 }
 
+// serve starts a server over a new folder, whose syncs it measures for the report. end stops the server and removes the folder.
+func (o *Options) serve(ctx context.Context, r *Report, sources []rules.Source, onFirings func([]nudge.Firing)) (s *server, end func() error, err error) {
+	dir, remove, err := o.folder()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := r.Machine.measureSync(dir); err != nil {
+		return nil, nil, errors.Join(err, remove())
+	}
+	if s, err = startServer(ctx, dir+"/data", sources, onFirings); err != nil {
+		return nil, nil, errors.Join(err, remove())
+	}
+	return s, func() error { return errors.Join(s.close(), remove()) }, nil
+}
+
 // startServer serves the rules from a new data folder in dir, on a free port of this machine. onFirings, where given, is told of firings
 // beside the hub, by the goroutine that delivers them.
 func startServer(ctx context.Context, dir string, sources []rules.Source, onFirings func([]nudge.Firing)) (*server, error) {

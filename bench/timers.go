@@ -37,16 +37,8 @@ type due struct {
 
 // runTimers measures how late dwells fire.
 func runTimers(ctx context.Context, o *Options, r *Report) (err error) {
-	dir, remove, err := o.folder()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, remove()) }()
-	if err := r.Machine.measureSync(dir); err != nil {
-		return err
-	}
 	late := make(chan time.Duration, max(o.Events, timerRate)) // of every firing of a round: the applier never waits for us
-	s, err := startServer(ctx, dir+"/data", timerRules, func(firings []nudge.Firing) {
+	s, end, err := o.serve(ctx, r, timerRules, func(firings []nudge.Firing) {
 		now := time.Now()
 		for i := range firings {
 			late <- now.Sub(time.UnixMilli(int64(firings[i].At)))
@@ -55,7 +47,7 @@ func runTimers(ctx context.Context, o *Options, r *Report) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() { err = errors.Join(err, end()) }()
 	w, err := newFormViews(s)
 	if err != nil {
 		return err
