@@ -208,7 +208,7 @@ func tellMemory(o *Options, r *Report, all []*budgeted, records int64) {
 		r.Floors[fmt.Sprintf("rate_to_all_in_memory_%d", share)] = spread(PerSecond, few.found[i].rate).Median / spread(PerSecond, none.found[i].rate).Median
 	}
 	r.Method = append(r.Method,
-		fmt.Sprintf("a data folder in which %d visitors made %d page views each under the workload's five rules, %d MiB of records; a node over it, with every default of `nudge serve`, and with a budget for one record in %d",
+		fmt.Sprintf("a data folder in which %d visitors made %d page views each under the workload's six rules, %d MiB of records; a node over it, with every default of `nudge serve`, and with a budget for one record in %d",
 			o.Events, memoryVisits, records>>20, memoryPart),
 		fmt.Sprintf("%d events in requests of %d by %d senders, each answered when it is durable, the last ones when they are applied: page views of the hottest 1 %% of the visitors, and a share of any of them",
 			o.Events/2, memoryRequest, memorySenders),

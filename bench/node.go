@@ -45,23 +45,10 @@ func runNode(ctx context.Context, o *Options, r *Report) (err error) {
 		return err
 	}
 	names := nudge.NewNames()
-	data, err := state.Open(dir+"/data", state.Options{Names: names})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, data.Close()) }()
-	node, err := newNode(data, names, nil, nil)
-	if err != nil {
-		return err
-	}
-	if err := node.Recover(); err != nil {
-		return err
-	}
-	done, stop := started(node.Run)
-	defer func() {
-		stop()
-		err = errors.Join(err, <-done)
-	}()
+	return withNode(dir+"/data", names, nil, func(data *state.Dir, node *engine.Node) error { return measureNode(ctx, o, r, names, data, node) })
+}
+
+func measureNode(ctx context.Context, o *Options, r *Report, names *nudge.Names, data *state.Dir, node *engine.Node) error {
 	diags, err := node.Deploy(ctx, sixRules)
 	if err := errors.Join(err, diags.Err()); err != nil {
 		return fmt.Errorf("deploy the rules: %w", err)

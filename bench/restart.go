@@ -94,7 +94,7 @@ const entrySpan = 30 * 60 * second
 // the deployment and nothing else.
 func writeLog(ctx context.Context, dir string, s *stream) (err error) {
 	began := func() time.Time { return time.UnixMilli(int64(sixBegin)) }
-	err = withNode(dir, s.names, began, func(node *engine.Node) error {
+	err = withNode(dir, s.names, began, func(_ *state.Dir, node *engine.Node) error {
 		diags, err := node.Deploy(ctx, sixRules)
 		return errors.Join(err, diags.Err())
 	})
@@ -124,11 +124,11 @@ func writeLog(ctx context.Context, dir string, s *stream) (err error) {
 
 // writeCheckpoint recovers a folder and stops the node, which makes it write a checkpoint of everything.
 func writeCheckpoint(dir string) error {
-	return withNode(dir, nudge.NewNames(), nil, func(*engine.Node) error { return nil })
+	return withNode(dir, nudge.NewNames(), nil, func(*state.Dir, *engine.Node) error { return nil })
 }
 
 // withNode runs a node over a folder, by the wall clock given, until do returns.
-func withNode(dir string, names *nudge.Names, wall func() time.Time, do func(*engine.Node) error) (err error) {
+func withNode(dir string, names *nudge.Names, wall func() time.Time, do func(*state.Dir, *engine.Node) error) (err error) {
 	data, err := state.Open(dir, state.Options{Names: names})
 	if err != nil {
 		return err
@@ -142,7 +142,7 @@ func withNode(dir string, names *nudge.Names, wall func() time.Time, do func(*en
 		return err
 	}
 	done, stop := started(node.Run)
-	err = do(node)
+	err = do(data, node)
 	stop()
 	return errors.Join(err, <-done)
 }

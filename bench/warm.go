@@ -12,6 +12,7 @@ import (
 	"nudge"
 	"nudge/engine"
 	"nudge/rules"
+	"nudge/state"
 )
 
 // The load of the warm level.
@@ -102,7 +103,7 @@ func writeWarmLog(ctx context.Context, o *Options, dir string) (wall func() time
 	}
 	ahead := time.Until(time.UnixMilli(int64(ends) + 1))
 	wall = func() time.Time { return time.Now().Add(ahead) }
-	err = withNode(dir, nudge.NewNames(), wall, func(*engine.Node) error { return nil })
+	err = withNode(dir, nudge.NewNames(), wall, func(*state.Dir, *engine.Node) error { return nil })
 	if err != nil {
 		return nil, fmt.Errorf("write the checkpoint: %w", err)
 	}

@@ -86,11 +86,14 @@ func (s *shard) runVisitors(b *Batch, list []int32) {
 	s.runTimers(0, b, b.until)
 }
 
-// findVisitors looks up the visitors of a block of records. Records without one ask for a key that nobody has.
+// findVisitors looks up the visitors of a block of records. Records without one, and duplicates, ask for a key that nobody has: nothing is brought
+// back for them.
 func (s *shard) findVisitors(b *Batch, block []int32) {
 	for j, i := range block {
-		a := &b.abouts[i]
-		s.queries[j] = query{hash: a.primary, scope: rules.ScopeVisitor, key: a.visitor}
+		s.queries[j] = query{}
+		if a := &b.abouts[i]; a.visitor != "" && !a.duplicate {
+			s.queries[j] = query{hash: a.primary, scope: rules.ScopeVisitor, key: a.visitor}
+		}
 	}
 	s.tables[0].findAll(s.queries[:len(block)])
 }
