@@ -257,6 +257,10 @@ func (w *workload) method(o *Options, keys int) []string {
 	if w.live > 0 {
 		about += "; every visitor has a page view before the clock starts"
 	}
+	if w.delay != nil {
+		about += fmt.Sprintf("; %d %% of the events come up to %d minutes later than they happened, %d %% between %d minutes and %d days, past the lateness of an hour; the program by hand knows late events too",
+			lateShare, lateMost/60/second, lateBeyond, lateBeyondFrom/60/second, lateBeyondMost/day)
+	}
 	return []string{
 		fmt.Sprintf("%d events over 35 days, strictly rising times; visitor ids by Zipf %.2f, seed %d, %d %% of them known users, %d to a company; 80 %% page views of %d paths, 8 %% form events",
 			o.Events, sixZipf, sixSeed, w.identified, w.visitors*w.identified/100/w.companies, sixPaths),

@@ -1,9 +1,11 @@
 package bench
 
 import (
+	"math/rand/v2"
 	"strconv"
 	"strings"
 
+	"nudge"
 	"nudge/rules"
 )
 
@@ -16,6 +18,7 @@ type workload struct {
 	companies  int
 	live       int // visitors that make a page view before the clock starts
 	hand       func(*stream) handProgram
+	delay      func(*rand.Rand) nudge.Millis // how much later an event comes than it happened; nil: no event is late
 }
 
 // handProgram is a hand-written program for a workload's rules.
@@ -62,6 +65,8 @@ func streamsOf(name string) []*workload {
 		return []*workload{six}
 	case b2b.name:
 		return []*workload{b2b}
+	case late.name:
+		return []*workload{late}
 	case missionName:
 		var all []*workload
 		for _, live := range missionLive {
