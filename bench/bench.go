@@ -28,7 +28,7 @@ type Options struct {
 }
 
 // Workloads lists them for messages.
-const Workloads = "six, b2b (six with 60 % known users), late (six with a fifth of the events late), keys-N (six with N visitors, 10000 to 10000000), mission, rules-N (N rules, 10 to 20000), globo (real clicks, for the level replay)"
+const Workloads = "six, b2b (six with 60 % known users), late (six with a fifth of the events late), keys-N (six with N visitors, 10000 to 10000000), mission, mission-N (mission with N visitors), rules-N (N rules, 10 to 20000), globo (real clicks, for the level replay)"
 
 // Limits and defaults of Options.
 const (

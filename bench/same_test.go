@@ -44,6 +44,23 @@ func testSameFirings(t *testing.T, load *workload) {
 	}
 }
 
+// TestTooLargeByHand: where the program by hand would not fit, it is left out and said so, and there is no ratio to it.
+func TestTooLargeByHand(t *testing.T) {
+	w, ok := keysOf("mission-10000000")
+	if !ok || !w.tooLargeByHand() || mission(handMost).tooLargeByHand() {
+		t.Fatal("10 million visitors are no more than the program by hand is given, or 3 million are")
+	}
+	r := &Report{}
+	runs := []*applied{{shards: 1, keys: 1}, {shards: 2, keys: 1}}
+	for _, a := range runs {
+		a.seconds, a.cpu, a.live = []float64{1}, []float64{1}, []float64{1}
+	}
+	tellCore(&Options{Events: 1}, r, w, runs)
+	if len(r.LeftOut) != 1 || r.RatioToHand != 0 || r.Tables[0].Columns[1] != "time ÷ one shard" {
+		t.Errorf("left out %q, ratio %v, columns %q", r.LeftOut, r.RatioToHand, r.Tables[0].Columns)
+	}
+}
+
 // TestLateEvents: as many events as the workload says come late, and others fire than if none were.
 func TestLateEvents(t *testing.T) {
 	const events = 800_000

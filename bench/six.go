@@ -167,7 +167,7 @@ func (s *stream) memory(n int) ([]byte, error) {
 // event is a decoded event.
 type event struct {
 	at, ts                             nudge.Millis // when it came and when it happened
-	record                             uint32 // where its record begins in buf
+	record                             uint32       // where its record begins in buf
 	kind                               kind
 	visitor, user, company, path, form span
 }
