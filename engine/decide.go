@@ -170,7 +170,8 @@ func (s *shard) allHold(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis
 			}
 			continue
 		}
-		slot := k.t.slot(k.i, s.program.nums[u.Op])
+		num := s.program.nums[u.Op]
+		slot := k.t.slot(k.i, num)
 		switch {
 		case slot == nil:
 			return false
@@ -178,7 +179,7 @@ func (s *shard) allHold(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis
 			if readTotal(slot) < uint64(u.AtLeast) {
 				return false
 			}
-		case !timesOf(op.Kind, slot).reach(u.AtLeast, expiredIn(op, u, at)):
+		case !timesOf(op.Kind, slot).reach(u.AtLeast, s.program.above(num, expiredIn(op, u, at))):
 			return false
 		}
 	}
@@ -206,7 +207,8 @@ func (s *shard) read(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis) [
 		case rules.OpOn, rules.OpFirst, rules.OpAbsent, rules.OpDwell, rules.OpSequence:
 			out[i].Pulse = w.pulsed(u)
 		case rules.OpCount, rules.OpDistinct:
-			countIn(&out[i], op, u, k.t.slot(k.i, s.program.nums[u.Op]), at)
+			num := s.program.nums[u.Op]
+			countIn(&out[i], op, u, k.t.slot(k.i, num), s.program.above(num, expiredIn(op, u, at)))
 		default:
 			out[i] = s.readUse(k, u, at)
 		}
@@ -214,9 +216,8 @@ func (s *shard) read(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis) [
 	return out
 }
 
-// countIn reads a use of OpCount or OpDistinct.
-func countIn(out *rules.Reading, op *rules.Op, u *rules.Use, slot []byte, at nudge.Millis) {
-	expired := expiredIn(op, u, at)
+// countIn reads a use of OpCount or OpDistinct: what is newer than expired.
+func countIn(out *rules.Reading, op *rules.Op, u *rules.Use, slot []byte, expired nudge.Millis) {
 	if n := u.AtLeast; n > 0 {
 		if slot == nil || !timesOf(op.Kind, slot).reach(n, expired) {
 			n--
@@ -242,7 +243,8 @@ func (s *shard) readWhole(w *scratch, k *keyRef, uses []rules.Use, at nudge.Mill
 
 func (s *shard) readUse(k *keyRef, u *rules.Use, at nudge.Millis) rules.Reading {
 	op := &s.program.plan.Ops[u.Op]
-	slot := k.t.slot(k.i, s.program.nums[u.Op])
+	num := s.program.nums[u.Op]
+	slot := k.t.slot(k.i, num)
 	if slot == nil {
 		return nothing(op.Kind, u.Fold)
 	}
@@ -250,9 +252,9 @@ func (s *shard) readUse(k *keyRef, u *rules.Use, at nudge.Millis) rules.Reading 
 	case rules.OpTotal:
 		return rules.Reading{N: float64(readTotal(slot))}
 	case rules.OpValues:
-		return rules.Reading{Values: valuesAfter(slot, expiredAt(at, u.Window))}
+		return rules.Reading{Values: valuesAfter(slot, s.program.above(num, expiredAt(at, u.Window)))}
 	case rules.OpNumbers:
-		return numbers(slot).reading(u.Fold, expiredAt(at, u.Window))
+		return numbers(slot).reading(u.Fold, s.program.above(num, expiredAt(at, u.Window)))
 	case rules.OpTally:
 		return readTally(slot, u.Fold)
 	case rules.OpLast:

@@ -115,7 +115,7 @@ type NodeStats struct {
 
 	// Of the keys' records: bytes of memory that they take; keys whose records are in the store alone, and how many have gone there; reads that brought them
 	// back, and the nanoseconds that shards waited for these.
-	RecordBytes, KeysAway, KeysEvicted, StoreReads, StoreWaitNanos atomic.Uint64
+	RecordBytes, KeysAway, KeysEvicted, KeysVanished, StoreReads, StoreWaitNanos atomic.Uint64
 }
 
 // request is what one call of Submit or Deploy hands to the sequencer.

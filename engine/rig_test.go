@@ -116,7 +116,9 @@ type run struct {
 	batch    int
 	restarts []int             // before these records the engine is stopped and restored, with another number of shards
 	slow     bool              // a checkpoint is taken in steps of one key, with batches between
+	vanish   bool              // every key that is vacant vanishes behind each batch
 	memory   int64             // budget in bytes; 0: none. A checkpoint in steps is what lets records leave
+	gone     *uint64           // counts the keys that vanished
 	seen     func(memoryStats) // is told what became of each engine
 	unsorted bool
 	drain    bool
@@ -124,7 +126,7 @@ type run struct {
 }
 
 func (r run) String() string {
-	return fmt.Sprintf("shards=%d batch=%d restarts=%v slow=%v memory=%d", r.shards, r.batch, r.restarts, r.slow, r.memory)
+	return fmt.Sprintf("shards=%d batch=%d restarts=%v slow=%v memory=%d vanish=%v", r.shards, r.batch, r.restarts, r.slow, r.memory, r.vanish)
 }
 
 // firings runs the stream and returns every firing, with its cursor.
@@ -164,6 +166,9 @@ func (s *stream) firings(t testing.TB, r run) []nudge.Firing {
 		if r.slow {
 			s.checkpointStep(t, e, st, n)
 		}
+		if r.vanish {
+			e.vanishAmong(1 << 20)
+		}
 		e.sweep(n)
 	}
 	if r.until > 0 {
@@ -177,6 +182,9 @@ func (s *stream) firings(t testing.TB, r run) []nudge.Firing {
 }
 
 func (r run) tell(e *Engine) {
+	if r.gone != nil {
+		*r.gone += e.vanished()
+	}
 	if r.seen != nil {
 		r.seen(e.memory())
 	}

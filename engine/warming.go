@@ -90,6 +90,10 @@ func (g *program) release() {
 		}
 		g.cold[i] = coldWarm
 	}
+	for text := range g.dict.cold {
+		delete(g.dict.floors, text)
+	}
+	g.placeFloors()
 	clear(g.held)
 	clear(g.dict.cold)
 	clear(g.dict.held)
