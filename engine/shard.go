@@ -26,7 +26,8 @@ type shard struct {
 	in      []input
 	queries [lookAhead]query // of a block
 	sets    metSets
-	matched []int32 // scratch: the tests of one row
+	matches rules.Matches // of a block
+	matched []int32       // of a fired event
 	ahead   ahead
 	firings []settled
 	stats   shardStats
@@ -101,16 +102,16 @@ func (s *shard) findVisitors(b *Batch, block []int32) {
 // match finds what the records of a block mean to each scope.
 func (s *shard) match(b *Batch, block []int32) {
 	for _, i := range block {
-		s.at = b.records[i].off
-		if a := &b.abouts[i]; a.duplicate {
-			b.met[i] = nothingMet
-		} else {
-			s.program.fillIdentity(&b.rows[i], a.visitor, a.user, a.company)
-			s.matched = s.program.plan.Match(&b.rows[i], s.matched[:0])
-			b.met[i] = s.met(s.matched)
-		}
+		a := &b.abouts[i]
+		s.program.fillIdentity(&b.rows[i], a.visitor, a.user, a.company)
 	}
-	s.at = 0
+	defer func() {
+		if at := s.matches.At(); at >= 0 { // it has panicked
+			s.at = b.records[block[at]].off
+		}
+	}()
+	s.program.plan.MatchBlock(b.rows, block, &s.matches)
+	s.meetBlock(b, block)
 	s.lookAt(b, block)
 }
 

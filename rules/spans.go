@@ -82,24 +82,22 @@ type affixes struct {
 // affixLength is a length and how many tests ask for a text of that length.
 type affixLength struct{ bytes, tests int }
 
-func (x *affixes) starting(text string, dst []int32) []int32 {
+func (x *affixes) starting(text string, dst []int32, ask *questions) []int32 {
 	for _, n := range x.lengths {
 		if n.bytes > len(text) {
 			break
 		}
-		tests, _ := x.texts.get(text[:n.bytes])
-		dst = append(dst, tests...)
+		dst = askText(&x.texts, text[:n.bytes], dst, ask)
 	}
 	return dst
 }
 
-func (x *affixes) ending(text string, dst []int32) []int32 {
+func (x *affixes) ending(text string, dst []int32, ask *questions) []int32 {
 	for _, n := range x.lengths {
 		if n.bytes > len(text) {
 			break
 		}
-		tests, _ := x.texts.get(text[len(text)-n.bytes:])
-		dst = append(dst, tests...)
+		dst = askText(&x.texts, text[len(text)-n.bytes:], dst, ask)
 	}
 	return dst
 }
@@ -118,13 +116,13 @@ func (x *affixes) change(text string, test int32, add bool, age uint64) {
 	default:
 		x.lengths = slices.Delete(x.lengths, i, i+1)
 	}
-	changeList(&x.texts, text, test, add, age)
+	changeList(&x.texts, textHash(text), text, test, add, age)
 }
 
 // changeList adds a test to an entry of a shelf, or takes it away.
-func changeList[K comparable](s *shelf[K, []int32], k K, test int32, add bool, age uint64) {
-	list, _ := s.get(k)
-	s.put(k, changed(list, test, add), age)
+func changeList[K comparable](s *shelf[K, []int32], hash uint64, k K, test int32, add bool, age uint64) {
+	list, _ := s.get(hash, k)
+	s.put(hash, k, changed(list, test, add), age)
 }
 
 // changed is a list with a test more or less. Older plans see the shorter list of the same array.
