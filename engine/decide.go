@@ -58,9 +58,9 @@ func (s *shard) enter() *scratch {
 
 func (s *shard) leave() { s.depth-- }
 
-// take gives one input to its key. Each rule concerned is decided once: it rises when its condition is false before the input,
+// take gives one input to its key, which k is. Each rule concerned is decided once: it rises when its condition is false before the input,
 // with the windows moved to the instant, and true after it.
-func (s *shard) take(b *Batch, in *input, t *turn) {
+func (s *shard) take(b *Batch, k *keyRef, in *input, t *turn) {
 	w, r := s.enter(), in.met.at(in.scope)
 	if r != nil {
 		w.rules = append(w.rules, r.rules...)
@@ -68,20 +68,17 @@ func (s *shard) take(b *Batch, in *input, t *turn) {
 	if in.past != nil {
 		s.concernPast(w, in.past)
 	}
-	if r != nil || in.past != nil {
-		k := s.key(in)
-		k.t.focusOn(k.i)
-		s.dropTrue(w, &k, in.when.at)
-		if in.past != nil {
-			s.mergePast(&k, in.past, in.when.at)
-		}
-		if r != nil {
-			s.applyEvent(b, w, &k, in, r)
-		}
-		s.keepRisen(w, &k, in.when.at)
-		if len(w.rules) > 0 {
-			s.settle(b, w, &k, in, t)
-		}
+	k.t.focusOn(k.i)
+	s.dropTrue(w, k, in.when.at)
+	if in.past != nil {
+		s.mergePast(k, in.past, in.when.at)
+	}
+	if r != nil {
+		s.applyEvent(b, w, k, in, r)
+	}
+	s.keepRisen(w, k, in.when.at)
+	if len(w.rules) > 0 {
+		s.settle(b, w, k, in, t)
 	}
 	s.leave()
 }

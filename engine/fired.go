@@ -23,9 +23,9 @@ func (s *shard) fire(b *Batch, k *keyRef, in *input, ri int32, c *cause, f *sett
 	switch {
 	case sc.Kind >= nudge.KindUser:
 	case fd.user == "":
-		up.hash = k.hash
-		up.entry = noEntry
-		s.remember(b, fd.key, &up)
+		up.hash, up.key, up.entry = k.hash, fd.key, noEntry
+		visitor := s.key(&up)
+		s.remember(b, &visitor, &up)
 	default:
 		s.send(rules.ScopeUser, fd.user, nudge.HashKey("user", fd.user), &up)
 	}

@@ -127,7 +127,8 @@ func (s *shard) runLevel(level int, b *Batch) {
 			in := &block[i]
 			s.at = in.when.off
 			s.runTimers(level, b, in.when.at)
-			s.take(b, in, nil)
+			k := s.key(in)
+			s.take(b, &k, in, nil)
 		}
 	}
 	s.at = 0
@@ -161,11 +162,14 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 		when: instant{at: row.At, off: b.records[i].off}, row: row, met: met, rec: i, source: a.primary,
 		scope: rules.ScopeVisitor, key: a.visitor, hash: a.primary, entry: visitor,
 	}
-	if a.visitor != "" && a.user == "" { // before the visitor takes it: what its rules fire by it comes later in the past, too
-		in.entry = s.remember(b, a.visitor, &in)
-	}
-	if a.visitor != "" && met.at(rules.ScopeVisitor) != nil {
-		s.take(b, &in, nil)
+	if a.visitor != "" {
+		k := s.key(&in)
+		if a.user == "" { // before the visitor takes it: what its rules fire by it comes later in the past, too
+			s.remember(b, &k, &in)
+		}
+		if met.at(rules.ScopeVisitor) != nil {
+			s.take(b, &k, &in, nil)
+		}
 	}
 	if a.user != "" {
 		in.past = past
