@@ -64,11 +64,11 @@ func firstSlot(t *touch, row *rules.Row) (slot slotCopy) {
 	switch t.kind {
 	case rules.OpCount:
 		if row.Ts > expiredAt(row.At, t.window) {
-			slot.size = ringHeader + 8*min(ringFirst, t.keep)
+			slot.size = ringHeader + 8*min(ringFirst, int(t.keep))
 		}
 	case rules.OpDistinct:
 		if row.Ts > expiredAt(row.At, t.window) && t.value(row).Present() {
-			slot.size = distinctHeader + distinctEntry*min(distinctFirst, t.keep)
+			slot.size = distinctHeader + distinctEntry*min(distinctFirst, int(t.keep))
 		}
 	case rules.OpTotal:
 		slot.size = 8
@@ -107,7 +107,7 @@ func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, t *touch, 
 	case rules.OpCount:
 		if row.Ts > expired {
 			s.ensure(k)
-			k.t.addTime(k.i, num, t.keep, row.Ts, expired)
+			k.t.addTime(k.i, num, int(t.keep), row.Ts, expired)
 		}
 	case rules.OpTotal:
 		s.ensure(k)
@@ -115,17 +115,17 @@ func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, t *touch, 
 	case rules.OpDistinct:
 		if v := t.value(row); v.Present() && row.Ts > expired {
 			s.ensure(k)
-			k.t.addValue(k.i, num, t.keep, valueID(v), row.Ts, expired)
+			k.t.addValue(k.i, num, int(t.keep), valueID(v), row.Ts, expired)
 		}
 	case rules.OpValues:
 		if v := t.value(row); v.Present() && row.Ts > expired {
 			s.ensure(k)
-			k.t.keepValue(k.i, num, t.keep, v, row.Ts, in.when.stamp(), s.keptSource(k, in))
+			k.t.keepValue(k.i, num, int(t.keep), v, row.Ts, in.when.stamp(), s.keptSource(k, in))
 		}
 	case rules.OpNumbers:
 		if v, ok := micro(t.value(row)); ok && row.Ts > expired {
 			s.ensure(k)
-			if k.t.addNumber(k.i, num, t.keep, v, row.Ts, expired) && b != nil { // nil: only tried on a copy
+			if k.t.addNumber(k.i, num, int(t.keep), v, row.Ts, expired) && b != nil { // nil: only tried on a copy
 				s.stats.overflows++
 			}
 		}

@@ -33,8 +33,8 @@ type touch struct {
 	at     *rules.Op
 	value  func(*rules.Row) nudge.Value
 	window nudge.Millis
-	keep   int
 	roles  role
+	keep   int32
 	op     int32
 	num    uint32
 	timed  bool // whether its windows can set a timer
@@ -204,7 +204,7 @@ func (r *reaction) touch(g *program, l listener) {
 		i = len(r.touched)
 		op := &g.plan.Ops[l.op]
 		r.touched = append(r.touched, touch{
-			at: op, value: op.Value, window: op.Window, keep: op.Keep, op: l.op, num: g.nums[l.op], kind: op.Kind, timed: g.timed[l.op] && !isWait(op.Kind),
+			at: op, value: op.Value, window: op.Window, keep: int32(op.Keep), op: l.op, num: g.nums[l.op], kind: op.Kind, timed: g.timed[l.op] && !isWait(op.Kind),
 		})
 		r.waits = r.waits || isWait(op.Kind)
 	}

@@ -161,7 +161,7 @@ func (p *planner) fileIn(b *bucket, test int32, t *term, typ string, add bool) {
 			p.fileSpan(f, filedSpan{n.from, n.to, test}, add)
 		case needEqual:
 			if n.value.Kind == nudge.Text {
-				changeList(&f.texts, textHash(n.value.Text), n.value.Text, test, add, p.age)
+				changeText(&f.texts, n.value.Text, test, add, p.age)
 			} else {
 				changeList(&f.numbers, numberHash(n.value.Num), n.value.Num, test, add, p.age)
 			}

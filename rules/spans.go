@@ -2,12 +2,14 @@ package rules
 
 import (
 	"cmp"
+	"math"
 	"slices"
+	"strings"
 )
 
 // spans finds the tests whose range of a number holds a value: a tree in two arrays, the span in the middle of each part being its root,
 // with the largest end of the part beside it. It looks at no more than a few spans beside those that hold the value, however many
-// there are and however they overlap. The ends count as inside: the tests themselves know better.
+// there are and however they overlap. The ends are inside.
 type spans struct {
 	list []filedSpan // ascending by from
 	most []float64   // the largest to in the part of which this is the middle
@@ -21,6 +23,9 @@ type filedSpan struct {
 
 // at appends the tests whose span holds v.
 func (s *spans) at(v float64, dst []int32) []int32 {
+	if math.IsNaN(v) {
+		return dst
+	}
 	return s.within(v, 0, len(s.list), dst)
 }
 
@@ -116,7 +121,12 @@ func (x *affixes) change(text string, test int32, add bool, age uint64) {
 	default:
 		x.lengths = slices.Delete(x.lengths, i, i+1)
 	}
-	changeList(&x.texts, textHash(text), text, test, add, age)
+	changeText(&x.texts, text, test, add, age)
+}
+
+// changeText is changeList for a text. The shelf gets it as a text of its own: those of one table lie together then, and not all over the rules' files.
+func changeText(s *shelf[string, []int32], text string, test int32, add bool, age uint64) {
+	changeList(s, textHash(text), strings.Clone(text), test, add, age)
 }
 
 // changeList adds a test to an entry of a shelf, or takes it away.
