@@ -2,7 +2,6 @@ package rules
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"strings"
 )
@@ -23,9 +22,6 @@ type filedSpan struct {
 
 // at appends the tests whose span holds v.
 func (s *spans) at(v float64, dst []int32) []int32 {
-	if math.IsNaN(v) {
-		return dst
-	}
 	return s.within(v, 0, len(s.list), dst)
 }
 
