@@ -91,9 +91,7 @@ func (g *program) release() {
 		}
 		g.cold[i] = coldWarm
 	}
-	for text := range g.dict.cold {
-		delete(g.dict.floors, text)
-	}
+	maps.DeleteFunc(g.dict.floors, func(text string, _ nudge.Millis) bool { return g.dict.cold[text] != coldWarm })
 	g.placeFloors()
 	g.holdAll(false)
 	clear(g.dict.cold)
