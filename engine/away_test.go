@@ -95,6 +95,7 @@ func TestBudgetIsKept(t *testing.T) {
 	if err := again.restore(st); err != nil {
 		t.Fatal(err)
 	}
+	again.readAll()
 	if away := again.memory().away; away < visitors/5 {
 		t.Errorf("a restart leaves %d of %d away", away, visitors)
 	}

@@ -353,7 +353,7 @@ func TestPastLeavesTheStore(t *testing.T) {
 	if past := e.shards[0].takePast(nudge.HashKey("visitor", "v"), "v"); past != nil {
 		t.Errorf("a past after the identifying event: %x", past)
 	}
-	e = s.restart(t, e, st, 2)
+	e = s.restart(t, e, st, 2, nil)
 	if n := pastRows(e, st); n != 0 {
 		t.Fatalf("the checkpoint after it has %d pasts", n)
 	}
@@ -366,7 +366,7 @@ func TestPastLeavesTheStore(t *testing.T) {
 func pastRows(e *Engine, st *memStore) int {
 	n := 0
 	for _, key := range slices.Sorted(maps.Keys(st.rows)) {
-		if key[0] == tableKeys && binary.BigEndian.Uint16([]byte(key)[3:]) == rules.ScopeVisitor && hasPast(e, st.rows[key]) {
+		if key[0] == tableKeys && binary.BigEndian.Uint16([]byte(key)[1:]) == rules.ScopeVisitor && hasPast(e, st.rows[key]) {
 			n++
 		}
 	}

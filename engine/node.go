@@ -112,9 +112,24 @@ type NodeStats struct {
 	Erasures, ErasuresOpen                                                                                   atomic.Uint64 // complete; under way
 	Full, FullRefused                                                                                        atomic.Uint64 // 1 while the disk is full; requests refused for it
 
+	// How much of the checkpoint that was restored is still in the store alone: bins, and of how many; 0 when all is in memory.
+	BinsUnread, Bins atomic.Uint64
+
 	// Of the keys' records: bytes of memory that they take; keys whose records are in the store alone, and how many have gone there; reads that brought them
 	// back, and the nanoseconds that shards waited for these.
 	RecordBytes, KeysAway, KeysEvicted, StoreReads, StoreWaitNanos atomic.Uint64
+}
+
+// Loading says whether a part of the checkpoint that was restored is still in the store alone.
+func (s *NodeStats) Loading() bool { return s.BinsUnread.Load() > 0 }
+
+// Loaded is which part of it is in memory.
+func (s *NodeStats) Loaded() float64 {
+	left, of := s.BinsUnread.Load(), s.Bins.Load()
+	if left == 0 {
+		return 1
+	}
+	return float64(of-left) / float64(of)
 }
 
 // request is what one call of Submit or Deploy hands to the sequencer.
@@ -238,6 +253,7 @@ func (n *Node) recoverAll() error {
 	n.stats.LogNext.Store(uint64(e.next))
 	n.plan.Store(e.Plan())
 	n.compiled.Store(e.Plan())
+	n.tellUnread()
 	n.settingsChanged = e.settings != o.Engine.settings()
 	n.publishDue()
 	newest := max(o.Log.LastAt(), e.clock)
