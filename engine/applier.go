@@ -18,7 +18,7 @@ func (n *Node) applyAll() error {
 	n.warmup.start()
 	wait := time.NewTimer(time.Hour)
 	defer wait.Stop()
-	sweeping, reading := false, true
+	sweeping, reading := false, n.options.ReadStep > 0
 	for {
 		wait.Reset(idleTime)
 		if w.serialising() || n.engine.takingOver() || sweeping || reading {
@@ -50,7 +50,7 @@ func (n *Node) applyAll() error {
 
 // readOn reads a bit more of what the checkpoint holds into memory, and says whether there is more.
 func (n *Node) readOn() (more bool) {
-	more = n.engine.readOn(stepRows)
+	more = n.engine.readOn(n.options.ReadStep)
 	n.tellUnread()
 	return more
 }

@@ -256,8 +256,8 @@ func (u *unread) done(from, to uint32) {
 	}
 }
 
-// step reads on, about so many rows more.
-func (u *unread) step(rows int) {
+// step reads on, about so many rows more, and returns how many of them are left.
+func (u *unread) step(rows int) int {
 	at := u.next
 	enough := false
 	failOn(u.scan(at, u.last, func(key, row []byte) error {
@@ -278,10 +278,15 @@ func (u *unread) step(rows int) {
 	if u.next = at; !enough {
 		u.done(at, u.last+1)
 	}
+	return rows
 }
 
-// stepRows is how many rows of each shard are read between two batches.
-const stepRows = 512
+// DefaultReadFirst is how many rows of each shard are read before a node is ready, which takes it some tenths of a second: a store that has no
+// more is in memory then, and known to be whole.
+const DefaultReadFirst = 1 << 18
+
+// DefaultReadStep is how many rows of each shard are read between two batches.
+const DefaultReadStep = 512
 
 // readOn reads on, about so many rows more of every shard, and says whether there are others.
 func (e *Engine) readOn(rows int) (more bool) {
@@ -292,12 +297,11 @@ func (e *Engine) readOn(rows int) (more bool) {
 		if s.readDue(e.clock+dueSoon, max(rows/groupBins, 1)) {
 			return
 		}
-		some := false
+		left := rows
 		s.eachUnread(func(u *unread) {
-			if !some {
-				u.step(rows)
+			if left > 0 {
+				left = u.step(left)
 			}
-			some = true
 		})
 	})
 	return !e.allRead()

@@ -60,6 +60,10 @@ type NodeOptions struct {
 	// Memory is how many bytes the keys may take: records that were not needed lately are read from the store when they are. 0: all stay in memory.
 	Memory int64
 
+	// ReadFirst is how many rows of the checkpoint each shard reads before the node is ready; the others are read when they are needed, or behind.
+	// ReadStep is how many rows each shard reads between two batches. 0: DefaultReadFirst and DefaultReadStep; less: none.
+	ReadFirst, ReadStep int
+
 	CheckpointRecords int           // begin a checkpoint after so many records; default 2,000,000
 	CheckpointEvery   time.Duration // or after so long; default 60 s
 }
@@ -177,6 +181,12 @@ func NewNode(o NodeOptions) (*Node, error) {
 	if o.Beside == nil {
 		o.Beside = func(work func()) { work() }
 	}
+	if o.ReadFirst == 0 {
+		o.ReadFirst = DefaultReadFirst
+	}
+	if o.ReadStep == 0 {
+		o.ReadStep = DefaultReadStep
+	}
 	if o.CheckpointRecords == 0 {
 		o.CheckpointRecords = 2_000_000
 	}
@@ -229,6 +239,9 @@ func (n *Node) recoverAll() error {
 		return fmt.Errorf("the log begins at offset %d, behind the checkpoint's end %d: records are missing; restore both from one backup", first, e.next)
 	}
 	n.stats.CheckpointNext.Store(uint64(e.next))
+	if o.ReadFirst > 0 {
+		e.readOn(o.ReadFirst)
+	}
 	n.warmup.deployed()
 	if err := n.feed.load(e.next, o.Log.First()); err != nil {
 		return err
