@@ -50,14 +50,14 @@ type Level struct {
 // Levels lists them in the order in which a reader meets them.
 func Levels() []Level {
 	return []Level{
-		{"engine", "Engine.Apply in memory beside a hand-written program", 1_000_000, "events in the stream", runEngine},
-		{"node", "a node with its log on disk, without HTTP", 1_000_000, "most events of one slot", runNode},
+		{"core", "operators and rules in memory beside a hand-written program", 1_000_000, "events in the stream", runCore},
+		{"engine", "the whole engine with its log on disk, without HTTP", 1_000_000, "most events of one slot", runEngine},
 		{"http", "the server over loopback with a data folder, beside a bare echo", 1_000_000, "most events of one slot", runHTTP},
 		{"decide", "round trip of ?decide=1 with a popup in the answer", 20_000, "most requests of one slot", runDecide},
 		{"timers", "how late a dwell fires after its deadline", 5_000, "deadlines in a round", runTimers},
-		{"fanout", "popups and alerts to many open streams", 2_000, "times that a stream is told in a round", runFanout},
-		{"overload", "twice as much as the server can take, open loop", 200_000, "most events of one slot", runOverload},
+		{"sse", "popups and alerts to many open streams", 2_000, "times that a stream is told in a round", runSSE},
 		{"restart", "recovery from the log and from a checkpoint", 500_000, "events in the log", runRestart},
+		{"overload", "twice as much as the server can take, open loop", 200_000, "most events of one slot", runOverload},
 		{"memory", "a memory budget for a tenth of the records, beside none", 400_000, "visitors; a round has half as many events in each of three slots", runMemory},
 		{"warm", "a new 30-day rule reads the log back beside traffic", 1_000_000, "events in the log", runWarm},
 		{"peers", "other engines with the same rules and events, those that `make peers` has built", 1_000_000, "events in the stream", runPeers},
@@ -80,8 +80,8 @@ func (o *Options) Validate() error {
 		switch {
 		case streamsOf(o.Workload) == nil && !many:
 			errs = append(errs, fmt.Errorf("there is no workload %q; there are: %s", o.Workload, Workloads))
-		case o.Level != "engine":
-			errs = append(errs, fmt.Errorf("the workload %q is for the level engine only", o.Workload))
+		case o.Level != "core":
+			errs = append(errs, fmt.Errorf("the workload %q is for the level core only", o.Workload))
 		}
 	}
 	if !slices.ContainsFunc(Levels(), func(l Level) bool { return l.Name == o.Level }) {

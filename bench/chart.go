@@ -38,7 +38,7 @@ func writeChart(w io.Writer, title string, bars []bar) error {
 		middle := top + chartBar/2
 		at := func(v float64) float64 { return chartNames + v/longest*chartBars }
 		class := ""
-		if strings.HasPrefix(b.name, "engine") {
+		if strings.HasPrefix(b.name, "core") {
 			class = ` class="n"`
 		}
 		fmt.Fprintf(&s, `<text x="%d" y="%d" text-anchor="end">%s</text>`, chartNames-10, middle+5, html.EscapeString(b.name))

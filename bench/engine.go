@@ -4,267 +4,157 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
-	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"nudge"
 	"nudge/engine"
+	"nudge/state"
 )
 
-// batchRecords is the size of the batches handed to Apply: the most that the sequencer seals at once.
-const batchRecords = 4096
+// What the engine level varies.
+var engineRequests = []struct{ size, callers int }{{1, 1}, {1, 64}, {100, 1}, {100, 16}, {1000, 16}}
 
-// runEngine measures Engine.Apply in memory beside the hand-written program.
-func runEngine(ctx context.Context, o *Options, r *Report) error {
-	if n, ok := manyOf(o.Workload); ok {
-		return runMany(ctx, o, r, n)
-	}
-	for _, load := range streamsOf(o.Workload) {
-		if err := runStream(ctx, o, r, load); err != nil {
-			return err
-		}
-	}
-	return nil
+// submitted is one way of handing events to a node, and what the rounds found.
+type submitted struct {
+	size, callers int
+	callersOf     []*caller
+	found         *loaded
+	cpu           []float64 // microseconds an event
+	logBytes      []float64 // of an event
+	perSync       []float64 // events
 }
 
-func runStream(ctx context.Context, o *Options, r *Report, load *workload) (err error) {
-	s, err := newStream(load, o.Events)
+// caller hands in one request after the other, each when the one before is durable.
+type caller struct {
+	site    *site
+	writer  *streamWriter
+	latency latencies
+	refused int
+}
+
+// runEngine measures the whole engine with its log on disk, without HTTP and JSON.
+func runEngine(ctx context.Context, o *Options, r *Report) (err error) {
+	dir, remove, err := o.folder()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	o.Progress("stream written")
-	handMade := &applied{}
-	runs := []*applied{handMade, {shards: 1}}
-	if p := runtime.GOMAXPROCS(0); p > 1 && load.name != missionName {
-		runs = append(runs, &applied{shards: p})
+	defer func() { err = errors.Join(err, remove()) }()
+	if err := r.Machine.measureSync(dir); err != nil {
+		return err
+	}
+	names := nudge.NewNames()
+	return withNode(dir+"/data", names, nil, func(data *state.Dir, node *engine.Node) error { return measureEngine(ctx, o, r, names, data, node) })
+}
+
+func measureEngine(ctx context.Context, o *Options, r *Report, names *nudge.Names, data *state.Dir, node *engine.Node) error {
+	diags, err := node.Deploy(ctx, sixRules)
+	if err := errors.Join(err, diags.Err()); err != nil {
+		return fmt.Errorf("deploy the rules: %w", err)
 	}
 	var recorded bool
-	var all []contender
-	for _, a := range runs {
-		all = append(all, contender{a.name(), func(context.Context) error { return a.run(s, recorded) }})
+	var all []*submitted
+	var contenders []contender
+	for i, q := range engineRequests {
+		s, err := newSubmitted(q.size, q.callers, names, uint64(i*1000))
+		if err != nil {
+			return err
+		}
+		all = append(all, s)
+		contenders = append(contenders, contender{s.name(), func(ctx context.Context) error { return s.run(ctx, o, node, data, recorded) }})
 	}
-	if err := o.rounds(ctx, all, &recorded); err != nil {
+	if err := o.rounds(ctx, contenders, &recorded); err != nil {
 		return err
 	}
-	for _, a := range runs[1:] {
-		if a.answers != handMade.answers {
-			return fmt.Errorf("%s and the hand-written program do not give the same firings: %v and %v", a.name(), a.answers, handMade.answers)
-		}
-	}
-	tellEngine(o, r, load, runs)
+	tellEngine(r, all)
 	return nil
 }
 
-// applied is one way of applying the stream, and what the rounds found.
-type applied struct {
-	shards  int // 0: the hand-written program
-	answers answers
-	keys    int // as the program that ran last counts them
-
-	first float64 // seconds of the warm-up
-
-	seconds, cpu, allocs, allocated, live, record, collections, pause []float64
-
-	began    time.Time // when the visitors of the stream were live
-	cpuBegan time.Duration
-	before   runtime.MemStats // then
-}
-
-// answers are the firings of a run, without their order: how many of each rule, and a sum over all of them.
-type answers struct {
-	count [mostRules]int
-	sum   uint64
-}
-
-func (a *answers) add(rule int, key string, at nudge.Millis) {
-	a.count[rule]++
-	a.sum += mix(uint64(nudge.HashKey(strconv.Itoa(rule), key)) ^ mix(uint64(at)))
-}
-
-func (a *applied) name() string {
-	switch a.shards {
-	case 0:
-		return "by hand, one goroutine"
-	case 1:
-		return "engine, 1 shard"
+func newSubmitted(size, callers int, names *nudge.Names, seed uint64) (*submitted, error) {
+	s := &submitted{size: size, callers: callers, found: newLoaded()}
+	for i := range callers {
+		w, err := newStreamWriter(names)
+		if err != nil {
+			return nil, err
+		}
+		s.callersOf = append(s.callersOf, &caller{site: newSite(sixSeed+seed+uint64(i), six), writer: w, latency: newLatencies()})
 	}
-	return fmt.Sprintf("engine, %d shards", a.shards)
+	return s, nil
 }
 
-// run applies the whole stream to fresh state. The warm-up keeps the answers; the recorded rounds must give as many.
-func (a *applied) run(s *stream, recorded bool) error {
-	runtime.GC()
-	var empty, after, settled runtime.MemStats
-	runtime.ReadMemStats(&empty)
-	total, state, err := a.apply(s, !recorded)
-	took, cpuTook := time.Since(a.began), cpuTime()-a.cpuBegan
-	if err != nil {
+func (s *submitted) name() string {
+	return plural(s.size, "event") + " × " + plural(s.callers, "caller")
+}
+
+// run hands events in for one slot, o.Events at most.
+func (s *submitted) run(ctx context.Context, o *Options, node *engine.Node, data *state.Dir, recorded bool) error {
+	before, syncs, cpu := data.Log.Bytes(), node.Stats().Batches.Load(), cpuTime()
+	var left atomic.Int64
+	left.Store(int64(max(o.Events/s.size, 1)))
+	begun := time.Now()
+	errs := make([]error, len(s.callersOf))
+	var wg sync.WaitGroup
+	for i, c := range s.callersOf {
+		wg.Go(func() { errs[i] = c.run(ctx, node, s.size, &left, begun.Add(o.slot())) })
+	}
+	wg.Wait()
+	all := slot{took: time.Since(begun), latency: newLatencies()}
+	for _, c := range s.callersOf {
+		all.requests += int(c.latency.TotalCount()) + c.refused
+		all.refused += c.refused
+		all.latency.Merge(c.latency.Histogram)
+	}
+	if err := errors.Join(errs...); err != nil || !recorded {
 		return err
 	}
-	runtime.ReadMemStats(&after)
-	runtime.GC()
-	runtime.ReadMemStats(&settled)
-	runtime.KeepAlive(state)
-	if !recorded {
-		a.first = took.Seconds()
-		return nil
-	}
-	want := 0
-	for _, n := range a.answers.count {
-		want += n
-	}
-	if total != want {
-		return fmt.Errorf("%d firings, %d in the warm-up", total, want)
-	}
-	n, before := float64(len(s.events)-s.load.live), &a.before
-	if e, ok := state.(*engine.Engine); ok {
-		keys, bytes := e.Memory()
-		a.keys, a.record = keys, append(a.record, float64(bytes)/float64(keys))
-	}
-	a.seconds = append(a.seconds, took.Seconds())
-	a.cpu = append(a.cpu, cpuTook.Seconds())
-	a.allocs = append(a.allocs, float64(after.Mallocs-before.Mallocs)/n)
-	a.allocated = append(a.allocated, float64(after.TotalAlloc-before.TotalAlloc)/n)
-	a.live = append(a.live, float64(int64(settled.HeapAlloc)-int64(empty.HeapAlloc)))
-	a.collections = append(a.collections, float64(after.NumGC-before.NumGC))
-	a.pause = append(a.pause, longestPause(before, &after))
+	s.found.add(all)
+	taken := float64(max(all.requests-all.refused, 1) * s.size)
+	s.cpu = append(s.cpu, float64((cpuTime()-cpu).Microseconds())/taken)
+	s.logBytes = append(s.logBytes, float64(data.Log.Bytes()-before)/taken)
+	s.perSync = append(s.perSync, taken/float64(max(node.Stats().Batches.Load()-syncs, 1)))
 	return nil
 }
 
-// longestPause of the collections between two readings, in microseconds. The runtime keeps the newest 256.
-func longestPause(before, after *runtime.MemStats) float64 {
-	longest := uint64(0)
-	for n := max(before.NumGC, after.NumGC-min(after.NumGC, 256)); n < after.NumGC; n++ {
-		longest = max(longest, after.PauseNs[n%256])
-	}
-	return float64(longest) / 1e3
-}
-
-// apply returns how many firings there were, and the state, to be weighed.
-func (a *applied) apply(s *stream, keep bool) (total int, state any, err error) {
-	if a.shards == 0 {
-		h := s.load.hand(s)
-		for i := range s.events {
-			if i == s.load.live {
-				a.start()
-			}
-			h.apply(&s.events[i])
+// run hands requests in while there are some left and there is time.
+func (c *caller) run(ctx context.Context, node *engine.Node, size int, left *atomic.Int64, until time.Time) error {
+	c.latency.Reset()
+	c.refused = 0
+	for left.Add(-1) >= 0 && time.Now().Before(until) {
+		c.writer.b.Buf = c.writer.b.Buf[:0]
+		for range size {
+			c.writer.write(c.site.next(), noTime)
 		}
-		if keep {
-			a.answers = answers{}
-			for _, f := range h.fired() {
-				a.answers.add(f.rule, f.key, f.at)
-			}
-		}
-		total, a.keys = len(h.fired()), h.keys()
-		h.forget()
-		return total, h, nil
-	}
-	e, err := engine.New(engine.Options{Names: s.names, Shards: a.shards})
-	if err != nil {
-		return 0, nil, err
-	}
-	e.Deploy(s.plan)
-	ids := map[string]int{}
-	for i, id := range s.load.ids() {
-		ids[id] = i
-	}
-	if keep {
-		a.answers = answers{}
-	}
-	take := func(firings []nudge.Firing) {
-		for i := range firings {
-			if !firings[i].Delivered() {
-				continue
-			}
-			if total++; keep {
-				a.answers.add(ids[firings[i].Rule], firings[i].Key, firings[i].At)
-			}
+		begun := time.Now()
+		switch _, err := node.Submit(ctx, c.writer.b.Buf, size, false); {
+		case errors.Is(err, nudge.ErrBusy):
+			c.refused++
+		case err != nil:
+			return err
+		default:
+			c.latency.add(time.Since(begun))
 		}
 	}
-	a.applyAll(e, s, 0, s.load.live, take)
-	a.start()
-	a.applyAll(e, s, s.load.live, len(s.events), take)
-	return total, e, nil
-}
-
-// start begins what is measured.
-func (a *applied) start() {
-	runtime.ReadMemStats(&a.before)
-	a.began, a.cpuBegan = time.Now(), cpuTime()
-}
-
-// applyAll applies events of the stream in batches.
-func (a *applied) applyAll(e *engine.Engine, s *stream, from, to int, take func([]nudge.Firing)) {
-	var b engine.Batch
-	for ; from < to; from += batchRecords {
-		b.Reset()
-		for i := from; i < min(from+batchRecords, to); i++ {
-			ev := &s.events[i]
-			b.Add(nudge.Offset(i+1), ev.at, s.record(ev))
-		}
-		take(e.Apply(&b))
-	}
+	return nil
 }
 
 // tellEngine puts the figures into the report.
-func tellEngine(o *Options, r *Report, load *workload, runs []*applied) {
-	n, by, of := float64(o.Events), runs[0], ""
-	if load.live > 0 {
-		of = fmt.Sprintf(", %d visitors", load.live)
-	}
-	speed := Table{Title: "speed" + of, Columns: []string{"events/s", "time ÷ by hand", "CPU time ÷ by hand", "allocations/event", "heap allocated/event"}}
-	memory := Table{Title: "memory" + of, Columns: []string{"live heap at the end", "per key", "of it record and index", "collections", "longest pause"}}
-	for _, a := range runs {
-		var rate, ratio, cpu, perKey []float64
-		for i, sec := range a.seconds {
-			rate = append(rate, n/sec)
-			ratio = append(ratio, sec/by.seconds[i])
-			cpu = append(cpu, a.cpu[i]/max(by.cpu[i], 1e-9))
-			perKey = append(perKey, a.live[i]/float64(a.keys))
+func tellEngine(r *Report, all []*submitted) {
+	t := Table{Title: "per request", Columns: []string{"events/s", "durable after, p50", "p99", "p99.9 of all", "CPU µs/event", "log/event", "events/sync", "refused"}}
+	for _, s := range all {
+		var events []float64
+		for _, rate := range s.found.rate {
+			events = append(events, rate*float64(s.size))
 		}
-		speed.row(a.name(), spread(PerSecond, rate), spread(Times, ratio), spread(Times, cpu), spread(Count, a.allocs), spread(Bytes, a.allocated))
-		memory.row(a.name(), spread(Bytes, a.live), spread(Bytes, perKey), spread(Bytes, a.record), spread(Count, a.collections), spread(Micros, a.pause))
-		if a.shards > 0 && spread(PerSecond, rate).Median > r.EventsPerSecond {
-			r.EventsPerSecond = spread(PerSecond, rate).Median
-		}
-		if a.shards == 1 {
-			r.RatioToHand = spread(Times, ratio).Median
-		}
+		t.row(s.name(), spread(PerSecond, events), spread(Micros, s.found.p50), spread(Micros, s.found.p99), s.found.p999(), spread(Count, s.cpu),
+			spread(Bytes, s.logBytes), spread(Count, s.perSync), spread(Count, s.found.refused))
+		r.EventsPerSecond = max(r.EventsPerSecond, spread(PerSecond, events).Median)
 	}
-	firings := Table{Title: "firings" + of, Columns: load.ids()}
-	for _, a := range runs {
-		var cells []Spread
-		for _, n := range a.answers.count[:len(load.rules)] {
-			cells = append(cells, once(Count, float64(n)))
-		}
-		firings.row(a.name(), cells...)
-	}
-	r.Tables = append(r.Tables, speed, memory, firings)
-	if len(r.Method) == 0 {
-		r.Method = load.method(o, by.keys)
-	}
-}
-
-// method says what was measured and how.
-func (w *workload) method(o *Options, keys int) []string {
-	about := "rules R1 dwell 20 s, R2 count >= 20 and days >= 3 in 30 d, R3 distinct users per company in 7 d, R4 a price, then the demo form within 30 min, R5 pricing views in 7 d, R6 absent 3 d"
-	if w.name == missionName {
-		about = "twelve rules: dwell 20 s, absent 3 d and 1 h, first 14 d and 30 d, count, days, distinct, happened, on, per visitor, user and company"
-	}
-	if w.live > 0 {
-		about += "; every visitor has a page view before the clock starts"
-	}
-	return []string{
-		fmt.Sprintf("%d events over 35 days, strictly rising times; visitor ids by Zipf %.2f, seed %d, %d %% of them known users, %d to a company; 80 %% page views of %d paths, 8 %% form events",
-			o.Events, sixZipf, sixSeed, w.identified, w.visitors*w.identified/100/w.companies, sixPaths),
-		about,
-		fmt.Sprintf("the engine reads binary records in memory, in batches of %d, with rules compiled from their text; no log, no HTTP, no message ids; the stream lies outside the heap, so collections are as frequent as the state alone makes them", batchRecords),
-		"by hand: Go for exactly these rules over decoded events and text keys, one goroutine, one map for each kind of key; the floor, not an engine",
-		fmt.Sprintf("same process, interleaved rounds, fresh state in each; the warm-up compared rule, key and instant of every firing with the hand-written program's: equal (%d keys)", keys),
-		"CPU time is the whole process's, the garbage collector's too; it suffers least where other programs want the cores",
-		"ratio_to_hand is that of one shard, events_per_second that of the fastest number of shards",
-	}
+	r.Tables, r.Chart = append(r.Tables, t), Chart{"events/s"}
+	r.Method = append(r.Method,
+		"the engine with the defaults of `nudge serve` in this process, the six rules running, checkpoints on: sequencer, log, sync, identity, rules, feed; no HTTP and no JSON",
+		fmt.Sprintf("callers hand in binary records, each its next request when the one before is durable, for %v a slot; the events happen now, those of the workload in their mix", slotTime),
+		"making the records is part of the time, and of the CPU time, which is the whole process's; state and log grow from round to round",
+		"events_per_second is that of the fastest row",
+	)
 }

@@ -50,9 +50,9 @@ func TestPage(t *testing.T) {
 
 // TestReportFiles: what a report is written as.
 func TestReportFiles(t *testing.T) {
-	r := &Report{Workload: "six", Level: "engine", Events: 100, Rounds: 3, Method: []string{"by hand"}, LeftOut: []string{"a peer: no java"}, Chart: Chart{"events/s"}}
+	r := &Report{Workload: "six", Level: "core", Events: 100, Rounds: 3, Method: []string{"by hand"}, LeftOut: []string{"a peer: no java"}, Chart: Chart{"events/s"}}
 	speed := Table{Title: "speed", Columns: []string{"p50", "events/s"}}
-	speed.row("engine, <1> shard", once(Micros, 7), spread(PerSecond, []float64{1e6, 2e6, 4e6}))
+	speed.row("core, <1> shard", once(Micros, 7), spread(PerSecond, []float64{1e6, 2e6, 4e6}))
 	speed.row("slow", once(Micros, 9), once(PerSecond, 1e6))
 	speed.row("unknown", once(Micros, 9))
 	r.Tables = []Table{speed}
@@ -60,17 +60,17 @@ func TestReportFiles(t *testing.T) {
 	if err := r.WriteFiles(dir); err != nil {
 		t.Fatal(err)
 	}
-	page := readText(t, dir, "engine.md")
+	page := readText(t, dir, "core.md")
 	for _, want := range []string{
-		"| speed | p50 | events/s |\n|---|--:|--:|\n| engine, <1> shard | 7 µs | 2.00 (1.00 – 4.00) M |\n", "| unknown | 9 µs |  |\n",
-		"(engine.svg)", "* by hand\n", "* left out: a peer: no java\n", "--events 100 --rounds 3",
+		"| speed | p50 | events/s |\n|---|--:|--:|\n| core, <1> shard | 7 µs | 2.00 (1.00 – 4.00) M |\n", "| unknown | 9 µs |  |\n",
+		"(core.svg)", "* by hand\n", "* left out: a peer: no java\n", "--events 100 --rounds 3",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not in the page:\n%s", want, page)
 		}
 	}
-	chart := readText(t, dir, "engine.svg")
-	for _, want := range []string{`class="n" x="330" y="34" width="200.0"`, `width="100.0"`, "engine, &lt;1&gt; shard", `x1="430.0" x2="730.0"`} {
+	chart := readText(t, dir, "core.svg")
+	for _, want := range []string{`class="n" x="330" y="34" width="200.0"`, `width="100.0"`, "core, &lt;1&gt; shard", `x1="430.0" x2="730.0"`} {
 		if !strings.Contains(chart, want) {
 			t.Errorf("%q is not in the chart:\n%s", want, chart)
 		}
@@ -85,7 +85,7 @@ func TestReportFiles(t *testing.T) {
 	if strings.Contains(chart, "unknown") {
 		t.Error("a row without the figure has a bar")
 	}
-	if !strings.HasPrefix(readText(t, dir, "engine.json"), `{"`) {
+	if !strings.HasPrefix(readText(t, dir, "core.json"), `{"`) {
 		t.Error("no JSON")
 	}
 }
@@ -93,14 +93,14 @@ func TestReportFiles(t *testing.T) {
 // TestReportFilesOfWorkloads: reports of two workloads, or numbers of cores, at one level do not overwrite each other.
 func TestReportFilesOfWorkloads(t *testing.T) {
 	dir := t.TempDir()
-	if err := (&Report{Workload: "mission", Level: "engine"}).WriteFiles(dir); err != nil {
+	if err := (&Report{Workload: "mission", Level: "core"}).WriteFiles(dir); err != nil {
 		t.Fatal(err)
 	}
-	readText(t, dir, "engine-mission.md")
-	if err := (&Report{Workload: DefaultWorkload, Level: "engine", Machine: Machine{Procs: 1}}).WriteFiles(dir); err != nil {
+	readText(t, dir, "core-mission.md")
+	if err := (&Report{Workload: DefaultWorkload, Level: "core", Machine: Machine{Procs: 1}}).WriteFiles(dir); err != nil {
 		t.Fatal(err)
 	}
-	readText(t, dir, "engine-one-core.md")
+	readText(t, dir, "core-one-core.md")
 }
 
 // TestReportWithoutChart: no column, no chart.

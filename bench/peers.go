@@ -47,7 +47,7 @@ var allPeers = []*peer{
 	},
 }
 
-// runPeers measures the engine beside other engines, all with the same rules and events, as many as this machine can run.
+// runPeers measures the core beside other engines, all with the same rules and events, as many as this machine can run.
 func runPeers(ctx context.Context, o *Options, r *Report) (err error) {
 	dir, remove, err := o.folder()
 	if err != nil {
@@ -205,7 +205,7 @@ func (m *measured) total() (n int) {
 // tellPeers puts the figures into the report.
 func tellPeers(o *Options, r *Report, ours []*applied, peers []*measured) {
 	n, by := float64(o.Events), ours[0]
-	speed := Table{Title: "speed", Columns: []string{"events/s", "time ÷ by hand", "CPU time ÷ by hand", "time ÷ engine, 1 shard", "events/s of the first pass", "heap of the state"}}
+	speed := Table{Title: "speed", Columns: []string{"events/s", "time ÷ by hand", "CPU time ÷ by hand", "time ÷ core, 1 shard", "events/s of the first pass", "heap of the state"}}
 	firings := Table{Title: "firings", Columns: six.ids()}
 	row := func(name string, seconds, cpu, heap []float64, first float64, count func(i int) int) {
 		var rate, toHand, cpuToHand, toEngine []float64

@@ -184,7 +184,7 @@ func TestPeersThatAreMissing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.LeftOut) != len(allPeers) || !hasRow(r, "speed", "engine, 1 shard") {
+	if len(r.LeftOut) != len(allPeers) || !hasRow(r, "speed", "core, 1 shard") {
 		t.Errorf("left out: %v", r.LeftOut)
 	}
 	for _, why := range r.LeftOut {

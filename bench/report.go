@@ -22,7 +22,7 @@ type Report struct {
 	Chart    Chart
 
 	EventsPerSecond float64            // the level's headline, 0 where it has none
-	RatioToHand     float64            // time of the engine ÷ time of the hand-written program, 0 where there is none
+	RatioToHand     float64            // time of the core ÷ time of the hand-written program, 0 where there is none
 	Floors          map[string]float64 // other ratios to floors, by name
 }
 

@@ -68,10 +68,10 @@ func checkJSON(t *testing.T, r *Report) {
 	if got.Level != r.Level || len(got.Tables) == 0 {
 		t.Errorf("level %q, %d tables", got.Level, len(got.Tables))
 	}
-	if rated := r.Level != "timers" && r.Level != "fanout"; rated && got.EventsPerSecond <= 0 {
+	if rated := r.Level != "timers" && r.Level != "sse"; rated && got.EventsPerSecond <= 0 {
 		t.Errorf("events_per_second is %v", got.EventsPerSecond)
 	}
-	if r.Level == "engine" && got.RatioToHand <= 0 {
+	if r.Level == "core" && got.RatioToHand <= 0 {
 		t.Errorf("ratio_to_hand is %v", got.RatioToHand)
 	}
 }
@@ -81,11 +81,11 @@ func TestValidate(t *testing.T) {
 		o    Options
 		want []string
 	}{
-		"right":          {Options{Level: "engine"}, nil},
+		"right":          {Options{Level: "core"}, nil},
 		"at the edges":   {Options{Level: "http", Events: MinEvents, Rounds: MaxRounds, Workload: DefaultWorkload}, nil},
 		"most events":    {Options{Level: "http", Events: MaxEvents}, nil},
-		"no level":       {Options{}, []string{`there is no level ""; there are: engine, node, http, decide, timers, fanout, overload, restart, memory, warm, peers`}},
-		"everything":     {Options{Workload: "five", Level: "sse", Events: MinEvents - 1, Rounds: MaxRounds + 1}, []string{`no workload "five"`, `no level "sse"`, "99 events: give 100 to", "101 rounds"}},
+		"no level":       {Options{}, []string{`there is no level ""; there are: core, engine, http, decide, timers, sse, restart, overload, memory, warm, peers`}},
+		"everything":     {Options{Workload: "five", Level: "fan", Events: MinEvents - 1, Rounds: MaxRounds + 1}, []string{`no workload "five"`, `no level "fan"`, "99 events: give 100 to", "101 rounds"}},
 		"too many":       {Options{Level: "http", Events: MaxEvents + 1}, []string{"20000001 events"}},
 		"rounds below 0": {Options{Level: "http", Rounds: -1}, []string{"-1 rounds"}},
 	} {

@@ -101,7 +101,7 @@ func TestStreamIsSeeded(t *testing.T) {
 func TestRunStopsWhenAsked(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := Run(ctx, Options{Level: "engine", Events: MinEvents}); err == nil {
+	if _, err := Run(ctx, Options{Level: "core", Events: MinEvents}); err == nil {
 		t.Error("it ran to its end")
 	}
 }

@@ -60,12 +60,12 @@ func (h *Hub) alertsAfter(ctx *fasthttp.RequestCtx) (nudge.Cursor, *problem) {
 	return afterOf(ctx)
 }
 
-// known refuses a cursor behind the newest firing: it is of another feed, and its reader would wait for ever, or miss what comes.
+// known refuses a cursor beyond the newest firing: it is of another feed, and its reader would wait for ever, or miss what comes.
 func (h *Hub) known(c nudge.Cursor) *problem {
 	if last := h.o.Feed.Last(); last.Less(c) {
 		return &problem{
 			status: fasthttp.StatusBadRequest, code: "unknown_cursor", field: "after",
-			message: fmt.Sprintf("the cursor %s is behind the newest one, %s: it is of another server or data folder; read from the beginning, or after=latest", c, last),
+			message: fmt.Sprintf("the cursor %s lies beyond the newest one, %s: it is of another server or data folder; read from the beginning, or after=latest", c, last),
 		}
 	}
 	return nil

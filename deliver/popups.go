@@ -7,7 +7,7 @@ import (
 )
 
 // getPopups answers GET /v1/popups?visitor=V[&wait=25s][&after=CURSOR]: what is pending after the cursor; where that is nothing, what
-// comes first within wait, else none. "next" is the cursor to give as after the next time.
+// comes first within wait, else none. "next" is the cursor to give as after the next time. A cursor of another feed counts as none (ours).
 func (h *Hub) getPopups(ctx *fasthttp.RequestCtx) *problem {
 	visitor, p := visitorOf(ctx)
 	if p != nil {
@@ -21,6 +21,7 @@ func (h *Hub) getPopups(ctx *fasthttp.RequestCtx) *problem {
 	if p != nil {
 		return p
 	}
+	after = h.ours(after)
 	popups := h.pendingAfter(visitor, after)
 	if len(popups) == 0 && wait > 0 {
 		g, p := h.enter(popupPoll, visitor)
@@ -66,8 +67,17 @@ func (h *Hub) streamPopups(ctx *fasthttp.RequestCtx) *problem {
 	if p != nil {
 		return p
 	}
-	g.serveStream(ctx, &popupSource{hub: h, visitor: visitor, after: after})
+	g.serveStream(ctx, &popupSource{hub: h, visitor: visitor, after: h.ours(after)})
 	return nil
+}
+
+// ours returns the cursor, or the one before everything where it lies beyond the newest firing. Such a cursor is of another server or data folder;
+// a browser comes back with it by itself, and would get no popup until this feed has come so far. An error would stop it for good.
+func (h *Hub) ours(c nudge.Cursor) nudge.Cursor {
+	if h.o.Feed.Last().Less(c) {
+		return nudge.Cursor{}
+	}
+	return c
 }
 
 // popupSource reads one visitor's inbox.

@@ -164,6 +164,28 @@ func TestCursorOfAnotherFeed(t *testing.T) {
 	})
 }
 
+// TestPopupCursorOfAnotherFeed: a browser that comes back to a server with another data folder is offered what is pending there.
+func TestPopupCursorOfAnotherFeed(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, r *rig) {
+		r.publish(popupFiring("v1", 7, millis(), "a"))
+		s := r.stream("/v1/popups/stream?visitor=v1", "Last-Event-ID: 99999-0")
+		if got := s.next().itemID(t); got != "f7" {
+			t.Errorf("the stream begins with %s", got)
+		}
+		s.close()
+		ids, next := r.popups("visitor=v1&after=99999-0")
+		wantIDs(t, ids, "f7")
+		ids, same := r.popups("visitor=v1&after=" + next)
+		wantIDs(t, ids)
+		if next != "7-0" || same != next {
+			t.Errorf("next is %s, then %s, want 7-0", next, same)
+		}
+		if _, next = r.popups("visitor=nobody&after=7-1"); next != "0-0" {
+			t.Errorf("next of an empty answer to a cursor of another feed is %s, want 0-0", next)
+		}
+	})
+}
+
 func TestOptionsSayEveryProblem(t *testing.T) {
 	_, err := New(Options{WriteKeys: []string{"a", ""}, PopupTTL: -1, MaxPopups: -1})
 	for _, want := range []string{"Feed is required", "WriteKeys[1] is empty", "PopupTTL is negative", "MaxPopups is negative"} {

@@ -77,7 +77,7 @@ func (c *Codec) events(body []byte, contentType string, received nudge.Millis, b
 	c.replay = false
 	start := len(b.Buf)
 	body = bytes.TrimPrefix(body, byteOrderMark)
-	if len(body) == 0 {
+	if len(bytes.TrimLeft(body, " \t\r\n")) == 0 {
 		return Decoded{}, refuse(CodeBadBody, where{}, "the body is empty: send an event, an array of events, or one event per line")
 	}
 	r := request{c: c, b: b, received: received, limit: MaxEvents}

@@ -35,6 +35,7 @@ func (c *checker) comparison(n *ast.BinaryNode) *term {
 		if l == nil || r == nil {
 			return nil
 		}
+		c.unquoted(n, l, r)
 		return &term{kind: textTests[n.Operator], typ: typeTruth, args: []*term{l, r}}
 	}
 	c.errorf(pos(n.Location().From), "", "`%s` is not part of the language", n.Operator)
@@ -74,6 +75,7 @@ func (c *checker) compare(n *ast.BinaryNode) *term {
 	if !c.comparable(n, op, l, r) {
 		return nil
 	}
+	c.unquoted(n, l, r)
 	if l.kind == termField && l.name == "type" && r.kind == termConst && (op == "==" || op == "!=") {
 		t := c.eventNamed(r.val.Text, nodePos(n))
 		if t != nil && op == "!=" {
@@ -101,6 +103,24 @@ func (c *checker) comparable(n *ast.BinaryNode, op string, l, r *term) bool {
 		return false
 	}
 	return true
+}
+
+// unquoted warns of form == demo, where a text has most likely lost its quotes: a name that nobody knows beside a field that every page sends.
+func (c *checker) unquoted(n *ast.BinaryNode, l, r *term) {
+	name, bare := n.Right.(*ast.IdentifierNode)
+	known := l
+	if n.Operator == "==" || n.Operator == "!=" {
+		if left, ok := n.Left.(*ast.IdentifierNode); ok && !c.words.isField(left.Value) {
+			name, bare, known = left, true, r
+		}
+	}
+	if !bare || c.words.catalog || c.words.broken || c.words.isField(name.Value) || c.lets[name.Value] != nil {
+		return
+	}
+	if known.kind == termField && known.typ == typeText && c.words.isField(known.name) {
+		c.warnf(pos(name.Location().From), fmt.Sprintf("%s %s %q; a field of your own can be listed in catalog.expr", fieldText(known.name), n.Operator, name.Value),
+			"`%s` is read as a field; a text needs quotes", name.Value)
+	}
 }
 
 func termName(t *term) string {

@@ -195,4 +195,10 @@ var testCodes = []Code{
 		Wrong:   "when: count(true, \"1h\") >= 100",
 		Mended:  "when: count(page_view, \"1h\") >= 100",
 	},
+	{
+		format: "`%s` is read as a field; a text needs quotes", Code: "W333", Title: "a text without quotes",
+		Explain: "A bare word is the name of a field, and this one is no field that is known. To compare with the word itself, put it in quotes. If your events do have such a field, list it in `catalog.expr`.",
+		Wrong:   "when: on(page_view and utm_source == newsletter)",
+		Mended:  "when: on(page_view and utm_source == \"newsletter\")",
+	},
 }

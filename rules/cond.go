@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/expr-lang/expr/ast"
@@ -395,7 +396,11 @@ func arith(op string, a, b float64) float64 {
 func (c *conditions) notANumber(n ast.Node) {
 	switch n := n.(type) {
 	case *ast.StringNode:
-		c.errorf(nodePos(n), "write a number without quotes", "conditions compare numbers, not texts")
+		fix := "write a number without quotes"
+		if d, _, err := parseDuration(n.Value); err == nil && d%1000 == 0 {
+			fix += fmt.Sprintf("; %s is %d seconds", quote(n.Value), d/1000)
+		}
+		c.errorf(nodePos(n), fix, "conditions compare numbers, not texts")
 	case *ast.BoolNode:
 		c.errorf(nodePos(n), "leave out the comparison, or write `not`", "nothing in a condition is compared with `%v`", n.Value)
 	case *ast.NilNode:

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -71,12 +73,25 @@ func durationFix(s string) string {
 	if strings.Contains(lower, "month") || strings.Contains(lower, "year") {
 		return `months and years differ in length: write days, as in "30d" or "365d"`
 	}
-	if guess := durationWords.Replace(lower); guess != s && guess != "" {
+	for _, guess := range []string{durationWords.Replace(lower), largerFirst(lower)} {
+		if guess == s || guess == "" {
+			continue
+		}
 		if _, _, err := parseDuration(guess); err == nil {
 			return strconv.Quote(guess)
 		}
 	}
 	return units
+}
+
+var durationPart = regexp.MustCompile(`[0-9]+[a-z]+`)
+
+// largerFirst puts the parts of a duration into the order in which they are written.
+func largerFirst(s string) string {
+	parts := durationPart.FindAllString(durationWords.Replace(s), -1)
+	unit := func(part string) int { return unitIndex(strings.TrimLeft(part, "0123456789")) }
+	slices.SortStableFunc(parts, func(a, b string) int { return unit(a) - unit(b) })
+	return strings.Join(parts, "")
 }
 
 // durationText is a duration in its largest units, as in 1h30m.

@@ -33,7 +33,7 @@ var refusedOperators = map[string]struct {
 	"^":  {notOfTheLanguage("^"), "arithmetic is + - * /"},
 	"%":  {notOfTheLanguage("%"), "arithmetic is + - * /"},
 	"&":  {notOfTheLanguage("&"), "write `and`"},
-	"=":  {problemf("`=` does not compare"), "write =="},
+	"=":  {problemf("`=` does not compare"), "write ==; behind a name in braces write :"},
 }
 
 func notOfTheLanguage(sign string) error { return problemf("`%s` is not part of the language", sign) }

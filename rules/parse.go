@@ -118,7 +118,11 @@ func (r *reporter) unexpected(toks []lexer.Token, i int) {
 		return
 	}
 	if i > 0 && toks[i-1].Kind == lexer.Operator && toks[i-1].Value != "," && !startsValue(t) {
-		r.errorf(at, "", "something is missing between %s and %s", tokenText(toks[i-1]), tokenText(t))
+		fix := ""
+		if t.Is(lexer.Operator, "/") {
+			fix = `a path is a text, in quotes, as in path == "/pricing"`
+		}
+		r.errorf(at, fix, "something is missing between %s and %s", tokenText(toks[i-1]), tokenText(t))
 		return
 	}
 	if i > 1 && t.Is(lexer.Bracket, "(") && toks[i-1].Kind == lexer.Identifier && (toks[i-2].Is(lexer.Bracket, "{") || toks[i-2].Is(lexer.Operator, ",")) {
@@ -127,12 +131,43 @@ func (r *reporter) unexpected(toks []lexer.Token, i int) {
 	}
 	fix := ""
 	switch {
-	case i > 0 && endsValue(toks[i-1]) && startsValue(t):
+	case i == 0:
+	case t.Is(lexer.Operator, ":") && toks[i-1].Kind == lexer.Identifier:
+		fix = colonFix(toks, i)
+	case toks[i-1].Kind == lexer.Identifier && toks[i-1].Value != "if" && t.Kind == lexer.Identifier && !toks[i+1].Is(lexer.Operator, ":"):
+		fix = "is an `and` missing before it? An event of two words is event(" + quote(toks[i-1].Value+" "+t.Value) + ")"
+	case endsValue(toks[i-1]) && startsValue(t):
 		fix = "is a comma missing before it, or an `and`?"
-	case i > 0 && t.Is(lexer.Operator, ":") && toks[i-1].Kind == lexer.Identifier:
-		fix = "is a comma missing before " + tokenText(toks[i-1]) + "?"
 	}
 	r.errorf(at, fix, "%s is not expected here", tokenText(t))
+}
+
+// colonFix is the fix for a colon that is not expected: names have values in braces only.
+func colonFix(toks []lexer.Token, i int) string {
+	name := tokenText(toks[i-1])
+	switch around := bracketAround(toks, i); {
+	case around < 0 && i == 1 && toks[len(toks)-1].Kind == lexer.EOF: // the file's first word
+		return "a rule stands in braces: { per: …, when: …, then: … }"
+	case around >= 0 && toks[around].Is(lexer.Bracket, "("):
+		return "names with values stand in braces: {" + toks[i-1].Value + ": …}"
+	}
+	return "is a comma missing before " + name + "?"
+}
+
+// bracketAround is the token that opens the innermost bracket around token i, -1 where there is none.
+func bracketAround(toks []lexer.Token, i int) int {
+	for depth := 0; i > 0; {
+		i--
+		switch t := toks[i]; {
+		case t.Is(lexer.Bracket, ")", "]", "}"):
+			depth++
+		case t.Kind == lexer.Bracket && depth > 0:
+			depth--
+		case t.Kind == lexer.Bracket:
+			return i
+		}
+	}
+	return -1
 }
 
 func endsValue(t lexer.Token) bool {

@@ -30,13 +30,13 @@ func newBench() *cobra.Command {
 		Use:   "bench [WORKLOAD]",
 		Short: "Measure the engine on this machine, beside what it is compared with",
 		Long: fmt.Sprintf(`Bench measures one level in a warm-up and some rounds, and prints the median, the least and the most of them, what was measured and how.
-What a level is compared with is measured in the same process, in turn with it. The workloads are %s; all but the first are for the level engine.
+What a level is compared with is measured in the same process, in turn with it. The workloads are %s; all but the first are for the level core.
 
 The levels, and what --events is for each:
 %s
 Data folders are made in the folder for temporary files ($TMPDIR) and removed. Nothing is sent anywhere but over loopback.`,
 			bench.Workloads, levelsHelp()),
-		Example: "  nudge bench\n  nudge bench --level http\n  nudge bench six --level engine --events 5000000 --json\n  nudge bench --all --out reports",
+		Example: "  nudge bench\n  nudge bench --level http\n  nudge bench six --level core --events 5000000 --json\n  nudge bench --all --out reports",
 		Args:    args(cobra.MaximumNArgs(1), "one workload"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if len(names) == 1 {

@@ -54,10 +54,13 @@ func exitCode(err error) int {
 // args wraps a check of cobra's on the number of arguments, whose error is otherwise not told apart from the command's own.
 func args(check cobra.PositionalArgs, want string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, a []string) error {
-		if check(cmd, a) != nil {
-			return usagef("%s takes %s, not %d arguments: %s", cmd.CommandPath(), want, len(a), strings.Join(a, " "))
+		switch {
+		case check(cmd, a) == nil:
+			return nil
+		case len(a) == 0:
+			return usagef("%s takes %s; none is given: see `%s --help`", cmd.CommandPath(), want, cmd.CommandPath())
 		}
-		return nil
+		return usagef("%s takes %s; given is: %s", cmd.CommandPath(), want, strings.Join(a, " "))
 	}
 }
 

@@ -15,21 +15,21 @@ import (
 	"nudge/rules"
 )
 
-// fanoutRules: a popup for whoever clicks, and an alert for each purchase.
-var fanoutRules = []rules.Source{
+// sseRules: a popup for whoever clicks, and an alert for each purchase.
+var sseRules = []rules.Source{
 	{File: "click.expr", Text: `{per: visitor, when: on(click), then: popup("hello", {})}`},
 	{File: "purchase.expr", Text: `{per: visitor, when: on(event("purchase")), then: alert("bought", {})}`},
 }
 
 const (
-	fanoutPopups  = 1000 // open streams of as many visitors
-	fanoutAlerts  = 100  // open streams of the feed
-	fanoutRate    = 500  // popups a second
-	fanoutAlerted = 20   // alerts a second, each to every stream of the feed
+	ssePopups  = 1000 // open streams of as many visitors
+	sseAlerts  = 100  // open streams of the feed
+	sseRate    = 500  // popups a second
+	sseAlerted = 20   // alerts a second, each to every stream of the feed
 )
 
-// fanout is one way of telling many streams.
-type fanout struct {
+// told is one way of telling many streams.
+type told struct {
 	name      string
 	event     string // that is sent
 	path      func(stream int) string
@@ -45,22 +45,22 @@ type fanout struct {
 	all               latencies
 }
 
-// runFanout measures how soon what fires is with those who wait on open streams.
-func runFanout(ctx context.Context, o *Options, r *Report) (err error) {
-	s, end, err := o.serve(ctx, r, fanoutRules, nil)
+// runSSE measures how soon what fires is with those who wait on open streams.
+func runSSE(ctx context.Context, o *Options, r *Report) (err error) {
+	s, end, err := o.serve(ctx, r, sseRules, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
 	streams := func(n int) int { return min(n, o.Events) }
-	all := []*fanout{
+	all := []*told{
 		{
-			name: fmt.Sprintf("a popup, %d streams open", streams(fanoutPopups)), event: "click", line: []byte("event: popup"),
-			path: func(i int) string { return "/v1/popups/stream?visitor=visitor-" + strconv.Itoa(i) }, streams: streams(fanoutPopups), each: 1, perSecond: fanoutRate,
+			name: fmt.Sprintf("a popup, %d streams open", streams(ssePopups)), event: "click", line: []byte("event: popup"),
+			path: func(i int) string { return "/v1/popups/stream?visitor=visitor-" + strconv.Itoa(i) }, streams: streams(ssePopups), each: 1, perSecond: sseRate,
 		},
 		{
-			name: fmt.Sprintf("an alert to each of %d streams", streams(fanoutAlerts)), event: "purchase", line: []byte("event: alert"),
-			path: func(int) string { return "/v1/alerts/stream" }, streams: streams(fanoutAlerts), each: streams(fanoutAlerts), perSecond: fanoutAlerted,
+			name: fmt.Sprintf("an alert to each of %d streams", streams(sseAlerts)), event: "purchase", line: []byte("event: alert"),
+			path: func(int) string { return "/v1/alerts/stream" }, streams: streams(sseAlerts), each: streams(sseAlerts), perSecond: sseAlerted,
 		},
 	}
 	var recorded bool
@@ -76,12 +76,12 @@ func runFanout(ctx context.Context, o *Options, r *Report) (err error) {
 	if err := o.rounds(ctx, contenders, &recorded); err != nil {
 		return err
 	}
-	tellFanout(r, all)
+	tellSSE(r, all)
 	return nil
 }
 
 // dial opens the streams, and returns when the server has answered all of them.
-func (f *fanout) dial(addr string) error {
+func (f *told) dial(addr string) error {
 	f.told, f.all = make(chan time.Time, f.streams*16), newLatencies()
 	for i := range f.streams {
 		conn, err := net.Dial("tcp", addr)
@@ -102,7 +102,7 @@ func (f *fanout) dial(addr string) error {
 }
 
 // listen tells of each time that the stream is told something, until it is closed.
-func (f *fanout) listen(lines *bufio.Reader) {
+func (f *told) listen(lines *bufio.Reader) {
 	for {
 		line, err := lines.ReadSlice('\n')
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
@@ -115,7 +115,7 @@ func (f *fanout) listen(lines *bufio.Reader) {
 }
 
 // run sends events one by one at an even rate, each when all streams concerned have been told of the one before.
-func (f *fanout) run(ctx context.Context, s *server, events int, recorded bool) error {
+func (f *told) run(ctx context.Context, s *server, events int, recorded bool) error {
 	w, err := newClicks(s, f.event)
 	if err != nil {
 		return err
@@ -151,7 +151,7 @@ func (f *fanout) run(ctx context.Context, s *server, events int, recorded bool) 
 	return nil
 }
 
-func (f *fanout) close() {
+func (f *told) close() {
 	for _, conn := range f.open {
 		_ = conn.Close() // the streams end with it
 	}
@@ -180,7 +180,7 @@ func (c *clicks) send(ctx context.Context, visitor int) error {
 	return err
 }
 
-func tellFanout(r *Report, all []*fanout) {
+func tellSSE(r *Report, all []*told) {
 	t := Table{Title: "on the stream after", Columns: []string{"p50", "p99", "longest", "p99.9 of all", "told"}}
 	for _, f := range all {
 		t.row(f.name, spread(Micros, f.p50), spread(Micros, f.p99), spread(Micros, f.longest), once(Micros, f.all.quantile(99.9)),
@@ -189,6 +189,6 @@ func tellFanout(r *Report, all []*fanout) {
 	r.Tables = append(r.Tables, t)
 	r.Method = append(r.Method,
 		"the server of `nudge serve` with its defaults, in this process; every stream is a connection over loopback that stays open",
-		fmt.Sprintf("events come one by one, %d popups or %d alerts a second at most; from handing the event in, its sync to the log included, to the stream's reader having the line", fanoutRate, fanoutAlerted),
+		fmt.Sprintf("events come one by one, %d popups or %d alerts a second at most; from handing the event in, its sync to the log included, to the stream's reader having the line", sseRate, sseAlerted),
 	)
 }
