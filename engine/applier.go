@@ -221,6 +221,9 @@ func (n *Node) receipts(s *sealed, firings []nudge.Firing) []nudge.Firing {
 // publishDue tells the sequencer the earliest timer.
 func (n *Node) publishDue() {
 	due, _ := n.engine.NextDue()
+	if due < n.clock.Now()-catchUpBehind {
+		n.dueSlice.Store(int64(n.engine.sliceFrom(due)))
+	}
 	if n.due.Swap(int64(due)) != int64(due) {
 		select {
 		case n.dueChanged <- struct{}{}:

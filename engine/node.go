@@ -91,7 +91,9 @@ type Node struct {
 	batches     chan *sealed
 	spare       chan *sealed
 	due         atomic.Int64  // earliest timer, as the applier knows it
+	dueSlice    atomic.Int64  // where that was long ago, an instant up to which few timers are due
 	dueChanged  chan struct{} // wakes the sequencer
+	behind      atomic.Int64  // how far back the timers lie that are worked off before all else; 0: none do
 	stopping    chan struct{} // closed when Run begins to stop
 	stopped     chan struct{} // closed when nothing will be answered any more
 	full        fullDisk      // the sequencer's
