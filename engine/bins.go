@@ -283,7 +283,7 @@ func (u *unread) step(rows int) int {
 
 // DefaultReadFirst is how many rows of each shard are read before a node is ready, which takes it some tenths of a second: a store that has no
 // more is in memory then, and known to be whole.
-const DefaultReadFirst = 1 << 18
+const DefaultReadFirst = 1 << 17
 
 // DefaultReadStep is how many rows of each shard are read between two batches.
 const DefaultReadStep = 512

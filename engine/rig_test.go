@@ -155,7 +155,7 @@ func (s *stream) firings(t testing.TB, r run) []nudge.Firing {
 			r.crashes = r.crashes[1:]
 			r.tell(e)
 			st.current = nil
-			if e = s.restore(t, st, 1+(r.shards+i)%9); e.clock == 0 {
+			if e = s.restore(t, st, 1+(r.shards+i)%9, e); e.clock == 0 {
 				e.Deploy(s.plan)
 			}
 			i = int(e.next) - 1
@@ -237,13 +237,11 @@ func (s *stream) restart(t testing.TB, e *Engine, st *memStore, shards int, stop
 	if stopped != nil {
 		stopped(st)
 	}
-	n := s.restore(t, st, shards)
-	n.warms, n.unsorted = e.warms, e.unsorted
-	return n
+	return s.restore(t, st, shards, e)
 }
 
 // restore begins a new engine where a store's checkpoint ends.
-func (s *stream) restore(t testing.TB, st *memStore, shards int) *Engine {
+func (s *stream) restore(t testing.TB, st *memStore, shards int, was *Engine) *Engine {
 	t.Helper()
 	o := s.options
 	o.Shards = shards
@@ -251,6 +249,7 @@ func (s *stream) restore(t testing.TB, st *memStore, shards int) *Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
+	n.warms, n.unsorted = was.warms, was.unsorted
 	st.budget(n)
 	if err := n.restore(st); err != nil {
 		t.Fatal(err)
