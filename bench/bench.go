@@ -17,6 +17,7 @@ type Options struct {
 	Rounds   int    // recorded rounds; default DefaultRounds
 	Dir      string // data folders are made in here; default: the system's folder for temporary files
 	Peers    string // folder of the other engines; default DefaultPeers
+	Clicks   string // file of the workload globo
 
 	Progress func(done string) // told what has been measured, as it goes; nil: nobody is
 
@@ -27,7 +28,7 @@ type Options struct {
 }
 
 // Workloads lists them for messages.
-const Workloads = "six, b2b (six with 60 % known users), keys-N (six with N visitors, 10000 to 10000000), mission, rules-N (N rules, 10 to 20000)"
+const Workloads = "six, b2b (six with 60 % known users), late (six with a fifth of the events late), keys-N (six with N visitors, 10000 to 10000000), mission, mission-N (mission with N visitors), rules-N (N rules, 10 to 20000), globo (real clicks, for the level replay)"
 
 // Limits and defaults of Options.
 const (
@@ -56,6 +57,7 @@ func Levels() []Level {
 		{"decide", "round trip of ?decide=1 with a popup in the answer", 20_000, "most requests of one slot", runDecide},
 		{"timers", "how late a dwell fires after its deadline", 5_000, "deadlines in a round", runTimers},
 		{"sse", "popups and alerts to many open streams", 2_000, "times that a stream is told in a round", runSSE},
+		{"replay", "clicks from a CSV file and from the log, through one rule", 1_000_000, "clicks; of the workload globo all of its file", runReplay},
 		{"restart", "recovery from the log and from a checkpoint", 500_000, "events in the log", runRestart},
 		{"overload", "twice as much as the server can take, open loop", 200_000, "most events of one slot", runOverload},
 		{"memory", "a memory budget for a tenth of the records, beside none", 400_000, "visitors; a round has half as many events in each of three slots", runMemory},
@@ -76,13 +78,8 @@ func levelNames() string {
 // Validate returns every problem at once.
 func (o *Options) Validate() error {
 	var errs []error
-	if _, many := manyOf(o.Workload); o.Workload != "" && o.Workload != DefaultWorkload {
-		switch {
-		case streamsOf(o.Workload) == nil && !many:
-			errs = append(errs, fmt.Errorf("there is no workload %q; there are: %s", o.Workload, Workloads))
-		case o.Level != "core":
-			errs = append(errs, fmt.Errorf("the workload %q is for the level core only", o.Workload))
-		}
+	if err := o.validWorkload(); err != nil {
+		errs = append(errs, err)
 	}
 	if !slices.ContainsFunc(Levels(), func(l Level) bool { return l.Name == o.Level }) {
 		errs = append(errs, fmt.Errorf("there is no level %q; there are: %s", o.Level, levelNames()))
@@ -94,6 +91,28 @@ func (o *Options) Validate() error {
 		errs = append(errs, fmt.Errorf("%d rounds: give 1 to %d", o.Rounds, MaxRounds))
 	}
 	return errors.Join(errs...)
+}
+
+// validWorkload says what is wrong with the workload at this level.
+func (o *Options) validWorkload() error {
+	_, many := manyOf(o.Workload)
+	switch {
+	case o.Workload == globoName && o.Level != "replay":
+		return fmt.Errorf("the workload %s is for the level replay only", globoName)
+	case o.Workload == globoName && o.Clicks == "":
+		return fmt.Errorf("the workload %s is real clicks, which are not a part of Nudge: give their file as --clicks", globoName)
+	case o.Workload == globoName && o.Events != 0:
+		return fmt.Errorf("the workload %s is all of its file: leave --events out", globoName)
+	case o.Clicks != "" && o.Workload != globoName:
+		return fmt.Errorf("--clicks is the file of the workload %s, which is not the one that is measured", globoName)
+	case o.Workload == "" || o.Workload == DefaultWorkload || o.Workload == globoName:
+		return nil
+	case streamsOf(o.Workload) == nil && !many:
+		return fmt.Errorf("there is no workload %q; there are: %s", o.Workload, Workloads)
+	case o.Level != "core":
+		return fmt.Errorf("the workload %q is for the level core only", o.Workload)
+	}
+	return nil
 }
 
 // Run measures one level. It returns early, with ctx's error, when ctx ends.

@@ -123,7 +123,7 @@ func (c *caller) run(ctx context.Context, node *engine.Node, size int, left *ato
 	for left.Add(-1) >= 0 && time.Now().Before(until) {
 		c.writer.b.Buf = c.writer.b.Buf[:0]
 		for range size {
-			c.writer.write(c.site.next(), noTime)
+			c.writer.write(c.site.next(), noTime, noTime)
 		}
 		begun := time.Now()
 		switch _, err := node.Submit(ctx, c.writer.b.Buf, size, false); {

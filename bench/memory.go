@@ -168,7 +168,8 @@ func (b *budgeted) send(ctx context.Context, node *engine.Node, names *nudge.Nam
 		for range n {
 			v := six.visitOf(draw())
 			v.path = b.random.IntN(sixPaths)
-			w.write(v, node.Now())
+			now := node.Now()
+			w.write(v, now, now)
 		}
 		all = append(all, request{slices.Clone(w.b.Buf), n})
 	}

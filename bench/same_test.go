@@ -12,7 +12,7 @@ func TestSameFirings(t *testing.T) {
 	if !ok {
 		t.Fatal("there is no workload keys-10000")
 	}
-	for _, load := range []*workload{six, b2b, keys, mission(2_000)} {
+	for _, load := range []*workload{six, b2b, late, keys, mission(2_000)} {
 		t.Run(load.name, func(t *testing.T) { testSameFirings(t, load) })
 	}
 }
@@ -42,6 +42,66 @@ func testSameFirings(t *testing.T, load *workload) {
 			t.Errorf("%s: %v, by hand %v", a.name(), a.answers, want)
 		}
 	}
+}
+
+// TestTooLargeByHand: where the program by hand would not fit, it is left out and said so, and there is no ratio to it.
+func TestTooLargeByHand(t *testing.T) {
+	w, ok := keysOf("mission-10000000")
+	if !ok || !w.tooLargeByHand() || mission(handMost).tooLargeByHand() {
+		t.Fatal("10 million visitors are no more than the program by hand is given, or 3 million are")
+	}
+	r := &Report{}
+	runs := []*applied{{shards: 1, keys: 1}, {shards: 2, keys: 1}}
+	for _, a := range runs {
+		a.seconds, a.cpu, a.live = []float64{1}, []float64{1}, []float64{1}
+	}
+	tellCore(&Options{Events: 1}, r, w, runs)
+	if len(r.LeftOut) != 1 || r.RatioToHand != 0 || r.Tables[0].Columns[1] != "time ÷ one shard" {
+		t.Errorf("left out %q, ratio %v, columns %q", r.LeftOut, r.RatioToHand, r.Tables[0].Columns)
+	}
+}
+
+// TestLateEvents: as many events as the workload says come late, and others fire than if none were.
+func TestLateEvents(t *testing.T) {
+	const events = 800_000
+	s, err := newStream(late, events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	within, beyond := 0, 0
+	for i := range s.events {
+		switch e := &s.events[i]; {
+		case e.ts > e.at:
+			t.Fatalf("event %d happens after it came", i)
+		case e.at-e.ts > handLateness:
+			beyond++
+		case e.at > e.ts:
+			within++
+		}
+	}
+	for _, n := range [][2]int{{within, lateShare}, {beyond, lateBeyond}} {
+		if want := events * n[1] / 100; n[0] < want*9/10 || n[0] > want*11/10 {
+			t.Errorf("%d events, want some %d", n[0], want)
+		}
+	}
+	aware, deaf := byRule(newLateHand(s), s), byRule(newHand(s), s)
+	for i, id := range late.ids() {
+		if aware[i] == deaf[i] {
+			t.Errorf("%s fires as for a program that knows no late event: the stream proves nothing about it", id)
+		}
+	}
+}
+
+// byRule is what a program fires for a stream, rule by rule.
+func byRule(h handProgram, s *stream) (all [mostRules]answers) {
+	for i := range s.events {
+		h.apply(&s.events[i])
+	}
+	for _, f := range h.fired() {
+		all[f.rule].add(f.rule, f.key, f.at)
+	}
+	return all
 }
 
 // TestAnswersTellFiringsApart: the sum sees what the counts do not.

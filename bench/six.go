@@ -166,8 +166,8 @@ func (s *stream) memory(n int) ([]byte, error) {
 
 // event is a decoded event.
 type event struct {
-	at                                 nudge.Millis
-	record                             uint32 // where its record begins in buf
+	at, ts                             nudge.Millis // when it came and when it happened
+	record                             uint32       // where its record begins in buf
 	kind                               kind
 	visitor, user, company, path, form span
 }
@@ -207,13 +207,18 @@ func newStream(load *workload, n int) (s *stream, err error) {
 	}
 	s.events = unsafe.Slice((*event)(unsafe.Pointer(unsafe.SliceData(room))), all)
 	for i := range load.live {
-		s.events[i] = w.write(load.visitOf(i), sixBegin-nudge.Millis(load.live-i))
+		at := sixBegin - nudge.Millis(load.live-i)
+		s.events[i] = w.write(load.visitOf(i), at, at)
 	}
 	site := newSite(sixSeed, load)
 	step := max(int64(sixSpan)/int64(n), 2)
 	for i := range n {
 		at := sixBegin + nudge.Millis(int64(i)*step+site.random.Int64N(step))
-		s.events[load.live+i] = w.write(site.next(), at)
+		ts := at
+		if load.delay != nil {
+			ts -= load.delay(site.random)
+		}
+		s.events[load.live+i] = w.write(site.next(), at, ts)
 	}
 	s.buf = w.b.Buf
 	if len(s.buf) > all*maxRecord {
@@ -247,11 +252,12 @@ func newStreamWriter(names *nudge.Names) (*streamWriter, error) {
 // noTime is the instant of an event that happens when it comes in.
 const noTime = nudge.Millis(0)
 
-func (w *streamWriter) write(v visit, at nudge.Millis) event {
-	e := event{at: at, kind: v.kind, record: uint32(len(w.b.Buf))}
+// write writes a visit that came at an instant and happened at another, or at the same.
+func (w *streamWriter) write(v visit, at, ts nudge.Millis) event {
+	e := event{at: at, ts: ts, kind: v.kind, record: uint32(len(w.b.Buf))}
 	w.b.Begin(nudge.RecordEvent, w.types[v.kind])
-	if at != noTime {
-		w.b.Ts(at)
+	if ts != noTime {
+		w.b.Ts(ts)
 	}
 	w.text = strconv.AppendInt(append(w.text[:0], "visitor-"...), int64(v.visitor), 10)
 	hash := nudge.HashKey("visitor", string(w.text))

@@ -21,8 +21,8 @@ type compared struct {
 	firings int // of the rule behind its live record
 }
 
-// replayed is an engine that has had the last round's rules from the log's first record on.
-type replayed struct {
+// comparison is an engine that has had the last round's rules from the log's first record on.
+type comparison struct {
 	engine   *engine.Engine
 	visitors map[string]bool // of the log
 	live     nudge.Offset    // the last live record
@@ -73,8 +73,8 @@ func (w *warmed) compare(ctx context.Context, wall func() time.Time) (found comp
 }
 
 // replay reads the whole log with the last round's rules.
-func (w *warmed) replay(ctx context.Context, log *state.Log, names *nudge.Names) (*replayed, error) {
-	r := &replayed{visitors: map[string]bool{}}
+func (w *warmed) replay(ctx context.Context, log *state.Log, names *nudge.Names) (*comparison, error) {
+	r := &comparison{visitors: map[string]bool{}}
 	var err error
 	if r.engine, err = engine.New(engine.Options{Names: names}); err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func (w *warmed) replay(ctx context.Context, log *state.Log, names *nudge.Names)
 	return r, err
 }
 
-func (r *replayed) apply(b *engine.Batch, entry nudge.Entry) {
+func (r *comparison) apply(b *engine.Batch, entry nudge.Entry) {
 	b.Reset()
 	off := entry.First
 	for rest := entry.Records; len(rest) > 0; off++ {

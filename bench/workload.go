@@ -1,9 +1,11 @@
 package bench
 
 import (
+	"math/rand/v2"
 	"strconv"
 	"strings"
 
+	"nudge"
 	"nudge/rules"
 )
 
@@ -16,6 +18,7 @@ type workload struct {
 	companies  int
 	live       int // visitors that make a page view before the clock starts
 	hand       func(*stream) handProgram
+	delay      func(*rand.Rand) nudge.Millis // how much later an event comes than it happened; nil: no event is late
 }
 
 // handProgram is a hand-written program for a workload's rules.
@@ -32,24 +35,28 @@ var six = &workload{name: DefaultWorkload, rules: sixRules, visitors: sixVisitor
 var b2b = &workload{name: "b2b", rules: sixRules, visitors: sixVisitors, identified: 60, companies: sixCompanies, hand: newHand}
 
 const (
-	keysPrefix = "keys-"
+	keysPrefix    = "keys-"
+	missionPrefix = "mission-"
+
 	fewestKeys = 10_000
 	mostKeys   = 10_000_000
 )
 
-// keysOf is six with as many visitors as the name of a workload "keys-N" says, all of whom have state before the clock starts.
+// keysOf is six, or mission, with as many visitors as the name of a workload "keys-N", or "mission-N", says, all of whom have state before the clock
+// starts.
 func keysOf(name string) (w *workload, ok bool) {
-	digits, ok := strings.CutPrefix(name, keysPrefix)
-	if !ok {
-		return nil, false
-	}
+	digits, six := strings.CutPrefix(name, keysPrefix)
+	digits, twelve := strings.CutPrefix(digits, missionPrefix)
 	n, err := strconv.Atoi(digits)
-	if err != nil || n < fewestKeys || n > mostKeys {
+	if six == twelve || err != nil || n < fewestKeys || n > mostKeys {
 		return nil, false
 	}
-	return &workload{
-		name: name, rules: sixRules, visitors: n, identified: sixIdentified, companies: max(n*sixCompanies/sixVisitors, 1), live: n, hand: newHand,
-	}, true
+	w = mission(n)
+	if six {
+		w.rules, w.hand = sixRules, newHand
+	}
+	w.name = name
+	return w, true
 }
 
 // streamsOf are the workloads of a name whose events are a stream, ascending by the visitors that are live; nil if there is none.
@@ -62,6 +69,8 @@ func streamsOf(name string) []*workload {
 		return []*workload{six}
 	case b2b.name:
 		return []*workload{b2b}
+	case late.name:
+		return []*workload{late}
 	case missionName:
 		var all []*workload
 		for _, live := range missionLive {
@@ -81,6 +90,14 @@ func mission(visitors int) *workload {
 }
 
 const missionName = "mission"
+
+// handMost is how many visitors the program by hand for mission is given: it takes 0.7 kB of each, and twice that while its slice grows and until
+// it is collected.
+const handMost = 3_000_000
+
+func (w *workload) tooLargeByHand() bool { return w.isMission() && w.live > handMost }
+
+func (w *workload) isMission() bool { return len(w.rules) == len(missionRules) }
 
 // ids are the ids of the workload's rules in the order of reports.
 func (w *workload) ids() []string {

@@ -89,31 +89,52 @@ func (n *Node) nextBatch(other <-chan time.Time) (s *sealed, ok bool) {
 	}
 }
 
-// applySealed applies one batch of the log. It is the same for live batches and for those read back.
+// applySealed applies one batch of the sequencer's.
 func (n *Node) applySealed(s *sealed) error {
-	e := n.engine
 	n.warmup.feed(s.entry)
 	s.batch.Reset()
-	off, rest := s.entry.First, s.entry.Records
-	var rec nudge.Record // the last one: what changes more than keys stands alone
-	for range s.entry.Count {
+	last, err := n.add(s, s.entry)
+	if err != nil {
+		return err
+	}
+	return n.applyAdded(s, last)
+}
+
+// add puts an entry's records into the batch, and returns the last of them.
+func (n *Node) add(s *sealed, entry nudge.Entry) (last nudge.Record, err error) {
+	off, rest := entry.First, entry.Records
+	for range entry.Count {
 		if len(rest) == 0 {
-			return fmt.Errorf("the log's entry at offset %d has fewer records than it says", s.entry.First)
+			return nil, fmt.Errorf("the log's entry at offset %d has fewer records than it says", entry.First)
 		}
-		rec, rest = nudge.SplitRecord(rest)
-		if rec.Kind() == nudge.RecordPosition {
-			n.engine.notePosition(rec)
+		last, rest = nudge.SplitRecord(rest)
+		if last.Kind() == nudge.RecordPosition {
+			n.engine.notePosition(last)
 		}
-		s.batch.Add(off, s.entry.At, rec)
+		s.batch.Add(off, entry.At, last)
 		off++
 	}
-	firings := e.Apply(&s.batch)
-	if err := n.change(s, rec); err != nil {
+	return last, nil
+}
+
+// applyAdded applies the batch, be it live or read back. last is its last record: what changes more than keys stands alone.
+func (n *Node) applyAdded(s *sealed, last nudge.Record) error {
+	firings := n.engine.Apply(&s.batch)
+	if err := n.change(s, last); err != nil {
 		return fmt.Errorf("offset %d: %w", s.entry.First, err)
 	}
 	n.hand(s, firings)
 	n.writer.records += s.entry.Count
 	return nil
+}
+
+// changes says whether a record changes more than keys.
+func changes(rec nudge.Record) bool {
+	switch rec.Kind() {
+	case nudge.RecordDeploy, nudge.RecordErase, nudge.RecordReceipt, nudge.RecordLive:
+		return true
+	}
+	return false
 }
 
 // change lets a record change more than keys: which rules run, or who is erased. Its instant is the last one of how it was.

@@ -21,7 +21,8 @@ type Log interface {
 	Next() nudge.Offset
 	LastAt() nudge.Millis
 	Read(from nudge.Offset, f func(nudge.Entry) error) error
-	Confirm(last nudge.Offset) error // I7: the record at last must be in the log
+	ReadAhead(from nudge.Offset, f func([]nudge.Entry) error) error // Read, some entries at once; reads on while f works
+	Confirm(last nudge.Offset) error                                // I7: the record at last must be in the log
 	Trim(keepFrom nudge.Offset, now nudge.Millis) error
 	First() nudge.Offset
 
@@ -285,21 +286,51 @@ func (n *Node) Now() nudge.Millis { return n.clock.Now() }
 
 // readLog applies what the log holds behind the checkpoint.
 func (n *Node) readLog() error {
-	s, e := &sealed{}, n.engine
-	return n.options.Log.Read(e.next, func(entry nudge.Entry) error {
-		if entry.First != e.next {
-			return fmt.Errorf("the log goes on at offset %d where %d is due: records are missing", entry.First, e.next)
+	s := &sealed{}
+	return n.options.Log.ReadAhead(n.engine.next, func(entries []nudge.Entry) error {
+		for len(entries) > 0 {
+			once := atOnce(entries)
+			if err := n.applyRead(s, entries[:once]); err != nil {
+				return err
+			}
+			if err := n.writer.work(); err != nil {
+				return err
+			}
+			n.sweep(s.entry.Count)
+			entries = entries[once:]
 		}
-		s.entry = entry
-		if err := n.applySealed(s); err != nil {
-			return err
-		}
-		if err := n.writer.work(); err != nil {
-			return err
-		}
-		n.sweep(entry.Count)
 		return nil
 	})
+}
+
+// atOnce is how many of some entries can be one batch: where it ends changes no answer (I2), and a batch for each of many small entries takes
+// longer than what is in them.
+func atOnce(entries []nudge.Entry) int {
+	for i := range entries {
+		if rec, _ := nudge.SplitRecord(entries[i].Records); changes(rec) {
+			return max(i, 1)
+		}
+	}
+	return len(entries)
+}
+
+// applyRead applies entries that were read back as one batch.
+func (n *Node) applyRead(s *sealed, entries []nudge.Entry) error {
+	s.entry = nudge.Entry{First: n.engine.next}
+	s.batch.Reset()
+	var last nudge.Record
+	for _, entry := range entries {
+		if due := s.entry.First + nudge.Offset(s.entry.Count); entry.First != due {
+			return fmt.Errorf("the log goes on at offset %d where %d is due: records are missing", entry.First, due)
+		}
+		var err error
+		if last, err = n.add(s, entry); err != nil {
+			return err
+		}
+		s.entry.At = entry.At
+		s.entry.Count += entry.Count
+	}
+	return n.applyAdded(s, last)
 }
 
 // Plan is the plan that was deployed last, the empty one if none ever was.

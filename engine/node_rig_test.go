@@ -82,6 +82,13 @@ func (l faultyLog) Read(from nudge.Offset, f func(nudge.Entry) error) error {
 	return l.Log.Read(from, f)
 }
 
+func (l faultyLog) ReadAhead(from nudge.Offset, f func([]nudge.Entry) error) error {
+	if err := l.at("read"); err != nil {
+		return err
+	}
+	return l.Log.ReadAhead(from, f)
+}
+
 func (l faultyLog) Drop(ctx context.Context, from, through nudge.Offset, drop func(nudge.Offset, nudge.Record) bool) (int, error) {
 	if err := l.at("drop"); err != nil {
 		return 0, err

@@ -489,12 +489,12 @@ type failingRead struct {
 	after int
 }
 
-func (l failingRead) Read(from nudge.Offset, f func(nudge.Entry) error) error {
+func (l failingRead) ReadAhead(from nudge.Offset, f func([]nudge.Entry) error) error {
 	return l.Log.Read(from, func(e nudge.Entry) error {
 		if l.after--; l.after < 0 {
 			return errors.New("planted: the disk does not read")
 		}
-		return f(e)
+		return f([]nudge.Entry{e})
 	})
 }
 

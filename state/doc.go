@@ -39,5 +39,5 @@
 // names file, byte and offset) and I9 (after a failed write or sync every call returns that error).
 //
 // The package does not know what records mean, what keys the store holds, or when to take a checkpoint; it starts no goroutine but the one that
-// makes a spare. The formats are described in docs/format/log.md, record.md and checkpoint.md.
+// makes a spare and the one that reads ahead, which ends with ReadAhead. The formats are described in docs/format/log.md, record.md and checkpoint.md.
 package state

@@ -30,7 +30,7 @@ func newBench() *cobra.Command {
 		Use:   "bench [WORKLOAD]",
 		Short: "Measure the engine on this machine, beside what it is compared with",
 		Long: fmt.Sprintf(`Bench measures one level in a warm-up and some rounds, and prints the median, the least and the most of them, what was measured and how.
-What a level is compared with is measured in the same process, in turn with it. The workloads are %s; all but the first are for the level core.
+What a level is compared with is measured in the same process, in turn with it. The workloads are %s; all but the first and the last are for the level core.
 
 The levels, and what --events is for each:
 %s
@@ -50,6 +50,7 @@ Data folders are made in the folder for temporary files ($TMPDIR) and removed. N
 	fs.IntVar(&f.Events, "events", 0, "size of a round; 0 is the level's default")
 	fs.IntVar(&f.Rounds, "rounds", bench.DefaultRounds, "rounds beside the warm-up")
 	fs.StringVar(&f.Peers, "peers", bench.DefaultPeers, "folder of the other engines, for --level peers")
+	fs.StringVar(&f.Clicks, "clicks", "", "file of the workload globo: CSV with the columns user_id, click_article_id and click_timestamp; packed if its name ends in .gz")
 	fs.BoolVar(&f.json, "json", false, "print one JSON object")
 	fs.BoolVar(&f.all, "all", false, "measure every level, one after the other")
 	fs.StringVar(&f.out, "out", "", "write each level's report into this folder too: as JSON, as a page, as a chart")

@@ -4,6 +4,5 @@
 // about: flags, environment variables, nudge.yaml, signals, exit codes, the terminal. It wires the parts together and holds no rule of
 // its own about what a rule means.
 //
-// Two things here decide bytes: the clock of a replay (replay_clock.go), which stamps each line as SEMANTICS.md section 6 says, and the
-// order in which a replay's blocks are applied (replay_pipeline.go). Both are functions of the input alone (I2).
+// What a replay prints depends on its input alone (I2): internal/replay.
 package main

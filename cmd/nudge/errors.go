@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"nudge/internal/replay"
 )
 
 // The exit codes, the same for every command.
@@ -45,8 +47,15 @@ func exitCode(err error) int {
 		return quiet.code
 	}
 	var known *exitError
-	if errors.As(err, &known) {
+	var misuse *replay.Misuse
+	var refused *replay.Refused
+	switch {
+	case errors.As(err, &known):
 		return known.code
+	case errors.As(err, &misuse):
+		return exitUsage
+	case errors.As(err, &refused):
+		return exitFound
 	}
 	return exitRun
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"strings"
-	"sync/atomic"
 	"text/tabwriter"
 	"time"
 
@@ -123,13 +122,12 @@ func (d *dataFolder) countKinds(stderr io.Writer) ([]segmentKinds, error) {
 		segments = append(segments, segmentKinds{SegmentInfo: s, read: s.First})
 		total += s.Bytes
 	}
-	var read atomic.Int64
-	bar := startProgress(stderr, total, &read)
+	bar := startProgress(stderr, total)
 	defer bar.stop()
 	i := 0
 	err := d.Log.Read(0, func(e nudge.Entry) error {
 		for e.First > segments[i].Last {
-			read.Add(segments[i].Bytes)
+			bar.Read.Add(segments[i].Bytes)
 			i++
 		}
 		s := &segments[i]
@@ -140,7 +138,7 @@ func (d *dataFolder) countKinds(stderr io.Writer) ([]segmentKinds, error) {
 			}
 		}
 		s.read = e.First + nudge.Offset(e.Count)
-		bar.events.Add(int64(e.Count))
+		bar.Events.Add(int64(e.Count))
 		return nil
 	})
 	return segments, err

@@ -11,15 +11,16 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"nudge/internal/replay"
 )
 
 // progress draws a bar on a terminal while long work runs, and nothing in a pipe.
 type progress struct {
-	out     io.Writer
-	begun   time.Time
-	total   int64         // bytes to read; 0: not known
-	read    *atomic.Int64 // bytes read so far
-	events  atomic.Int64
+	out   io.Writer
+	begun time.Time
+	total int64 // bytes to read; 0: not known
+	replay.Counts
 	firings atomic.Int64
 	done    chan struct{}
 	wg      sync.WaitGroup
@@ -31,8 +32,8 @@ const (
 )
 
 // startProgress begins to draw if out is a terminal. Its owner calls stop.
-func startProgress(out io.Writer, total int64, read *atomic.Int64) *progress {
-	p := &progress{out: out, begun: time.Now(), total: total, read: read, done: make(chan struct{})}
+func startProgress(out io.Writer, total int64) *progress {
+	p := &progress{out: out, begun: time.Now(), total: total, done: make(chan struct{})}
 	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		p.wg.Add(1)
 		go p.draw()
@@ -58,17 +59,17 @@ func (p *progress) draw() {
 func (p *progress) line() string {
 	var b strings.Builder
 	if p.total > 0 {
-		part := min(1, float64(p.read.Load())/float64(p.total))
+		part := min(1, float64(p.Read.Load())/float64(p.total))
 		full := int(part * barCells)
 		fmt.Fprintf(&b, "[%s%s] %3.0f%%  ", strings.Repeat("=", full), strings.Repeat(" ", barCells-full), part*100)
 	}
-	fmt.Fprintf(&b, "%s events  %s/s  %s firings", grouped(p.events.Load()), grouped(p.rate()), grouped(p.firings.Load()))
+	fmt.Fprintf(&b, "%s events  %s/s  %s firings", grouped(p.Events.Load()), grouped(p.rate()), grouped(p.firings.Load()))
 	return b.String()
 }
 
 // rate is in events a second.
 func (p *progress) rate() int64 {
-	return int64(float64(p.events.Load()) / max(p.seconds(), 1e-6))
+	return int64(float64(p.Events.Load()) / max(p.seconds(), 1e-6))
 }
 
 func (p *progress) seconds() float64 { return time.Since(p.begun).Seconds() }

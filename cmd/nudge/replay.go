@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 
 	"github.com/spf13/cobra"
 
 	"nudge"
 	"nudge/engine"
+	"nudge/internal/replay"
 )
 
 // replayFlags are the settings of `nudge replay`.
@@ -47,7 +47,7 @@ The same command on the same input prints the same bytes, whatever --shards and 
 		Example: `  nudge replay --rules rules events.ndjson.gz
   nudge replay --rules rules --map visitor=user_id --map ts=click_timestamp --set type=click clicks.csv`,
 		RunE: func(cmd *cobra.Command, paths []string) error {
-			return replay(cmd.Context(), &f, paths, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return runReplay(cmd.Context(), &f, paths, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	fs := cmd.Flags()
@@ -78,12 +78,12 @@ func (f *replayFlags) validate() error {
 	return nil
 }
 
-// replay runs the files through the rules: read, decode, stamp, apply, print.
-func replay(ctx context.Context, f *replayFlags, paths []string, stdin io.Reader, stdout, stderr io.Writer) error {
+// runReplay runs the files through the rules and prints what fires.
+func runReplay(ctx context.Context, f *replayFlags, paths []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if err := f.validate(); err != nil {
 		return err
 	}
-	mapping, err := parseMapping(f.maps, f.sets)
+	mapping, err := replay.ParseMapping(f.maps, f.sets)
 	if err != nil {
 		return err
 	}
@@ -103,26 +103,45 @@ func replay(ctx context.Context, f *replayFlags, paths []string, stdin io.Reader
 	}
 	e.Deploy(plan)
 
-	src := &source{paths: paths, stdin: stdin, mapping: mapping, names: names, plan: plan}
-	src.start(ctx, runtime.GOMAXPROCS(0))
-	defer src.close()
-	bar := startProgress(stderr, packedSize(paths), &src.read)
+	bar := startProgress(stderr, replay.PackedSize(paths))
 	out := newFiringWriter(stdout, f.suppressed, &bar.firings)
-	a := &applier{engine: e, size: f.batch, skipBad: f.skipBad, events: &bar.events, emit: out.add, release: src.release}
-
-	err = a.run(ctx, src)
+	skipped, err := replay.Run(ctx, &replay.Options{
+		Paths: paths, Stdin: stdin, Mapping: mapping, SkipBad: f.skipBad, Names: names, Plan: plan, Engine: e, Batch: f.batch, Emit: out.add, Counts: &bar.Counts,
+	})
 	if err == nil {
-		err = a.finish(f.until, f.drain)
+		err = f.finish(e, out.add)
 	}
-	err = errors.Join(err, out.close())
+	err = errors.Join(suggestColumn(err), out.close())
 	bar.stop()
-	if err != nil && bar.events.Load() == 0 {
+	if err != nil && bar.Events.Load() == 0 {
 		return err
 	}
-	fmt.Fprintf(stderr, "replayed %s in %.2f s (%s events/s): %s printed, %s skipped\n", plural(bar.events.Load(), "event"),
-		bar.seconds(), grouped(bar.rate()), plural(bar.firings.Load(), "firing"), plural(a.skipped, "line"))
-	if a.firstBad != nil && f.skipBad {
-		fmt.Fprintf(stderr, "the first line skipped: %v\n", a.firstBad)
+	fmt.Fprintf(stderr, "replayed %s in %.2f s (%s events/s): %s printed, %s skipped\n", plural(bar.Events.Load(), "event"),
+		bar.seconds(), grouped(bar.rate()), plural(bar.firings.Load(), "firing"), plural(skipped.Lines, "line"))
+	if skipped.First != nil && f.skipBad {
+		fmt.Fprintf(stderr, "the first line skipped: %v\n", skipped.First)
+	}
+	return err
+}
+
+// finish lets timers run out after the last line, as asked.
+func (f *replayFlags) finish(e *engine.Engine, emit func([]nudge.Firing) error) error {
+	switch {
+	case f.until.set:
+		return emit(e.AdvanceTo(f.until.at))
+	case f.drain:
+		return emit(e.Drain())
+	}
+	return nil
+}
+
+// suggestColumn adds to an error of a column that is not there the one that was probably meant.
+func suggestColumn(err error) error {
+	var lack *replay.NoColumn
+	if errors.As(err, &lack) {
+		if near := nearest(lack.Column, lack.Columns); near != "" {
+			return usagef("%s; did you mean %q?", lack.Lack(), near)
+		}
 	}
 	return err
 }

@@ -30,6 +30,7 @@ var directions = map[string][]string{
 	"internal/fixture":  {"", "rules", "engine", "ingest"},
 	"internal/lint":     {},
 	"internal/oracle":   {"", "rules"},
+	"internal/replay":   {"", "rules", "engine", "ingest"},
 	"internal/sim":      {"", "rules", "engine", "state", "ingest", "deliver", "internal/oracle"},
 	"internal/throttle": {},
 }
@@ -53,7 +54,7 @@ var modules = map[string][]string{
 	"github.com/valyala/fastjson":             {"ingest"},
 	"github.com/vmihailenco/msgpack/v5":       {"ingest/msgpack.go", "ingest/msgpack_test.go"},
 	"github.com/nats-io/nats.go":              {"ingest/nats"},
-	"github.com/klauspost/compress":           {"state", "ingest", "cmd/nudge"},
+	"github.com/klauspost/compress":           {"state", "ingest", "internal/replay", "cmd/nudge/script_test.go"},
 	"github.com/evanw/esbuild":                {"ingest/sdk"},
 	"github.com/prometheus/client_golang":     {"state", "ingest", "deliver", "cmd/nudge"},
 	"golang.org/x/net":                        {"ingest"},

@@ -1,4 +1,4 @@
-package main
+package replay
 
 import (
 	"context"
@@ -25,11 +25,11 @@ const (
 type source struct {
 	paths   []string
 	stdin   io.Reader
-	mapping mapping
+	mapping Mapping
 	names   *nudge.Names
 	plan    *rules.Plan
 
-	read atomic.Int64 // bytes, still packed
+	read *atomic.Int64 // bytes, still packed
 
 	free    chan *block // to be used again
 	decode  chan *block
@@ -118,7 +118,7 @@ func (s *source) readAll(ctx context.Context) error {
 
 // readFile cuts one file into blocks. first is the number of its first line; it returns that of the first line behind it.
 func (s *source) readFile(ctx context.Context, path string, first uint64) (next uint64, err error) {
-	in, err := openInput(path, s.stdin, &s.read)
+	in, err := openInput(path, s.stdin, s.read)
 	if err != nil {
 		return 0, err
 	}
@@ -157,7 +157,7 @@ func (s *source) header(r *blockReader) (*csvHeader, error) {
 		return nil, err
 	}
 	if row == "" {
-		return nil, foundf("%s has no header line: the first line of a CSV file names its columns", r.in.name)
+		return nil, refusedf("%s has no header line: the first line of a CSV file names its columns", r.in.name)
 	}
 	return s.mapping.resolve(r.in.name, row)
 }

@@ -1,4 +1,4 @@
-package main
+package replay
 
 import (
 	"context"
@@ -14,15 +14,14 @@ type applier struct {
 	engine  *engine.Engine
 	batch   engine.Batch
 	size    int // records per batch
-	clock   replayClock
+	clock   clock
 	skipBad bool
 	emit    func([]nudge.Firing) error
 	release func(*block)
 
-	held     []*block // passed through, but the batch points into their records
-	events   *atomic.Int64
-	skipped  int64
-	firstBad *lineError
+	held    []*block // passed through, but the batch points into their records
+	events  *atomic.Int64
+	skipped Skipped
 }
 
 // run applies every block of the source.
@@ -41,17 +40,6 @@ func (a *applier) run(ctx context.Context, src *source) error {
 	}
 }
 
-// finish lets timers run out after the last line, as asked.
-func (a *applier) finish(until instantFlag, drain bool) error {
-	if until.set {
-		return a.emit(a.engine.AdvanceTo(until.at))
-	}
-	if drain {
-		return a.emit(a.engine.Drain())
-	}
-	return nil
-}
-
 // block applies a block's records. Where a line is refused, what stands before it is applied before the error is returned.
 func (a *applier) block(b *block) error {
 	start := 0
@@ -60,11 +48,10 @@ func (a *applier) block(b *block) error {
 		if err := a.item(b, it, start); err != nil {
 			bad := b.lineError(it.line, err)
 			if !a.skipBad {
-				return errors.Join(a.flush(), &exitError{exitFound, bad})
+				return errors.Join(a.flush(), &Refused{bad})
 			}
-			a.skipped++
-			if a.firstBad == nil {
-				a.firstBad = bad
+			if a.skipped.Lines++; a.skipped.First == nil {
+				a.skipped.First = bad
 			}
 		}
 		start = it.end

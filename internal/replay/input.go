@@ -1,4 +1,4 @@
-package main
+package replay
 
 import (
 	"bufio"
@@ -38,7 +38,7 @@ func openInput(path string, stdin io.Reader, read *atomic.Int64) (*input, error)
 	}
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		f.Close()
-		return nil, usagef("%s is a folder; replay reads files", path)
+		return nil, misusef("%s is a folder; replay reads files", path)
 	}
 	packed := bufio.NewReaderSize(&countingReader{f, read}, readBuffer)
 	switch {
@@ -67,16 +67,16 @@ func unpackError(name string, err error) error {
 		return err
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return foundf("%s: the packed file is cut short", name)
+		return refusedf("%s: the packed file is cut short", name)
 	}
 	if errors.Is(err, gzip.ErrHeader) || errors.Is(err, zstd.ErrMagicMismatch) {
-		return foundf("%s: is not packed as its name says; drop the ending if it is not packed at all", name)
+		return refusedf("%s: is not packed as its name says; drop the ending if it is not packed at all", name)
 	}
-	return foundf("%s: unpack: %w", name, err)
+	return refusedf("%s: unpack: %w", name, err)
 }
 
-// packedSize is the size of all files, 0 where it is not known.
-func packedSize(paths []string) (total int64) {
+// PackedSize is the size of all files, 0 where it is not known.
+func PackedSize(paths []string) (total int64) {
 	for _, p := range paths {
 		info, err := os.Stat(p)
 		if err != nil || !info.Mode().IsRegular() {

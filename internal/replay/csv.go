@@ -1,4 +1,4 @@
-package main
+package replay
 
 import (
 	"errors"
@@ -15,37 +15,37 @@ var (
 	errBareQuote = errors.New("a quote stands inside a value: put the whole value in quotes and double the inner ones")
 )
 
-// mapping says which column feeds which field of an event: --map and --set.
-type mapping struct {
+// Mapping says which column feeds which field of an event: --map and --set.
+type Mapping struct {
 	fields  []string // of --map
 	columns []string // of --map
 	setF    []string
 	setV    []string
 }
 
-func (m *mapping) given() bool { return len(m.fields)+len(m.setF) > 0 }
+func (m *Mapping) given() bool { return len(m.fields)+len(m.setF) > 0 }
 
-// parseMapping reads the values of --map and --set.
-func parseMapping(maps, sets []string) (mapping, error) {
-	var m mapping
+// ParseMapping reads the values of --map and --set.
+func ParseMapping(maps, sets []string) (Mapping, error) {
+	var m Mapping
 	for _, s := range maps {
 		field, column, ok := strings.Cut(s, "=")
 		if !ok || field == "" || column == "" {
-			return m, usagef("--map %s: write it as FIELD=COLUMN, as in --map visitor=user_id", s)
+			return m, misusef("--map %s: write it as FIELD=COLUMN, as in --map visitor=user_id", s)
 		}
 		m.fields, m.columns = append(m.fields, field), append(m.columns, column)
 	}
 	for _, s := range sets {
 		field, value, ok := strings.Cut(s, "=")
 		if !ok || field == "" {
-			return m, usagef("--set %s: write it as FIELD=VALUE, as in --set type=click", s)
+			return m, misusef("--set %s: write it as FIELD=VALUE, as in --set type=click", s)
 		}
 		m.setF, m.setV = append(m.setF, field), append(m.setV, value)
 	}
 	seen := make(map[string]bool)
 	for _, f := range slices.Concat(m.fields, m.setF) {
 		if seen[f] {
-			return m, usagef("the field %q is given by --map or --set twice", f)
+			return m, misusef("the field %q is given by --map or --set twice", f)
 		}
 		seen[f] = true
 	}
@@ -61,19 +61,16 @@ type csvHeader struct {
 }
 
 // resolve finds the mapped columns in a file's header line.
-func (m *mapping) resolve(file, header string) (*csvHeader, error) {
+func (m *Mapping) resolve(file, header string) (*csvHeader, error) {
 	var row csvRow
 	if err := row.split(header); err != nil {
-		return nil, foundf("%s:1: %w", file, err)
+		return nil, refusedf("%s:1: %w", file, err)
 	}
 	h := &csvHeader{columns: len(row.values), names: slices.Concat(m.fields, m.setF), set: m.setV}
 	for i, c := range m.columns {
 		at := slices.Index(row.values, c)
 		if at < 0 {
-			if near := nearest(c, row.values); near != "" {
-				return nil, usagef("%s has no column %q (--map %s=%s); did you mean %q?", file, c, m.fields[i], c, near)
-			}
-			return nil, usagef("%s has no column %q (--map %s=%s); its columns are %s", file, c, m.fields[i], c, strings.Join(row.values, ", "))
+			return nil, &Misuse{&NoColumn{File: file, Field: m.fields[i], Column: c, Columns: row.values}}
 		}
 		h.from = append(h.from, at)
 	}

@@ -1,4 +1,4 @@
-package main
+package replay
 
 import (
 	"errors"
@@ -6,9 +6,9 @@ import (
 	"nudge"
 )
 
-// replayClock gives each line of a replay its log time (I6): at = max(clock, the line's own at, or else its ts). Every line that
+// clock gives each line of a replay its log time (I6): at = max(clock, the line's own at, or else its ts). Every line that
 // is not refused moves it, one that is dropped as a duplicate too.
-type replayClock struct {
+type clock struct {
 	now     nudge.Millis
 	started bool
 }
@@ -17,7 +17,7 @@ type replayClock struct {
 var errNoClock = errors.New(`the event has no "ts" and no "at", and no line before it has one; give the first event a "ts"`)
 
 // stamp returns the log time of a line and moves the clock to it.
-func (c *replayClock) stamp(at nudge.Millis, hasAt bool, ts nudge.Millis, hasTs bool) (nudge.Millis, error) {
+func (c *clock) stamp(at nudge.Millis, hasAt bool, ts nudge.Millis, hasTs bool) (nudge.Millis, error) {
 	own, has := ts, hasTs
 	if hasAt {
 		own, has = at, true

@@ -1,4 +1,4 @@
-package main
+package replay
 
 import (
 	"errors"
@@ -7,7 +7,7 @@ import (
 	"nudge"
 )
 
-func TestReplayClock(t *testing.T) {
+func TestClock(t *testing.T) {
 	const none = nudge.Millis(-1) // the line does not have it
 	for _, tt := range []struct {
 		name  string
@@ -25,7 +25,7 @@ func TestReplayClock(t *testing.T) {
 		{"an instant of 0 is an instant", [][2]nudge.Millis{{0, none}, {none, none}}, []nudge.Millis{0, 0}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var c replayClock
+			var c clock
 			for i, line := range tt.lines {
 				got, err := c.stamp(line[0], line[0] != none, line[1], line[1] != none)
 				if refused := errors.Is(err, errNoClock); refused != (tt.want[i] == none) {

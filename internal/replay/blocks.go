@@ -1,4 +1,4 @@
-package main
+package replay
 
 import (
 	"bytes"
@@ -166,7 +166,7 @@ func (r *blockReader) firstRow() (string, error) {
 		return "", err
 	}
 	if b.problem != nil {
-		return "", foundf("%w", b.lineError(b.firstLine, b.problem))
+		return "", refusedf("%w", b.lineError(b.firstLine, b.problem))
 	}
 	end := rowEnd(b.text, true)
 	row := trimLineEnd(b.text[:end])
