@@ -47,11 +47,11 @@ func (k *manyKeys) write(ctx context.Context) error {
 			for ; v < k.visitors && count < batchRecords; v++ {
 				visit := six.visitOf(v)
 				visit.path = v % sixPaths
-				w.write(visit, noTime)
+				w.write(visit, noTime, noTime)
 				count++
 				if v%waitsOneIn == 0 {
 					visit.kind = reportCreated
-					w.write(visit, noTime)
+					w.write(visit, noTime, noTime)
 					count++
 				}
 			}
@@ -87,7 +87,7 @@ func (k *manyKeys) run(ctx context.Context, recorded bool) (err error) {
 	w, err := newStreamWriter(names)
 	for n := 1; err == nil && node.Stats().Loading(); n++ {
 		w.b.Buf = w.b.Buf[:0]
-		w.write(six.visitOf(random.IntN(k.visitors)), noTime)
+		w.write(six.visitOf(random.IntN(k.visitors)), noTime, noTime)
 		if _, err = node.Submit(ctx, w.b.Buf, 1, true); n == 1 || n == 100 {
 			took = append(took, time.Since(begun))
 		}
