@@ -238,7 +238,7 @@ func (u *unread) textOf(row []byte) (string, error) {
 		size := int(binary.LittleEndian.Uint16(row))
 		return unsafe.String(unsafe.SliceData(row[2:]), size), nil
 	}
-	if len(row) < keyHeader || row[0] != layoutVersion {
+	if !isRecord(row) {
 		return "", fmt.Errorf("checkpoint: a key's record has layout %v, this build reads %d", row[:min(1, len(row))], layoutVersion)
 	}
 	_, text := identityOf(row)

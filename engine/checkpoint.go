@@ -50,7 +50,7 @@ const (
 )
 
 // checkpointFormat is the version of all rows; a store of another one is refused.
-const checkpointFormat = 4
+const checkpointFormat = 5
 
 // stepKeys is how many keys of each shard are serialised between two batches.
 const stepKeys = 512

@@ -80,7 +80,7 @@ func (s *stream) deployed(t testing.TB, r run, plans []*rules.Plan, at []int) []
 		}
 		if len(r.restarts) > 0 && i == r.restarts[0] {
 			r.restarts = r.restarts[1:]
-			e = s.restart(t, e, st, 1+(r.shards+i)%9, nil)
+			e = s.restart(t, e, st, 1+(r.shards+i)%9)
 		}
 		end := min(i+r.batch, len(s.records))
 		if len(r.restarts) > 0 {

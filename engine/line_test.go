@@ -106,7 +106,7 @@ func (s *stream) edited(t testing.TB, steps []step, warms, follow, restarts bool
 			e.Deploy(plan)
 			previous, steps = plan, steps[1:]
 			if restarts {
-				e = s.restart(t, e, st, 2, nil)
+				e = s.restart(t, e, st, 2)
 			}
 		}
 		out = append(out, text(applyAndOverwrite(e, s.records[i:i+1]))...)

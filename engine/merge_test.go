@@ -275,8 +275,8 @@ func waitOf(t *testing.T, text string) wait {
 		w.noteEnd(end)
 	}
 	if w[0] != waitIdle {
-		binary.LittleEndian.PutUint64(w[16:], uint64(start))
-		binary.LittleEndian.PutUint64(w[24:], uint64(deadline))
+		binary.LittleEndian.PutUint64(w[10:], uint64(start))
+		binary.LittleEndian.PutUint64(w[18:], uint64(deadline))
 	}
 	return w
 }
@@ -353,7 +353,7 @@ func TestPastLeavesTheStore(t *testing.T) {
 	if past := e.shards[0].takePast(nudge.HashKey("visitor", "v"), "v"); past != nil {
 		t.Errorf("a past after the identifying event: %x", past)
 	}
-	e = s.restart(t, e, st, 2, nil)
+	e = s.restart(t, e, st, 2)
 	if n := pastRows(e, st); n != 0 {
 		t.Fatalf("the checkpoint after it has %d pasts", n)
 	}

@@ -71,11 +71,11 @@ func (s *shard) takePast(hash nudge.KeyHash, visitor string) []byte {
 
 // eachPast calls f for the slots of a past that belong to operators of the running program.
 func (s *shard) eachPast(past []byte, f func(op int32, slot []byte)) {
-	at, n := directory(past)
-	for j := range n {
-		if op := s.program.opOfUser(binary.LittleEndian.Uint32(past[at+j*dirEntry:])); op >= 0 {
-			from, to := slotBounds(past, at, n, j)
-			f(op, past[from:to])
+	d := directoryOf(past)
+	for j := range d.len() {
+		num, slot := d.slot(j)
+		if op := s.program.opOfUser(num); op >= 0 {
+			f(op, slot)
 		}
 	}
 }

@@ -14,9 +14,6 @@ import (
 // restore loads the store's checkpoint into a new engine, for whatever number of shards this one has. Without a checkpoint it
 // leaves the engine empty, to begin at offset 1.
 func (e *Engine) restore(st Store) error {
-	if err := upgrade(st); err != nil {
-		return err
-	}
 	if found, err := e.restoreMeta(st); err != nil || !found {
 		return err
 	}
@@ -34,16 +31,16 @@ func (e *Engine) restore(st Store) error {
 
 // restoreMeta reads what the checkpoint covers. found is false where there is none.
 func (e *Engine) restoreMeta(st Store) (found bool, err error) {
-	m, ok, err := readMeta(st)
+	value, ok, err := st.Get([]byte{tableMeta})
 	if err != nil || !ok {
 		e.next = 1
 		return false, err
 	}
-	switch m.Format {
-	case checkpointFormat:
-	case formatByGroup:
-		return false, fmt.Errorf("checkpoint: format %d, this build reads %d: a server of this build that is started over the folder makes it one of today's", m.Format, checkpointFormat)
-	default:
+	var m meta
+	if err := json.Unmarshal(value, &m); err != nil {
+		return false, fmt.Errorf("checkpoint: the meta row is not JSON: %w", err)
+	}
+	if m.Format != checkpointFormat {
 		return false, fmt.Errorf("checkpoint: format %d, this build reads %d; where the log still begins at offset 1, move the store's folder away and start again: "+
 			"the state is made anew from the log", m.Format, checkpointFormat)
 	}
@@ -51,35 +48,17 @@ func (e *Engine) restoreMeta(st Store) (found bool, err error) {
 	return true, nil
 }
 
-func readMeta(st Store) (m meta, ok bool, err error) {
-	value, ok, err := st.Get([]byte{tableMeta})
-	if err != nil || !ok {
-		return m, false, err
-	}
-	if err := json.Unmarshal(value, &m); err != nil {
-		return m, false, fmt.Errorf("checkpoint: the meta row is not JSON: %w", err)
-	}
-	return m, true, nil
-}
-
-func readDeployRow(st Store) (d deployRow, err error) {
+func (e *Engine) restoreDeploy(st Store) error {
 	value, ok, err := st.Get([]byte{tableDeploy})
 	if err != nil {
-		return d, err
+		return err
 	}
 	if !ok {
-		return d, errors.New("checkpoint: the row of the running rules is missing")
+		return errors.New("checkpoint: the row of the running rules is missing")
 	}
+	var d deployRow
 	if err := json.Unmarshal(value, &d); err != nil {
-		return d, fmt.Errorf("checkpoint: the row of the running rules is not JSON: %w", err)
-	}
-	return d, nil
-}
-
-func (e *Engine) restoreDeploy(st Store) error {
-	d, err := readDeployRow(st)
-	if err != nil {
-		return err
+		return fmt.Errorf("checkpoint: the row of the running rules is not JSON: %w", err)
 	}
 	plan, err := d.Settings.compile(d.Rules, e.options.Names, nil)
 	if err != nil {

@@ -120,7 +120,6 @@ type run struct {
 	memory   int64             // budget in bytes; 0: none. A checkpoint in steps is what lets records leave
 	read     int               // after a restart so many rows of each shard are read between batches; the others when they are needed
 	seen     func(memoryStats) // is told what became of each engine
-	stopped  func(*memStore)   // is called with the store of an engine that has been stopped
 	unsorted bool
 	drain    bool
 	until    nudge.Millis
@@ -149,7 +148,7 @@ func (s *stream) firings(t testing.TB, r run) []nudge.Firing {
 		if len(r.restarts) > 0 && i == r.restarts[0] {
 			r.restarts = r.restarts[1:]
 			r.tell(e)
-			e = s.restart(t, e, st, 1+(r.shards+i)%9, r.stopped)
+			e = s.restart(t, e, st, 1+(r.shards+i)%9)
 		}
 		if len(r.crashes) > 0 && i >= r.crashes[0] {
 			r.crashes = r.crashes[1:]
@@ -226,7 +225,7 @@ func (s *stream) hintOf(i, shards int) string {
 }
 
 // restart checkpoints the engine and restores it with another number of shards.
-func (s *stream) restart(t testing.TB, e *Engine, st *memStore, shards int, stopped func(*memStore)) *Engine {
+func (s *stream) restart(t testing.TB, e *Engine, st *memStore, shards int) *Engine {
 	t.Helper()
 	if st.current != nil {
 		e.step(1 << 30)
@@ -234,9 +233,6 @@ func (s *stream) restart(t testing.TB, e *Engine, st *memStore, shards int, stop
 		st.current = nil
 	}
 	st.checkpoint(e)
-	if stopped != nil {
-		stopped(st)
-	}
 	return s.restore(t, st, shards, e)
 }
 
