@@ -29,7 +29,11 @@ const (
 	bugWarmsShort     // the record behind a deployment is not read back for its rules
 	bugLiveEarly      // a checkpoint forgets that rules are warming
 	bugLeavesDirty    // a record leaves memory though it has changed since the last checkpoint
+	bugLeavesEarly    // a record leaves memory before the checkpoint that holds it is committed
+	bugHintLost       // a checkpoint's keys have no hints that their timers are due
+	bugHintLate       // a hint is as late as a key's timer was when the sweep came by
+	bugBinTwice       // what has been read of a checkpoint is read again by the steps in the background
+	bugKnownLate      // who somebody is counts as unknown while it is in the store alone
 	bugVacantEarly    // a key vanishes a millisecond early
 	bugVacantCooldown // a key vanishes while a cooldown holds
-	bugLeavesEarly    // a record leaves memory before the checkpoint that holds it is committed
 )

@@ -17,6 +17,7 @@ var bugNames = map[string]bug{
 	"clock-anew": bugClockAnew, "numbering": bugNumbering, "seen-last": bugSeenLast, "warms-short": bugWarmsShort, "live-early": bugLiveEarly,
 	"leaves-dirty": bugLeavesDirty, "leaves-early": bugLeavesEarly,
 	"vacant-early": bugVacantEarly, "vacant-cooldown": bugVacantCooldown,
+	"hint-lost": bugHintLost, "hint-late": bugHintLate, "bin-twice": bugBinTwice, "known-late": bugKnownLate,
 }
 
 // Plant plants the bug of a name, and takes out the one before; with "" there is none. It says whether the name is known.

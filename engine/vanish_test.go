@@ -24,7 +24,7 @@ func TestSameAnswersVanishing(t *testing.T) {
 		for _, v := range []run{
 			{shards: 1, batch: 1},
 			{shards: 3, batch: 7, slow: true},
-			{shards: 2, batch: 1 + r.IntN(9), restarts: randomRestarts(r, 3, len(s.records))},
+			{shards: 2, batch: 1 + r.IntN(9), read: 1 + r.IntN(9), restarts: randomRestarts(r, 3, len(s.records))},
 			{shards: 2, batch: 3, slow: true, memory: 1 << 14, restarts: randomRestarts(r, 2, len(s.records))},
 		} {
 			v.drain, v.vanish, v.gone = o.Drain, true, &gone
