@@ -204,7 +204,7 @@ func (e *Engine) takeRows() [][]row {
 
 // freeze makes the dirty keys the ones to be serialised, and returns the rows of those that were removed.
 func (t *table) freeze() (removed [][]byte) {
-	t.frozen = slices.DeleteFunc(t.dirty, t.removedAt)
+	t.frozen = slices.DeleteFunc(t.dirty, func(i uint32) bool { return t.entry(i).marks&markDirty == 0 }) // of a key that was removed; the entry may be another's
 	removed, t.removed = t.removed, nil
 	t.dirty, t.dirtyBytes = nil, 0
 	t.round, t.writing = t.round%entryMarks(rounds)+1, true
