@@ -71,3 +71,23 @@ func TestCheckpointOrder(t *testing.T) {
 		}
 	}
 }
+
+// A key that goes before a checkpoint begins leaves its entry to the next key. The checkpoint deletes the one's row, and does not take the other,
+// which is in the store as it is.
+func TestCheckpointAfterReuse(t *testing.T) {
+	var keys table
+	gone := keys.add(nudge.HashKey("visitor", "gone"), 0, "gone")
+	keys.touch(gone)
+	row := keys.rowKey(gone)
+	rec := slices.Clone(keys.record(gone))
+	keys.remove(gone)
+	if same := keys.load(nudge.HashKey("visitor", "here"), bytes.Replace(rec, []byte("gone"), []byte("here"), 1)); same != gone {
+		t.Fatalf("the next key has entry %d, not %d: this tests nothing", same, gone)
+	}
+	if removed := keys.freeze(); len(removed) != 1 || !bytes.Equal(removed[0], row) {
+		t.Errorf("rows to delete: %q, not %q", removed, row)
+	}
+	if len(keys.frozen) > 0 {
+		t.Errorf("the checkpoint takes entries %v", keys.frozen)
+	}
+}
