@@ -17,7 +17,7 @@ import (
 // The workload "rules-N": N rules of mixed shapes, of which each event of a site meets about eight, however many there are. The rules come in
 // groups of eight, each about one section of the site: count, distinct, happened, dwell and first over an equality, a prefix, an ending, a
 // list, a range and a denial, per visitor, user and company. The people of a company keep to one section. So what
-// grows with N is only what has to be found, not what is kept of a key.
+// grows with N is only what has to be found, not what is kept of a key, nor the length of any text.
 const (
 	manyGroup     = 8
 	manyVisitors  = 1_000_000 // drawn by Zipf's law, as those of "six"
@@ -28,16 +28,19 @@ const (
 	manyStep      = nudge.Millis(20) // between two events
 )
 
-// manyShapes are the rules of a section, as formats of the section's number.
+// sectionText is how a section is written.
+func sectionText(section int) string { return fmt.Sprintf("%05d", section) }
+
+// manyShapes are the rules of a section, as formats of its text, the numbers that its ranks lie between, and its number.
 var manyShapes = [manyGroup]string{
-	`{per: visitor, when: count(page_view and section == "s%[1]d", "7d") >= 40, then: alert("often in section %[1]d", {})}`,
-	`{per: visitor, when: distinct(page_view and path startsWith "/s%[1]d/", path, "7d") >= 30, then: alert("reads section %[1]d", {})}`,
-	`{per: visitor, when: happened(page_view and section in ["s%[1]d", "t%[1]d"], "1d") and count(purchase and section == "s%[1]d", "1d") >= 1, then: alert("bought", {})}`,
-	`{per: visitor, when: dwell(page_view and path == "/s%[1]d/page-1", "20s", until(page_leave and section == "s%[1]d")), then: alert("dwells", {})}`,
-	`{per: visitor, when: first(page_view and rank >= %[2]d and rank < %[3]d, "30d"), then: alert("new in section %[1]d", {})}`,
-	`{per: user, when: count(page_view and section == "s%[1]d" and not (path endsWith "/page-0"), "7d") >= 50, then: alert("user", {})}`,
-	`{per: company, when: distinct(page_view and topic == %[1]d, user, "7d") >= 20, then: alert("company", {})}`,
-	`{per: visitor, when: count(page_view and path endsWith ".s%[1]d" and country != "xx", "7d") >= 60, then: alert("ending", {})}`,
+	`{per: visitor, when: count(page_view and section == "s%[1]s", "7d") >= 40, then: alert("often in section %[1]s", {})}`,
+	`{per: visitor, when: distinct(page_view and path startsWith "/s%[1]s/", path, "7d") >= 30, then: alert("reads section %[1]s", {})}`,
+	`{per: visitor, when: happened(page_view and section in ["s%[1]s", "t%[1]s"], "1d") and count(purchase and section == "s%[1]s", "1d") >= 1, then: alert("bought", {})}`,
+	`{per: visitor, when: dwell(page_view and path == "/s%[1]s/page-01", "20s", until(page_leave and section == "s%[1]s")), then: alert("dwells", {})}`,
+	`{per: visitor, when: first(page_view and rank >= %[2]d and rank < %[3]d, "30d"), then: alert("new in section %[1]s", {})}`,
+	`{per: user, when: count(page_view and section == "s%[1]s" and not (path endsWith "/page-00"), "7d") >= 50, then: alert("user", {})}`,
+	`{per: company, when: distinct(page_view and topic == %[4]d, user, "7d") >= 20, then: alert("company", {})}`,
+	`{per: visitor, when: count(page_view and path endsWith ".s%[1]s" and country != "xx", "7d") >= 60, then: alert("ending", {})}`,
 }
 
 // manyRules writes n rules.
@@ -47,7 +50,7 @@ func manyRules(n int) []rules.Source {
 		section := i / manyGroup
 		sources = append(sources, rules.Source{
 			File: fmt.Sprintf("rule-%06d.expr", i),
-			Text: fmt.Sprintf(manyShapes[i%manyGroup]+"\n", section, 10*section, 10*section+10),
+			Text: fmt.Sprintf(manyShapes[i%manyGroup]+"\n", sectionText(section), 10*section, 10*section+10, section),
 		})
 	}
 	return sources
@@ -118,8 +121,8 @@ func (s *manyStream) write() {
 		s.b.Text(nudge.NameUser, "user-"+strconv.Itoa(v))
 		s.b.Text(nudge.NameCompany, "company-"+strconv.Itoa(int(company))+".example")
 	}
-	text := "s" + strconv.Itoa(section)
-	s.b.Text(nudge.NamePath, "/"+text+"/page-"+strconv.Itoa(s.random.IntN(100))+"."+text)
+	text := "s" + sectionText(section)
+	s.b.Text(nudge.NamePath, fmt.Sprintf("/%s/page-%02d.%s", text, s.random.IntN(100), text))
 	s.b.Text(s.fields["section"], text)
 	s.b.Number(s.fields["rank"], float64(10*section+s.random.IntN(10)))
 	s.b.Number(s.fields["topic"], float64(section))

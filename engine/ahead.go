@@ -1,7 +1,5 @@
 package engine
 
-import "nudge/rules"
-
 // What an event meets among ten thousand rules lies scattered over more memory than the processor's caches hold, and each step from test
 // to operator to rule waits for the one before. So a block of records is matched before the first of them is applied, and then each step is
 // made for all that the block meets at once, with nothing done at the end of it but to have been there: the processor waits for the
@@ -11,8 +9,9 @@ import "nudge/rules"
 type ahead struct {
 	reactions []*reaction
 	rules     []int32
-	uses      [][]rules.Use
-	sum       int // keeps the steps from being left out
+	needs     [][]need
+	hashes    [lookAhead]uint64 // of the tests that each record matches
+	sum       int               // keeps the steps from being left out
 }
 
 // fewRules is up to how many rules there are all of them are near anyway.
@@ -34,19 +33,21 @@ func (s *shard) lookAt(b *Batch, block []int32) {
 	}
 	a.rules = a.rules[:0]
 	for _, r := range a.reactions {
+		a.sum += len(r.touched)
+	}
+	for _, r := range a.reactions {
 		for i := range r.touched {
-			op := &g.plan.Ops[r.touched[i].op]
-			a.sum += int(op.Kind) + len(op.Text)
+			a.sum += int(r.touched[i].num)
 		}
 		a.rules = append(a.rules, r.rules...)
 	}
-	a.uses = a.uses[:0]
+	a.needs = a.needs[:0]
 	for _, at := range a.rules {
-		r := &g.plan.Rules[at]
-		a.uses = append(a.uses, r.When.Uses)
-		a.sum += int(g.rules[at].cooldown) + int(r.Mode)
+		if needs := g.rules[at].needs; needs != nil {
+			a.needs = append(a.needs, needs)
+		}
 	}
-	for _, uses := range a.uses {
-		a.sum += uses[0].Op
+	for _, needs := range a.needs {
+		a.sum += needs[0].atLeast
 	}
 }

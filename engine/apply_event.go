@@ -23,7 +23,7 @@ func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reacti
 		switch t.kind {
 		case rules.OpScore:
 			s.ensure(k)
-			k.t.addPoints(k.i, t.num, pointsOf(t.at.Points, t.roles), in.row.Ts, t.at.Window)
+			k.t.addPoints(k.i, t.num, pointsOf(t.at.Points, t.roles), in.row.Ts, t.window)
 		case rules.OpSequence:
 			if s.advanceSequence(k, t.num, t.at, t.roles, in.row.Ts, late) {
 				w.pulses = append(w.pulses, pulse{op: int(t.op)})
@@ -47,7 +47,7 @@ func (s *shard) reserve(w *scratch, k *keyRef, in *input, r *reaction) {
 		if k.i != noEntry && k.t.slot(k.i, t.num) != nil {
 			continue
 		}
-		if slot := firstSlot(t.at, t.roles, in.row); slot.size > 0 {
+		if slot := firstSlot(t, in.row); slot.size > 0 {
 			slot.num = t.num
 			w.added = append(w.added, slot)
 		}
@@ -60,22 +60,22 @@ func (s *shard) reserve(w *scratch, k *keyRef, in *input, r *reaction) {
 }
 
 // firstSlot is the slot that an event begins for an operator, of size 0 where it is not sure to begin one.
-func firstSlot(op *rules.Op, roles role, row *rules.Row) (slot slotCopy) {
-	switch op.Kind {
+func firstSlot(t *touch, row *rules.Row) (slot slotCopy) {
+	switch t.kind {
 	case rules.OpCount:
-		if row.Ts > expiredAt(row.At, op.Window) {
-			slot.size = ringHeader + 8*min(ringFirst, op.Keep)
+		if row.Ts > expiredAt(row.At, t.window) {
+			slot.size = ringHeader + 8*min(ringFirst, int(t.keep))
 		}
 	case rules.OpDistinct:
-		if row.Ts > expiredAt(row.At, op.Window) && op.Value(row).Present() {
-			slot.size = distinctHeader + distinctEntry*min(distinctFirst, op.Keep)
+		if row.Ts > expiredAt(row.At, t.window) && t.value(row).Present() {
+			slot.size = distinctHeader + distinctEntry*min(distinctFirst, int(t.keep))
 		}
 	case rules.OpTotal:
 		slot.size = 8
 	case rules.OpFirst, rules.OpSince:
 		slot.size, slot.old = 8, noTimeSlot[:]
 	case rules.OpAbsent, rules.OpDwell:
-		if roles&roleEnd != 0 {
+		if t.roles&roleEnd != 0 {
 			slot.size = waitIdleLen
 		}
 	}
@@ -86,19 +86,19 @@ func firstSlot(op *rules.Op, roles role, row *rules.Row) (slot slotCopy) {
 func (s *shard) applyWait(b *Batch, w *scratch, k *keyRef, in *input, t *touch, late bool) (changed bool) {
 	if t.roles&roleEnd != 0 {
 		s.ensure(k)
-		changed = k.t.endWait(k.i, t.num, in.row.Ts, t.at.Window)
+		changed = k.t.endWait(k.i, t.num, in.row.Ts, t.window)
 	}
 	if t.roles&roleMain != 0 && !late {
 		s.ensure(k)
-		changed = k.t.startWait(k.i, t.num, in.row.Ts, in.row.At, t.at.Window, s.keepOf(b, w, k, t.at, in)) || changed
+		changed = k.t.startWait(k.i, t.num, in.row.Ts, in.row.At, t.window, s.keepOf(b, w, k, t.at, in)) || changed
 	}
 	return changed
 }
 
 // applyMain applies an event that matches the test of an operator that does not wait.
 func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, t *touch, late bool) {
-	op, num, row := t.at, t.num, in.row
-	expired := expiredAt(row.At, op.Window)
+	num, row := t.num, in.row
+	expired := expiredAt(row.At, t.window)
 	switch t.kind {
 	case rules.OpOn:
 		if !late {
@@ -107,36 +107,36 @@ func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, t *touch, 
 	case rules.OpCount:
 		if row.Ts > expired {
 			s.ensure(k)
-			k.t.addTime(k.i, num, op.Keep, row.Ts, expired)
+			k.t.addTime(k.i, num, int(t.keep), row.Ts, expired)
 		}
 	case rules.OpTotal:
 		s.ensure(k)
 		k.t.addTotal(k.i, num)
 	case rules.OpDistinct:
-		if v := op.Value(row); v.Present() && row.Ts > expired {
+		if v := t.value(row); v.Present() && row.Ts > expired {
 			s.ensure(k)
-			k.t.addValue(k.i, num, op.Keep, valueID(v), row.Ts, expired)
+			k.t.addValue(k.i, num, int(t.keep), valueID(v), row.Ts, expired)
 		}
 	case rules.OpValues:
-		if v := op.Value(row); v.Present() && row.Ts > expired {
+		if v := t.value(row); v.Present() && row.Ts > expired {
 			s.ensure(k)
-			k.t.keepValue(k.i, num, op.Keep, v, row.Ts, in.when.stamp(), s.keptSource(k, in))
+			k.t.keepValue(k.i, num, int(t.keep), v, row.Ts, in.when.stamp(), s.keptSource(k, in))
 		}
 	case rules.OpNumbers:
-		if v, ok := micro(op.Value(row)); ok && row.Ts > expired {
+		if v, ok := micro(t.value(row)); ok && row.Ts > expired {
 			s.ensure(k)
-			if k.t.addNumber(k.i, num, op.Keep, v, row.Ts, expired) && b != nil { // nil: only tried on a copy
+			if k.t.addNumber(k.i, num, int(t.keep), v, row.Ts, expired) && b != nil { // nil: only tried on a copy
 				s.stats.overflows++
 			}
 		}
 	case rules.OpTally:
-		if v, ok := micro(op.Value(row)); ok {
+		if v, ok := micro(t.value(row)); ok {
 			s.ensure(k)
 			k.t.addTally(k.i, num, v)
 		}
 	case rules.OpLast:
 		s.ensure(k)
-		k.t.noteLast(k.i, num, op.Value(row), row.Ts, in.when.stamp(), s.keptSource(k, in))
+		k.t.noteLast(k.i, num, t.value(row), row.Ts, in.when.stamp(), s.keptSource(k, in))
 	case rules.OpSince:
 		s.ensure(k)
 		k.t.newestTime(k.i, num, row.Ts)

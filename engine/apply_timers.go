@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"encoding/binary"
-
 	"nudge"
 	"nudge/rules"
 )
@@ -164,16 +162,15 @@ func (l timeList) newest(n int) nudge.Millis {
 // eachTimed calls f for the key's slots whose operators can set timers in the running program. Those of a visitor's past set none.
 func (s *shard) eachTimed(t *table, i uint32, f func(op int32, slot []byte)) {
 	rec := t.record(i)
-	visitor := binary.LittleEndian.Uint16(rec[4:]) == rules.ScopeVisitor
-	at, n := directory(rec)
-	for j := range n {
-		num := binary.LittleEndian.Uint32(rec[at+j*dirEntry:])
+	visitor := scopeOf(rec) == rules.ScopeVisitor
+	d := directoryOf(rec)
+	for j := range d.len() {
+		num, slot := d.slot(j)
 		if int(num) >= len(s.program.opOf) {
 			continue
 		}
 		if op := s.program.opOf[num]; op >= 0 && (!visitor || s.program.plan.Ops[op].Scope == rules.ScopeVisitor) {
-			from, to := slotBounds(rec, at, n, j)
-			f(op, rec[from:to])
+			f(op, slot)
 		}
 	}
 }

@@ -172,7 +172,7 @@ func (x *shelf) read(e *entry, w *wanted) (err error) {
 	switch {
 	case err != nil:
 		return fmt.Errorf("read back the record of a key per %s (table %c, group %d): %w", per, tableKeys, e.hash.Group(), err)
-	case len(w.row) != int(e.used) || len(w.row) < keyHeader || w.row[0] != layoutVersion:
+	case len(w.row) != int(e.used) || !isRecord(w.row):
 		return fmt.Errorf("the record of a key per %s (table %c, group %d), of %d bytes, left memory for the store, and a row of %d bytes is there: the store is damaged. "+
 			"Go on from a backup; or, where the log still begins at offset 1, move the store's folder away and start again: the state is made anew from the log",
 			per, tableKeys, e.hash.Group(), e.used, len(w.row))
@@ -182,14 +182,11 @@ func (x *shelf) read(e *entry, w *wanted) (err error) {
 
 // rowHash is the hash of the key that a row is of; of a row that is none, 0.
 func (e *Engine) rowHash(row []byte) nudge.KeyHash {
-	if len(row) < keyHeader {
+	if !isRecord(row) {
 		return 0
 	}
-	n := int(binary.LittleEndian.Uint32(row[8:]))
-	if n > len(row)-keyHeader {
-		return 0
-	}
-	return nudge.HashKey(e.perOf(binary.LittleEndian.Uint16(row[4:])), string(row[keyHeader:keyHeader+n]))
+	scope, text := identityOf(row)
+	return nudge.HashKey(e.perOf(scope), string(text))
 }
 
 // perOf is the kind of key of a scope's number.

@@ -55,7 +55,7 @@ func sight(t *testing.T, e *Engine, visitors int) []nudge.Firing {
 
 // TestBudgetIsKept sees visitors again and again within a budget that holds a part of them, and wants it to be kept and nothing to be forgotten.
 func TestBudgetIsKept(t *testing.T) {
-	const visitors, memory = 20_000, 2 << 20
+	const visitors, memory = 20_000, 3 << 19
 	e, st := manyKeys(t, visitors, memory)
 	within := func() {
 		t.Helper()

@@ -49,7 +49,7 @@ const (
 )
 
 // checkpointFormat is the version of all rows; a store of another one is refused.
-const checkpointFormat = 3
+const checkpointFormat = 4
 
 // stepKeys is how many keys of each shard are serialised between two batches.
 const stepKeys = 512

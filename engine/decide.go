@@ -58,9 +58,9 @@ func (s *shard) enter() *scratch {
 
 func (s *shard) leave() { s.depth-- }
 
-// take gives one input to its key. Each rule concerned is decided once: it rises when its condition is false before the input,
+// take gives one input to its key, which k is. Each rule concerned is decided once: it rises when its condition is false before the input,
 // with the windows moved to the instant, and true after it.
-func (s *shard) take(b *Batch, in *input, t *turn) {
+func (s *shard) take(b *Batch, k *keyRef, in *input, t *turn) {
 	w, r := s.enter(), in.met.at(in.scope)
 	if r != nil {
 		w.rules = append(w.rules, r.rules...)
@@ -68,20 +68,17 @@ func (s *shard) take(b *Batch, in *input, t *turn) {
 	if in.past != nil {
 		s.concernPast(w, in.past)
 	}
-	if r != nil || in.past != nil {
-		k := s.key(in)
-		k.t.focusOn(k.i)
-		s.dropTrue(w, &k, in.when.at)
-		if in.past != nil {
-			s.mergePast(&k, in.past, in.when.at)
-		}
-		if r != nil {
-			s.applyEvent(b, w, &k, in, r)
-		}
-		s.keepRisen(w, &k, in.when.at)
-		if len(w.rules) > 0 {
-			s.settle(b, w, &k, in, t)
-		}
+	k.t.focusOn(k.i)
+	s.dropTrue(w, k, in.when.at)
+	if in.past != nil {
+		s.mergePast(k, in.past, in.when.at)
+	}
+	if r != nil {
+		s.applyEvent(b, w, k, in, r)
+	}
+	s.keepRisen(w, k, in.when.at)
+	if len(w.rules) > 0 {
+		s.settle(b, w, k, in, t)
 	}
 	s.leave()
 }
@@ -130,9 +127,9 @@ func (s *shard) ensure(k *keyRef) {
 func (s *shard) dropTrue(w *scratch, k *keyRef, at nudge.Millis) {
 	g, kept := s.program, w.rules[:0]
 	for _, ri := range w.rules {
-		r := &g.plan.Rules[ri]
+		r := &g.rules[ri]
 		s.observe(w, k, ri, at, false)
-		if r.Mode != rules.ModePaused && !g.held[ri] && (g.rules[ri].pulses || !s.holds(w, k, &r.When, at)) {
+		if !r.paused && !r.held && (r.pulses || !s.isTrue(w, k, ri, at)) {
 			kept = append(kept, ri)
 		}
 	}
@@ -144,41 +141,45 @@ func (s *shard) keepRisen(w *scratch, k *keyRef, at nudge.Millis) {
 	kept := w.rules[:0]
 	for _, ri := range w.rules {
 		s.observe(w, k, ri, at, true)
-		if s.holds(w, k, &s.program.plan.Rules[ri].When, at) {
+		if s.isTrue(w, k, ri, at) {
 			kept = append(kept, ri)
 		}
 	}
 	w.rules = kept
 }
 
+// isTrue evaluates a rule's condition for a key at an instant.
+func (s *shard) isTrue(w *scratch, k *keyRef, ri int32, at nudge.Millis) bool {
+	if needs := s.program.rules[ri].needs; needs != nil {
+		return w.met(k, needs, at)
+	}
+	return s.holds(w, k, &s.program.plan.Rules[ri].When, at)
+}
+
 // holds evaluates a condition for a key at an instant.
 func (s *shard) holds(w *scratch, k *keyRef, c *rules.Cond, at nudge.Millis) bool {
-	if c.All {
-		return s.allHold(w, k, c.Uses, at)
-	}
 	return c.Eval(s.read(w, k, c.Uses, at))
 }
 
-// allHold evaluates a condition of the commonest form, of which no reading is needed.
-func (s *shard) allHold(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis) bool {
-	for i := range uses {
-		u := &uses[i]
-		op := &s.program.plan.Ops[u.Op]
-		if isPulse(op.Kind) {
-			if !w.pulsed(u) {
+// met says whether all needs of a conjunction are met. No reading is made for that.
+func (w *scratch) met(k *keyRef, needs []need, at nudge.Millis) bool {
+	for i := range needs {
+		n := &needs[i]
+		if n.pulse {
+			if !w.pulsed(int(n.op), n.window) {
 				return false
 			}
 			continue
 		}
-		slot := k.t.slot(k.i, s.program.nums[u.Op])
+		slot := k.t.slot(k.i, n.num)
 		switch {
 		case slot == nil:
 			return false
-		case op.Kind == rules.OpTotal:
-			if readTotal(slot) < uint64(u.AtLeast) {
+		case n.kind == rules.OpTotal:
+			if readTotal(slot) < uint64(n.atLeast) {
 				return false
 			}
-		case !timesOf(op.Kind, slot).reach(u.AtLeast, expiredIn(op, u, at)):
+		case !timesOf(n.kind, slot).reach(n.atLeast, expiredIn(n.kind, n.window, at)):
 			return false
 		}
 	}
@@ -186,9 +187,9 @@ func (s *shard) allHold(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis
 }
 
 // expiredIn is expiredAt for a use of OpCount or OpDistinct.
-func expiredIn(op *rules.Op, u *rules.Use, at nudge.Millis) nudge.Millis {
-	expired := expiredAt(at, u.Window)
-	if planted(bugWindow) && op.Kind == rules.OpCount {
+func expiredIn(kind rules.OpKind, window, at nudge.Millis) nudge.Millis {
+	expired := expiredAt(at, window)
+	if planted(bugWindow) && kind == rules.OpCount {
 		expired--
 	}
 	return expired
@@ -204,7 +205,7 @@ func (s *shard) read(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis) [
 		u := &uses[i]
 		switch op := &s.program.plan.Ops[u.Op]; op.Kind {
 		case rules.OpOn, rules.OpFirst, rules.OpAbsent, rules.OpDwell, rules.OpSequence:
-			out[i].Pulse = w.pulsed(u)
+			out[i].Pulse = w.pulsed(u.Op, u.Window)
 		case rules.OpCount, rules.OpDistinct:
 			countIn(&out[i], op, u, k.t.slot(k.i, s.program.nums[u.Op]), at)
 		default:
@@ -216,7 +217,7 @@ func (s *shard) read(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis) [
 
 // countIn reads a use of OpCount or OpDistinct.
 func countIn(out *rules.Reading, op *rules.Op, u *rules.Use, slot []byte, at nudge.Millis) {
-	expired := expiredIn(op, u, at)
+	expired := expiredIn(op.Kind, u.Window, at)
 	if n := u.AtLeast; n > 0 {
 		if slot == nil || !timesOf(op.Kind, slot).reach(n, expired) {
 			n--
@@ -276,11 +277,11 @@ func nothing(kind rules.OpKind, f rules.Fold) rules.Reading {
 	return rules.Reading{}
 }
 
-// pulsed says whether the use's operator pulses at this instant.
-func (w *scratch) pulsed(u *rules.Use) bool {
+// pulsed says whether an operator pulses at this instant, to a use with that window.
+func (w *scratch) pulsed(op int, window nudge.Millis) bool {
 	for i := range w.pulses {
-		if p := &w.pulses[i]; p.op == u.Op {
-			return !p.had || p.prev <= expiredAt(p.ts, u.Window)
+		if p := &w.pulses[i]; p.op == op {
+			return !p.had || p.prev <= expiredAt(p.ts, window)
 		}
 	}
 	return false

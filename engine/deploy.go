@@ -399,12 +399,16 @@ func (c *change) placeRules() {
 }
 
 func (c *change) info(r *rules.Rule) ruleInfo {
-	info := ruleInfo{cooldown: c.dict.ops[cooldownText(r)]}
+	info := ruleInfo{cooldown: c.dict.ops[cooldownText(r)], paused: r.Mode == rules.ModePaused}
 	if r.Limit != nil {
 		info.limit = c.dict.ops[limitText(c.plan.Scopes[r.Scope].Per, r.Limit)]
 	}
 	for _, u := range r.When.Uses {
-		info.pulses = info.pulses || isPulse(c.plan.Ops[u.Op].Kind)
+		kind := c.plan.Ops[u.Op].Kind
+		info.pulses = info.pulses || isPulse(kind)
+		if r.When.All {
+			info.needs = append(info.needs, need{c.nums[u.Op], int32(u.Op), kind, isPulse(kind), u.AtLeast, u.Window})
+		}
 	}
 	if r.Unless != nil {
 		for _, u := range r.Unless.Uses {

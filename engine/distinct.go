@@ -11,23 +11,24 @@ import (
 // distinctSet is the slot of OpDistinct: the newest different values, each with the newest time of an event that had it,
 // newest first.
 //
-//	0 u32 entries · 4 u32 flags: 1 = a short text may stand there as its hash · 8 for each entry: 16 bytes that stand for the value, i64 time
+//	0 u16 entries · 2 u16 flags: 1 = a short text may stand there as its hash · 4 for each entry: 16 bytes that stand for the value, i64 time
 //
 // Of the events that share a time, the one stamped last counts as newer. An erasure makes hashes of the short texts, so that the numbers stay
 // and nobody can read what they were (scrub.go).
 type distinctSet []byte
 
 const (
-	distinctHeader = 8
+	distinctHeader = 4
 	distinctEntry  = 24
-	distinctFirst  = 2 // entries of a new set
+	distinctFirst  = 1 // entries of a new set
 
 	flagHashed = 1
 	shortText  = 15 // bytes; a longer one always stands there as its hash
 )
 
-func (d distinctSet) len() int { return int(binary.LittleEndian.Uint32(d)) }
-func (d distinctSet) cap() int { return (len(d) - distinctHeader) / distinctEntry }
+func (d distinctSet) len() int     { return int(binary.LittleEndian.Uint16(d)) }
+func (d distinctSet) setLen(n int) { binary.LittleEndian.PutUint16(d, uint16(n)) }
+func (d distinctSet) cap() int     { return (len(d) - distinctHeader) / distinctEntry }
 
 func (d distinctSet) at(i int) nudge.Millis {
 	return nudge.Millis(binary.LittleEndian.Uint64(d[distinctHeader+i*distinctEntry+16:]))
@@ -72,7 +73,7 @@ func (d distinctSet) value(i int) []byte {
 	return d[at : at+16]
 }
 
-func (d distinctSet) hashed() bool { return d[4]&flagHashed != 0 }
+func (d distinctSet) hashed() bool { return d[2]&flagHashed != 0 }
 
 // place moves the entries [to, from) one place down and writes the value at to.
 func (d distinctSet) place(to, from int, id *[16]byte, ts nudge.Millis) {
@@ -119,7 +120,7 @@ func (t *table) addValue(i uint32, num uint32, keep int, id [16]byte, ts, expire
 		to = n
 	}
 	d.place(to, n, &id, ts)
-	binary.LittleEndian.PutUint32(d, uint32(n+1))
+	d.setLen(n + 1)
 }
 
 // mergeDistinct adds the values of an other set: the newest of both stay.
@@ -143,7 +144,7 @@ func (t *table) mergeDistinct(i, num uint32, keep int, src distinctSet, expired 
 	if len(d) < distinctHeader+len(out) {
 		d = distinctSet(t.grow(i, num, distinctHeader+len(out)))
 	}
-	binary.LittleEndian.PutUint32(d, uint32(len(seen)))
+	d.setLen(len(seen))
 	copy(d[distinctHeader:], out)
 }
 

@@ -16,16 +16,16 @@ func (s *shard) fire(b *Batch, k *keyRef, in *input, ri int32, c *cause, f *sett
 	}
 	fd.row = g.firedRow(k.scope, fd, c.row, in.when.at)
 	s.matched = g.plan.Match(fd.row, s.matched[:0])
-	if fd.met = s.met(s.matched); !fd.met.concerned() {
+	if fd.met = s.met(hashTests(s.matched), s.matched); !fd.met.concerned() {
 		return nil
 	}
 	up := input{when: in.when, row: fd.row, met: fd.met, rec: in.rec, from: fd, source: fd.source}
 	switch {
 	case sc.Kind >= nudge.KindUser:
 	case fd.user == "":
-		up.hash = k.hash
-		up.entry = noEntry
-		s.remember(b, fd.key, &up)
+		up.hash, up.key, up.entry = k.hash, fd.key, noEntry
+		visitor := s.key(&up)
+		s.remember(b, &visitor, &up)
 	default:
 		s.send(rules.ScopeUser, fd.user, nudge.HashKey("user", fd.user), &up)
 	}

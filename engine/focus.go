@@ -28,28 +28,37 @@ func (t *table) focusOn(i uint32) {
 	if i == noEntry {
 		return
 	}
-	rec := t.record(i)
-	at, n := directory(rec)
-	if n > maxFocus {
+	d := directoryOf(t.record(i))
+	if d.len() > maxFocus {
 		return
 	}
 	if f.mark++; f.mark == 0 {
 		clear(f.place)
 		f.mark = 1
 	}
-	f.entry, f.rec = i+1, rec
-	if n == 0 {
+	f.entry, f.rec = i+1, d.rec
+	if d.n == 0 {
 		return
 	}
-	dir := rec[at : at+n*dirEntry]
-	if last := int(binary.LittleEndian.Uint32(dir[len(dir)-dirEntry:])); last >= len(f.place) {
+	if last := int(d.num(d.len() - 1)); last >= len(f.place) {
 		f.place = append(f.place, make([]slotPlace, last+1-len(f.place))...)
 	}
-	to := uint32(len(rec))
-	for j := len(dir) - dirEntry; j >= 0; j -= dirEntry {
-		from := binary.LittleEndian.Uint32(dir[j+4:])
-		f.place[binary.LittleEndian.Uint32(dir[j:])] = slotPlace{f.mark, from, to}
-		to = from
+	to := uint32(len(d.rec))
+	if d.wide {
+		for j := d.len() - 1; j >= 0; j-- {
+			num, from := d.entry(j)
+			f.place[num] = slotPlace{f.mark, uint32(from), to}
+			to = uint32(from)
+		}
+		return
+	}
+	place, mark := f.place, f.mark
+	dir := d.rec[d.at:][:d.len()*dirEntry]
+	for len(dir) >= dirEntry {
+		e := binary.LittleEndian.Uint32(dir[len(dir)-dirEntry:])
+		dir = dir[:len(dir)-dirEntry]
+		place[e&mostNarrow] = slotPlace{mark, e >> 16, to}
+		to = e >> 16
 	}
 }
 

@@ -275,8 +275,8 @@ func waitOf(t *testing.T, text string) wait {
 		w.noteEnd(end)
 	}
 	if w[0] != waitIdle {
-		binary.LittleEndian.PutUint64(w[16:], uint64(start))
-		binary.LittleEndian.PutUint64(w[24:], uint64(deadline))
+		binary.LittleEndian.PutUint64(w[10:], uint64(start))
+		binary.LittleEndian.PutUint64(w[18:], uint64(deadline))
 	}
 	return w
 }

@@ -3,9 +3,8 @@ package engine
 import (
 	"cmp"
 	"slices"
-	"strings"
-	"unsafe"
 
+	"nudge"
 	"nudge/rules"
 )
 
@@ -14,6 +13,7 @@ import (
 type met struct {
 	fixed  [rules.ScopeCompany + 1]*reaction // of visitor, user and company; nil: not concerned
 	others []otherReaction                   // of the other scopes concerned, ascending
+	tests  []int32
 }
 
 type otherReaction struct {
@@ -28,20 +28,23 @@ type reaction struct {
 	waits   bool    // whether some of touched wait
 }
 
-// touch is an operator that an input concerns.
+// touch is an operator that an input concerns. What most kinds need of it stands here, beside that of the others of the same event.
 type touch struct {
-	at    *rules.Op
-	op    int32
-	num   uint32
-	timed bool // whether its windows can set a timer
-	kind  rules.OpKind
-	roles role
+	at     *rules.Op
+	value  func(*rules.Row) nudge.Value
+	window nudge.Millis
+	roles  role
+	keep   int32
+	op     int32
+	num    uint32
+	timed  bool // whether its windows can set a timer
+	kind   rules.OpKind
 }
 
 // nothingMet is what an event means that matches no test.
 var nothingMet = &met{}
 
-func (m *met) concerned() bool { return m != nothingMet }
+func (m *met) concerned() bool { return m.fixed != nothingMet.fixed || m.others != nil }
 
 // at is the reaction of a scope's keys, nil if they are not concerned.
 func (m *met) at(scope int) *reaction {
@@ -59,29 +62,101 @@ func (m *met) at(scope int) *reaction {
 // metSets finds what was worked out before. The sets that were not met for long go: when so many are new, those that were not asked for
 // since the last time are forgotten.
 type metSets struct {
-	recent, older map[string]*met // by the bytes of the tests
+	recent, older metTable
 }
 
-// recentSets bounds each of the two maps of metSets; a set takes some 500 bytes.
+// metTable is a hash table with open addressing; nil slots are free, and no more than half are not.
+type metTable struct {
+	slots []metSlot
+	taken int
+}
+
+type metSlot struct {
+	hash uint64
+	met  *met
+}
+
+// recentSets bounds each of the two tables of metSets; a set takes some 500 bytes.
 const recentSets = 1 << 14
 
-// met is what the tests mean that an event matches, for the running program.
-func (s *shard) met(tests []int32) *met {
+func (t *metTable) home(hash uint64) *metSlot { return &t.slots[hash&uint64(len(t.slots)-1)] }
+
+func (t *metTable) get(hash uint64, tests []int32) *met {
+	if len(t.slots) == 0 {
+		return nil
+	}
+	for i := hash; ; i++ {
+		switch s := t.home(i); {
+		case s.met == nil:
+			return nil
+		case s.hash == hash && slices.Equal(s.met.tests, tests):
+			return s.met
+		}
+	}
+}
+
+func (t *metTable) put(hash uint64, m *met) {
+	if 2*(t.taken+1) > len(t.slots) {
+		old := t.slots
+		*t = metTable{slots: make([]metSlot, max(2*len(old), 16))}
+		for _, s := range old {
+			if s.met != nil {
+				t.put(s.hash, s.met)
+			}
+		}
+	}
+	i := hash
+	for t.home(i).met != nil {
+		i++
+	}
+	*t.home(i) = metSlot{hash, m}
+	t.taken++
+}
+
+// hashTests is FNV-1a, number by number.
+func hashTests(tests []int32) uint64 {
+	h := uint64(14695981039346656037)
+	for _, t := range tests {
+		h = (h ^ uint64(t)) * 1099511628211
+	}
+	return h ^ h>>32
+}
+
+// meetBlock finds what the records of a block mean whose tests are found.
+func (s *shard) meetBlock(b *Batch, block []int32) {
+	hashes, recent := s.ahead.hashes[:len(block)], &s.sets.recent
+	for j := range block {
+		hashes[j] = hashTests(s.matches.Of(j))
+		if recent.taken > 0 {
+			s.ahead.sum += int(recent.home(hashes[j]).hash)
+		}
+	}
+	for j, i := range block {
+		if b.abouts[i].duplicate {
+			b.met[i] = nothingMet
+		} else {
+			b.met[i] = s.met(hashes[j], s.matches.Of(j))
+		}
+	}
+}
+
+// met is what the tests mean that an event matches, for the running program. hash is hashTests's.
+func (s *shard) met(hash uint64, tests []int32) *met {
 	if len(tests) == 0 {
 		return nothingMet
 	}
-	key := unsafe.String((*byte)(unsafe.Pointer(&tests[0])), 4*len(tests))
-	if m := s.sets.recent[key]; m != nil {
+	m := s.sets.recent.get(hash, tests)
+	if m != nil {
 		return m
 	}
-	m := s.sets.older[key]
-	if m == nil {
+	if m = s.sets.older.get(hash, tests); m == nil {
 		m = s.program.meet(tests, s.engine.options.Observe != nil)
+		m.tests = slices.Clone(tests)
 	}
-	if s.sets.recent == nil || len(s.sets.recent) == recentSets {
-		s.sets.recent, s.sets.older = map[string]*met{}, s.sets.recent
+	if s.sets.recent.taken == recentSets {
+		s.sets.recent, s.sets.older = metTable{}, s.sets.recent
 	}
-	s.sets.recent[strings.Clone(key)] = m
+	s.sets.recent.put(hash, m)
 	return m
 }
 
@@ -104,9 +179,6 @@ func (g *program) meet(tests []int32, all bool) *met {
 	slices.SortFunc(m.others, func(a, b otherReaction) int { return a.scope - b.scope })
 	for i := range m.others {
 		m.others[i].reaction.finish(g, all)
-	}
-	if m.fixed == nothingMet.fixed && m.others == nil {
-		return nothingMet
 	}
 	return m
 }
@@ -131,7 +203,9 @@ func (r *reaction) touch(g *program, l listener) {
 	if i < 0 {
 		i = len(r.touched)
 		op := &g.plan.Ops[l.op]
-		r.touched = append(r.touched, touch{at: op, op: l.op, num: g.nums[l.op], kind: op.Kind, timed: g.timed[l.op] && !isWait(op.Kind)})
+		r.touched = append(r.touched, touch{
+			at: op, value: op.Value, window: op.Window, keep: int32(op.Keep), op: l.op, num: g.nums[l.op], kind: op.Kind, timed: g.timed[l.op] && !isWait(op.Kind),
+		})
 		r.waits = r.waits || isWait(op.Kind)
 	}
 	r.touched[i].roles |= l.role

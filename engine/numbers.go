@@ -21,7 +21,7 @@ type numbers []byte
 const (
 	numbersHeader = 16
 	numbersEntry  = 16
-	numbersFirst  = 2 // entries of new numbers
+	numbersFirst  = 1 // entries of new numbers
 	flagDropped   = 1 // the time of a dropped entry is set
 )
 

@@ -15,27 +15,23 @@ import (
 // can tell from the deadline's own instant. At the identifying event it leaves the visitor, and travels up to the user as bytes with that
 // record, whether a rule listens to the record or not: the user's key takes both as one input.
 
-// remember applies an input that would be a user's to its visitor's past: state only. It returns the visitor's entry, noEntry where there is
-// none still.
-func (s *shard) remember(b *Batch, visitor string, in *input) uint32 {
+// remember applies an input that would be a user's to its visitor's past: state only. k is the visitor's.
+func (s *shard) remember(b *Batch, k *keyRef, in *input) {
 	r := in.met.at(rules.ScopeUser)
 	if r == nil {
-		return in.entry
+		return
 	}
-	w, t := s.enter(), &s.tables[0]
-	k := keyRef{t: t, i: in.entry, scope: rules.ScopeUser, num: rules.ScopeVisitor, hash: in.hash, text: visitor, isPast: true}
-	if k.i == noEntry {
-		k.i = t.find(in.hash, k.num, visitor)
-	}
-	t.focusOn(k.i)
+	w := s.enter()
+	k.scope, k.isPast = rules.ScopeUser, true
+	k.t.focusOn(k.i)
 	if r.waits {
 		for i := range r.touched {
-			s.passDeadline(&k, &r.touched[i], in.when.at)
+			s.passDeadline(k, &r.touched[i], in.when.at)
 		}
 	}
-	s.applyEvent(b, w, &k, in, r)
+	s.applyEvent(b, w, k, in, r)
+	k.scope, k.isPast = rules.ScopeVisitor, false
 	s.leave()
-	return k.i
 }
 
 // passDeadline ends a wait whose deadline has come by an instant. Nobody sees the pulse.
@@ -71,11 +67,11 @@ func (s *shard) takePast(hash nudge.KeyHash, visitor string) []byte {
 
 // eachPast calls f for the slots of a past that belong to operators of the running program.
 func (s *shard) eachPast(past []byte, f func(op int32, slot []byte)) {
-	at, n := directory(past)
-	for j := range n {
-		if op := s.program.opOfUser(binary.LittleEndian.Uint32(past[at+j*dirEntry:])); op >= 0 {
-			from, to := slotBounds(past, at, n, j)
-			f(op, past[from:to])
+	d := directoryOf(past)
+	for j := range d.len() {
+		num, slot := d.slot(j)
+		if op := s.program.opOfUser(num); op >= 0 {
+			f(op, slot)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
@@ -200,7 +199,7 @@ func (c *Checkpoint) slots(k *KeyState, scope uint16) (found bool, err error) {
 	if err != nil || !ok {
 		return false, err
 	}
-	if len(rec) < keyHeader || rec[0] != layoutVersion {
+	if !isRecord(rec) {
 		return false, fmt.Errorf("checkpoint: the key's record has layout %v, this build reads %d", rec[:min(1, len(rec))], layoutVersion)
 	}
 	s := c.plan.shards[0]
@@ -212,11 +211,10 @@ func (c *Checkpoint) slots(k *KeyState, scope uint16) (found bool, err error) {
 		k.Due = Instant(due)
 	}
 	texts := c.texts()
-	at, n := directory(rec)
-	for j := range n {
-		from, end := slotBounds(rec, at, n, j)
-		st := c.slot(texts[binary.LittleEndian.Uint32(rec[at+j*dirEntry:])], k.Per, rec[from:end])
-		k.Slots = append(k.Slots, st)
+	d := directoryOf(rec)
+	for j := range d.len() {
+		num, slot := d.slot(j)
+		k.Slots = append(k.Slots, c.slot(texts[num], k.Per, slot))
 	}
 	return true, nil
 }

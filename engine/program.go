@@ -91,7 +91,6 @@ type program struct {
 	live       []bool         // number → whether an operator, cooldown or pool of the plan has it
 	heard      [][]listener   // test → who listens now, ascending by scope
 	cold       []coldness     // by operator
-	held       []bool         // beside plan.Rules: whether the rule is warming and fires nothing
 	pools      map[string]int // text of a pool → how many rules name it
 	opRules    [][]int32      // operator → numbers of the rules whose when uses it
 	wakes      [][]wakeUse    // operator → uses with wake-ups
@@ -108,11 +107,25 @@ type program struct {
 // noScope is the number of a scope that no rule has.
 const noScope = math.MaxUint16
 
+// ruleInfo is what is looked at of a rule whenever an event concerns it.
 type ruleInfo struct {
+	needs       []need // of when, if it is a conjunction; else nil
 	cooldown    uint32 // number of the slot that holds the last delivered firing
 	limit       uint32 // number of the pool's slot; 0 without limit
 	pulses      bool   // when needs a pulse: without one it is false
 	unlessFired bool   // unless listens to fired events
+	paused      bool
+	held        bool // the rule is warming and fires nothing
+}
+
+// need is a use of a conjunction (rules.Cond.All), with what deciding it takes of the operator.
+type need struct {
+	num     uint32
+	op      int32
+	kind    rules.OpKind
+	pulse   bool
+	atLeast int
+	window  nudge.Millis
 }
 
 // opName is how an operator's kind is written in the dictionary. Stored: the texts never change.

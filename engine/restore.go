@@ -89,12 +89,11 @@ func (e *Engine) restoreKeys(st Store) error {
 		pers[num] = per
 	}
 	return st.Scan([]byte{tableKeys}, []byte{tableKeys + 1}, func(key, rec []byte) error {
-		if len(rec) < keyHeader || rec[0] != layoutVersion {
+		if !isRecord(rec) {
 			return fmt.Errorf("checkpoint: a key's record has layout %v, this build reads %d", rec[:min(1, len(rec))], layoutVersion)
 		}
-		num := binary.LittleEndian.Uint16(rec[4:])
-		text := string(rec[keyHeader : keyHeader+binary.LittleEndian.Uint32(rec[8:])])
-		hash := nudge.HashKey(pers[num], text)
+		num, text := identityOf(rec)
+		hash := nudge.HashKey(pers[num], string(text))
 		s := e.shards[hash.Shard(len(e.shards))]
 		level := 2
 		if num < rules.ScopeCompany {

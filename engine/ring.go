@@ -10,14 +10,14 @@ import (
 
 // ring is the slot of OpCount: the newest times of matching events, in a circle.
 //
-//	0 u16 entries · 2 u16 position of the oldest · 4 u32 reserved, 0 · 8 i64 times, oldest first from that position on
+//	0 u16 entries · 2 u16 position of the oldest · 4 i64 times, oldest first from that position on
 //
 // A count over a window is exact as long as it stays below the number of entries kept; that is all a comparison with a constant needs.
 type ring []byte
 
 const (
-	ringHeader = 8
-	ringFirst  = 2 // entries of a new ring
+	ringHeader = 4
+	ringFirst  = 1 // entries of a new ring: most keys are met once
 
 	// scanEntries is up to how many entries are scanned from the newest on: most windows hold few of them.
 	scanEntries = 32

@@ -86,21 +86,19 @@ func (c *scrubber) key(t *table, i uint32, named map[uint16]bool) {
 
 // slots goes through a key's slots. Where rules have left some behind, those go altogether, whatever they hold.
 func (c *scrubber) slots(t *table, i uint32, others bool) {
-	rec := t.record(i)
-	at, n := directory(rec)
+	d := directoryOf(t.record(i))
 	unused := 0
-	for j := range n {
-		num := binary.LittleEndian.Uint32(rec[at+j*dirEntry:])
+	for j := range d.len() {
+		num, slot := d.slot(j)
 		if !c.live(num) {
 			unused++
 		} else if op := c.ops[num]; op >= 0 {
-			from, to := slotBounds(rec, at, n, j)
-			c.slot(c.shard.program.plan.Ops[op].Kind, rec[from:to], t, i, others)
+			c.slot(c.shard.program.plan.Ops[op].Kind, slot, t, i, others)
 		}
 	}
 	switch unused {
 	case 0:
-	case n:
+	case d.len():
 		t.remove(i)
 	default:
 		t.touch(i)
@@ -193,7 +191,7 @@ func (c *scrubber) distinct(d distinctSet, t *table, i uint32, others bool) {
 			t.touch(i)
 			hash := digestOf(text)
 			copy(id, hash[:])
-			d[4] |= flagHashed
+			d[2] |= flagHashed
 		}
 	}
 }
@@ -228,6 +226,5 @@ func (c *scrubber) wait(w wait, t *table, i uint32) {
 		return
 	}
 	c.change(t, i, 1)
-	binary.LittleEndian.PutUint16(w[32:], uint16(len(out)))
-	clear(w[waitHeader+copy(w[waitHeader:], out):])
+	w.keep(out)
 }

@@ -26,7 +26,8 @@ type shard struct {
 	in      []input
 	queries [lookAhead]query // of a block
 	sets    metSets
-	matched []int32 // scratch: the tests of one row
+	matches rules.Matches // of a block
+	matched []int32       // of a fired event
 	ahead   ahead
 	firings []settled
 	stats   shardStats
@@ -101,16 +102,16 @@ func (s *shard) findVisitors(b *Batch, block []int32) {
 // match finds what the records of a block mean to each scope.
 func (s *shard) match(b *Batch, block []int32) {
 	for _, i := range block {
-		s.at = b.records[i].off
-		if a := &b.abouts[i]; a.duplicate {
-			b.met[i] = nothingMet
-		} else {
-			s.program.fillIdentity(&b.rows[i], a.visitor, a.user, a.company)
-			s.matched = s.program.plan.Match(&b.rows[i], s.matched[:0])
-			b.met[i] = s.met(s.matched)
-		}
+		a := &b.abouts[i]
+		s.program.fillIdentity(&b.rows[i], a.visitor, a.user, a.company)
 	}
-	s.at = 0
+	defer func() {
+		if at := s.matches.At(); at >= 0 { // it has panicked
+			s.at = b.records[block[at]].off
+		}
+	}()
+	s.program.plan.MatchBlock(b.rows, block, &s.matches)
+	s.meetBlock(b, block)
 	s.lookAt(b, block)
 }
 
@@ -126,7 +127,8 @@ func (s *shard) runLevel(level int, b *Batch) {
 			in := &block[i]
 			s.at = in.when.off
 			s.runTimers(level, b, in.when.at)
-			s.take(b, in, nil)
+			k := s.key(in)
+			s.take(b, &k, in, nil)
 		}
 	}
 	s.at = 0
@@ -160,11 +162,14 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 		when: instant{at: row.At, off: b.records[i].off}, row: row, met: met, rec: i, source: a.primary,
 		scope: rules.ScopeVisitor, key: a.visitor, hash: a.primary, entry: visitor,
 	}
-	if a.visitor != "" && a.user == "" { // before the visitor takes it: what its rules fire by it comes later in the past, too
-		in.entry = s.remember(b, a.visitor, &in)
-	}
-	if a.visitor != "" && met.at(rules.ScopeVisitor) != nil {
-		s.take(b, &in, nil)
+	if a.visitor != "" {
+		k := s.key(&in)
+		if a.user == "" { // before the visitor takes it: what its rules fire by it comes later in the past, too
+			s.remember(b, &k, &in)
+		}
+		if met.at(rules.ScopeVisitor) != nil {
+			s.take(b, &k, &in, nil)
+		}
 	}
 	if a.user != "" {
 		in.past = past

@@ -6,8 +6,8 @@ import (
 )
 
 // slabs hands out byte ranges in size classes from chunks without pointers, so that millions of keys cost the garbage
-// collector nothing. Two classes per power of two: at most a third of a range is unused. A chunk is of one class, so that one whose ranges
-// have all come back can be given back, or serve another class.
+// collector nothing. Eight classes per power of two: at most a ninth of a range is unused, or seven bytes. A chunk is of one class, so that one
+// whose ranges have all come back can be given back, or serve another class.
 type slabs struct {
 	chunks  [][]byte
 	about   []chunk  // of each of chunks
@@ -35,23 +35,19 @@ type slabClass struct {
 // slabRef is chunk << 32 | position. The first bit is not set.
 type slabRef uint64
 
-// Chunks of a class double from the first size to the last, so that a small table is small. A range that is larger is a chunk of its own.
+// A chunk is as large as an eighth of those that its class has, between the first size and the last, so that little of it waits for ranges that
+// may never come. A range that is larger is a chunk of its own.
 const (
 	firstChunkBytes = 4 << 10
 	chunkBytes      = 256 << 10
-	slabClasses     = 64
+	slabClasses     = 216 // up to 4 GiB
 )
 
-// sizeClass returns the class of a size and how many bytes a range of the class has: 32, 48, 64, 96, 128, …
+// sizeClass returns the class of a size and how many bytes a range of the class has: 8, 16, … 128, then 144, 160, … 256, then 288, 320, …
 func sizeClass(size int) (class, bytes int) {
-	if size <= 32 {
-		return 0, 32
-	}
-	top := bits.Len(uint(size - 1)) // 2^(top-1) < size ≤ 2^top
-	if half := 3 << (top - 2); size <= half {
-		return (top-6)*2 + 1, half
-	}
-	return (top - 5) * 2, 1 << top
+	step := max(bits.Len(uint(size-1))-4, 3) // the classes from 2^(step+3) to 2^(step+4) are 2^step bytes apart
+	n := (size-1)>>step + 1
+	return (step-3)*8 + n - 1, n << step
 }
 
 // alloc returns a range of at least size bytes. Its content is arbitrary.
@@ -92,7 +88,7 @@ func (k *chunk) take(mem []byte) (pos uint32, ok bool) {
 // add makes a chunk for a class and returns its number.
 func (s *slabs) add(class, bytes int) uint32 {
 	c := &s.classes[class]
-	size := min(max(c.held, firstChunkBytes), chunkBytes)
+	size := min(max(c.held/8, firstChunkBytes), chunkBytes)
 	mem := make([]byte, max(size/bytes, 1)*bytes)
 	at := uint32(len(s.chunks))
 	if n := len(s.vacant); n > 0 {

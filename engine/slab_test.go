@@ -7,6 +7,23 @@ import (
 	"testing"
 )
 
+// TestSizeClasses wants every size to fit its class, the smaller class to be too small, and little to be unused.
+func TestSizeClasses(t *testing.T) {
+	for size := 1; size < 1<<20; size++ {
+		class, bytes := sizeClass(size)
+		if unused := bytes - size; unused < 0 || unused > max(7, bytes/9) {
+			t.Fatalf("%d bytes are given %d", size, bytes)
+		}
+		below, less := sizeClass(max(size-1, 1))
+		if class < below || class > below+1 || (class == below) != (bytes == less) {
+			t.Fatalf("%d bytes are of class %d, %d of class %d", size, class, size-1, below)
+		}
+	}
+	if class, bytes := sizeClass(1 << 32); class != slabClasses-1 || bytes != 1<<32 {
+		t.Fatalf("the largest size is of class %d of %d", class, slabClasses)
+	}
+}
+
 // TestSlabs hands out, moves and takes back ranges of many sizes, and wants what they hold to stay, and what is held to follow what is live.
 func TestSlabs(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
@@ -65,7 +82,13 @@ func TestSlabs(t *testing.T) {
 		if s.live != live || s.held != held {
 			t.Fatalf("live %d, held %d, counted %d and %d", s.live, s.held, live, held)
 		}
-		if spare := 2 * firstChunkBytes * slabClasses; held > live*4/sparse+spare+chunkBytes || held > most/2 {
+		used := 0
+		for i := range s.classes {
+			if s.classes[i].held > 0 {
+				used++
+			}
+		}
+		if spare := 2 * firstChunkBytes * used; held > live*4/sparse+spare+chunkBytes || held > most/2 {
 			t.Fatalf("%d bytes are live, %d are held, %d were", live, held, most)
 		}
 	}

@@ -1,8 +1,8 @@
 package engine
 
 import (
-	"encoding/binary"
 	"math"
+	"unsafe"
 
 	"nudge"
 )
@@ -12,17 +12,6 @@ const never = nudge.Millis(math.MaxInt64)
 
 // table holds the keys of one shard on one level: an index from hash to entry, and one flat record per key in slabs that the garbage
 // collector does not look into.
-//
-// Layout of a key's record, little endian (docs/format/checkpoint.md):
-//
-//	0 u8  layout version
-//	1 u8  reserved, 0
-//	2 u16 space
-//	4 u16 scope number
-//	6 u16 number of slots
-//	8 u32 length of the key's text
-//	12 the key's text, then for each slot, ascending by number: u32 operator number, u32 offset of its bytes in the record; then the slots' bytes in
-//	the same order, each up to the next one's start
 type table struct {
 	index   keyIndex
 	entries []*[entryChunk]entry // in chunks, so that growing moves nothing
@@ -81,11 +70,8 @@ const (
 )
 
 const (
-	noEntry       = math.MaxUint32
-	entryChunk    = 1024
-	layoutVersion = 1
-	keyHeader     = 12
-	dirEntry      = 8
+	noEntry    = math.MaxUint32
+	entryChunk = 1024
 )
 
 // entry returns an entry by its number. It stays where it is.
@@ -123,20 +109,16 @@ func (t *table) lookup(hash nudge.KeyHash, scope uint16, key string) uint32 {
 
 // add makes an entry with no slots.
 func (t *table) add(hash nudge.KeyHash, scope uint16, key string) uint32 {
-	size := keyHeader + len(key)
-	i := t.addEntry(hash, scope, size)
+	s := shapeOf(len(key), nil)
+	i := t.addEntry(hash, scope, s.length)
 	t.entry(i).marks = markMet
-	rec := t.record(i)
-	rec[0] = layoutVersion
-	binary.LittleEndian.PutUint16(rec[4:], scope)
-	binary.LittleEndian.PutUint32(rec[8:], uint32(len(key)))
-	copy(rec[keyHeader:], key)
+	s.write(t.record(i), scope, unsafe.Slice(unsafe.StringData(key), len(key)), nil)
 	return i
 }
 
 // load makes an entry of a stored record.
 func (t *table) load(hash nudge.KeyHash, rec []byte) uint32 {
-	i := t.addEntry(hash, binary.LittleEndian.Uint16(rec[4:]), len(rec))
+	i := t.addEntry(hash, scopeOf(rec), len(rec))
 	copy(t.record(i), rec)
 	return i
 }
@@ -150,7 +132,6 @@ func (t *table) addEntry(hash nudge.KeyHash, scope uint16, size int) uint32 {
 	}
 	*t.entry(i) = entry{hash: hash, ref: t.slabs.alloc(size), used: uint32(size), scope: scope, due: never, armed: never}
 	t.index.add(t, hash, i)
-	clear(t.record(i))
 	return i
 }
 
@@ -184,11 +165,6 @@ func (t *table) record(i uint32) []byte {
 
 func (t *table) identity(i uint32) (scope uint16, key []byte) { return identityOf(t.record(i)) }
 
-func identityOf(rec []byte) (scope uint16, key []byte) {
-	n := binary.LittleEndian.Uint32(rec[8:])
-	return binary.LittleEndian.Uint16(rec[4:]), rec[keyHeader : keyHeader+n]
-}
-
 // slot returns the bytes of an operator's slot, nil if the key has none.
 func (t *table) slot(i uint32, num uint32) []byte {
 	if i == noEntry {
@@ -197,58 +173,21 @@ func (t *table) slot(i uint32, num uint32) []byte {
 	if i+1 == t.focus.entry {
 		return t.focus.slot(num)
 	}
-	rec := t.record(i)
-	at, n := directory(rec)
-	pos, ok := search(rec[at:], n, num)
-	if !ok {
-		return nil
-	}
-	from, to := slotBounds(rec, at, n, pos)
-	return rec[from:to]
-}
-
-// directory says where a record's slot directory begins and how many slots it lists.
-func directory(rec []byte) (at, n int) {
-	return keyHeader + int(binary.LittleEndian.Uint32(rec[8:])), int(binary.LittleEndian.Uint16(rec[6:]))
-}
-
-// search finds num among n directory entries: its position, or where it would stand.
-func search(dir []byte, n int, num uint32) (int, bool) {
-	lo, hi := 0, n
-	for lo < hi {
-		mid := (lo + hi) / 2
-		if v := binary.LittleEndian.Uint32(dir[mid*dirEntry:]); v == num {
-			return mid, true
-		} else if v < num {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return lo, false
-}
-
-func slotBounds(rec []byte, at, n, pos int) (from, to int) {
-	from = int(binary.LittleEndian.Uint32(rec[at+pos*dirEntry+4:]))
-	if pos+1 == n {
-		return from, len(rec)
-	}
-	return from, int(binary.LittleEndian.Uint32(rec[at+(pos+1)*dirEntry+4:]))
+	d := directoryOf(t.record(i))
+	return d.find(num)
 }
 
 // grow gives the key's slot size bytes: what it held stays, what is new is zero. The record is rewritten, so earlier views of it
 // are void; slots that no rule uses any more are left out.
 func (t *table) grow(i uint32, num uint32, size int) []byte {
-	old := t.record(i)
-	at, n := directory(old)
+	d := directoryOf(t.record(i))
 	t.slots = append(t.slots[:0], slotCopy{num: num, size: size})
-	for j := range n {
-		from, to := slotBounds(old, at, n, j)
-		switch m := binary.LittleEndian.Uint32(old[at+j*dirEntry:]); {
-		case m == num:
-			t.slots[0].old = old[from:to]
-		case int(m) < len(t.live) && t.live[m] || t.live == nil:
-			t.slots = append(t.slots, slotCopy{m, to - from, old[from:to]})
+	for j := range d.len() {
+		m, slot := d.slot(j)
+		if m == num {
+			t.slots[0].old = slot
+		} else if int(m) < len(t.live) && t.live[m] || t.live == nil {
+			t.slots = append(t.slots, slotCopy{m, len(slot), slot})
 		}
 	}
 	for j := 0; j+1 < len(t.slots) && t.slots[j].num > t.slots[j+1].num; j++ {
@@ -261,36 +200,29 @@ func (t *table) grow(i uint32, num uint32, size int) []byte {
 // addSlots gives slots to a key that has none of them, ascending by number; what they hold at first is old, then zeros. It spares rewriting
 // the record for each.
 func (t *table) addSlots(i uint32, added []slotCopy) {
-	rec := t.record(i)
-	at, n := directory(rec)
+	d := directoryOf(t.record(i))
 	t.slots = t.slots[:0]
-	for j := range n {
-		num := binary.LittleEndian.Uint32(rec[at+j*dirEntry:])
+	for j := range d.len() {
+		num, slot := d.slot(j)
 		for len(added) > 0 && added[0].num < num {
 			t.slots, added = append(t.slots, added[0]), added[1:]
 		}
-		from, to := slotBounds(rec, at, n, j)
-		t.slots = append(t.slots, slotCopy{num, to - from, rec[from:to]})
+		t.slots = append(t.slots, slotCopy{num, len(slot), slot})
 	}
 	t.slots = append(t.slots, added...)
 	t.rewrite(i)
 }
 
 // slotCount is how many slots the key has.
-func (t *table) slotCount(i uint32) int {
-	_, n := directory(t.record(i))
-	return n
-}
+func (t *table) slotCount(i uint32) int { return slotCount(t.record(i)) }
 
 // strip takes slots out of a key.
 func (t *table) strip(i uint32, goes func(num uint32) bool) {
-	rec := t.record(i)
-	at, n := directory(rec)
+	d := directoryOf(t.record(i))
 	t.slots = t.slots[:0]
-	for j := range n {
-		from, to := slotBounds(rec, at, n, j)
-		if num := binary.LittleEndian.Uint32(rec[at+j*dirEntry:]); !goes(num) {
-			t.slots = append(t.slots, slotCopy{num, to - from, rec[from:to]})
+	for j := range d.len() {
+		if num, slot := d.slot(j); !goes(num) {
+			t.slots = append(t.slots, slotCopy{num, len(slot), slot})
 		}
 	}
 	t.rewrite(i)
@@ -298,41 +230,17 @@ func (t *table) strip(i uint32, goes func(num uint32) bool) {
 
 // rewrite gives the key the slots that t.slots lists, ascending by number.
 func (t *table) rewrite(i uint32) {
-	old := t.record(i)
-	at, _ := directory(old)
-	length := at
-	for j := range t.slots {
-		length += dirEntry + t.slots[j].size
-	}
-	ref := t.slabs.alloc(length)
-	rec := t.slabs.bytes(ref, length)
-	copy(rec, old[:at])
-	binary.LittleEndian.PutUint16(rec[6:], uint16(len(t.slots)))
-	write := at + len(t.slots)*dirEntry
-	for j, c := range t.slots {
-		putDir(rec, at, j, c.num, write)
-		clear(rec[write+copy(rec[write:write+c.size], c.old) : write+c.size])
-		write += c.size
-	}
+	scope, text := t.identity(i)
+	s := shapeOf(len(text), t.slots)
+	ref := t.slabs.alloc(s.length)
+	s.write(t.slabs.bytes(ref, s.length), scope, text, t.slots)
 	e := t.entry(i)
 	t.slabs.free(e.ref)
-	e.ref, e.used = ref, uint32(length)
+	e.ref, e.used = ref, uint32(s.length)
 	if t.focus.entry == i+1 {
 		t.focus.entry = 0
 		t.focusOn(i)
 	}
-}
-
-// slotCopy is a slot of a record that is rewritten.
-type slotCopy struct {
-	num  uint32
-	size int
-	old  []byte
-}
-
-func putDir(rec []byte, at, j int, num uint32, offset int) {
-	binary.LittleEndian.PutUint32(rec[at+j*dirEntry:], num)
-	binary.LittleEndian.PutUint32(rec[at+j*dirEntry+4:], uint32(offset))
 }
 
 // touch notes that the key is about to change. If a checkpoint still has to serialise it, that is done first (I3).

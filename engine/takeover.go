@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/binary"
 	"math"
 
 	"nudge"
@@ -89,10 +88,10 @@ func (t *table) takeOver(j uint32, due nudge.Millis) {
 		t.touch(i)
 	} else {
 		t.touch(i)
-		at, n := directory(rec)
-		for pos := range n {
-			from, to := slotBounds(rec, at, n, pos)
-			t.putSlot(i, binary.LittleEndian.Uint32(rec[at+pos*dirEntry:]), rec[from:to])
+		d := directoryOf(rec)
+		for j := range d.len() {
+			num, slot := d.slot(j)
+			t.putSlot(i, num, slot)
 		}
 	}
 	t.arm(i, min(t.entry(i).due, due))

@@ -138,7 +138,7 @@ func uniteDistinct(had, read distinctSet, keep int) distinctSet {
 	for i, k := range kept {
 		d.place(i, i, (*[16]byte)(k.value), k.ts)
 	}
-	binary.LittleEndian.PutUint32(d, uint32(len(kept)))
+	d.setLen(len(kept))
 	return d
 }
 

@@ -8,10 +8,10 @@ import (
 
 // wait is the slot of OpAbsent and OpDwell.
 //
-//	0 u8 state · 1 u8 flags · 2 6 bytes reserved, 0 · 8 i64 newest time of an ending event
-//	16 i64 time of the start · 24 i64 deadline · 32 u16 length of what is kept of the starting event, then that
+//	0 u8 state · 1 u8 flags · 2 i64 newest time of an ending event
+//	10 i64 time of the start · 18 i64 deadline · 26 u16 length of what is kept of the starting event, then that
 //
-// A key that has only ever had ending events holds the first 16 bytes. What is kept: u16 length and text of the visitor, then for each
+// A key that has only ever had ending events holds the first 10 bytes. What is kept: u16 length and text of the visitor, then for each
 // field u64 hash of its name and the value. The field of hash 0 is the source, eight bytes as text; a person's key has none.
 type wait []byte
 
@@ -21,16 +21,22 @@ const (
 	waitPulsed  = 2 // dwell: after the pulse, until an end
 	flagEnd     = 1 // the newest ending time is set
 	flagEnded   = 2 // an ending event came whose time lies behind the window, but before the pulse
-	waitIdleLen = 16
-	waitHeader  = 34
+	waitIdleLen = 10
+	waitHeader  = 28
 )
 
-func (w wait) newestEnd() nudge.Millis { return nudge.Millis(binary.LittleEndian.Uint64(w[8:])) }
-func (w wait) startTs() nudge.Millis   { return nudge.Millis(binary.LittleEndian.Uint64(w[16:])) }
-func (w wait) deadline() nudge.Millis  { return nudge.Millis(binary.LittleEndian.Uint64(w[24:])) }
+func (w wait) newestEnd() nudge.Millis { return nudge.Millis(binary.LittleEndian.Uint64(w[2:])) }
+func (w wait) startTs() nudge.Millis   { return nudge.Millis(binary.LittleEndian.Uint64(w[10:])) }
+func (w wait) deadline() nudge.Millis  { return nudge.Millis(binary.LittleEndian.Uint64(w[18:])) }
 func (w wait) isOpen() bool            { return w != nil && w[0] == waitOpen }
 func (w wait) kept() []byte {
-	return w[waitHeader : waitHeader+int(binary.LittleEndian.Uint16(w[32:]))]
+	return w[waitHeader : waitHeader+int(binary.LittleEndian.Uint16(w[26:]))]
+}
+
+// keep notes what is kept of the starting event. There is room for it.
+func (w wait) keep(kept []byte) {
+	binary.LittleEndian.PutUint16(w[26:], uint16(len(kept)))
+	clear(w[waitHeader+copy(w[waitHeader:], kept):])
 }
 
 const sourceField = 0
@@ -104,10 +110,9 @@ func (t *table) startWait(i uint32, num uint32, ts, at, window nudge.Millis, kep
 	}
 	w[0] = waitOpen
 	w[1] &^= flagEnded
-	binary.LittleEndian.PutUint64(w[16:], uint64(ts))
-	binary.LittleEndian.PutUint64(w[24:], uint64(max(ts+window, at+1)))
-	binary.LittleEndian.PutUint16(w[32:], uint16(len(kept)))
-	clear(w[waitHeader+copy(w[waitHeader:], kept):])
+	binary.LittleEndian.PutUint64(w[10:], uint64(ts))
+	binary.LittleEndian.PutUint64(w[18:], uint64(max(ts+window, at+1)))
+	w.keep(kept)
 	return true
 }
 
@@ -159,7 +164,7 @@ func (w wait) overrides(dst wait) bool {
 
 func (w wait) noteEnd(ts nudge.Millis) {
 	w[1] |= flagEnd
-	binary.LittleEndian.PutUint64(w[8:], uint64(ts))
+	binary.LittleEndian.PutUint64(w[2:], uint64(ts))
 }
 
 // pulse ends a wait at its deadline and says whether it was due: a dwell stays so until an end, unless one has come already.

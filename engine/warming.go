@@ -43,23 +43,24 @@ func (c *change) hold() {
 	d, g := c.dict, c.program
 	held, sources := d.held, d.sources
 	d.held, d.sources = map[string]bool{}, g.plan.Sources
-	g.held, g.forward = make([]bool, len(g.plan.Rules)), nil
+	g.forward = nil
+	g.holdAll(false)
 	if !g.isCold() && len(c.late) == 0 {
 		return
 	}
 	for i := range g.plan.Rules {
-		r := &g.plan.Rules[i]
+		r, info := &g.plan.Rules[i], &g.rules[i]
 		isLate := false
 		eachUse(r, func(u *rules.Use) {
 			switch g.cold[u.Op] {
 			case coldNew:
-				g.held[i] = true
+				info.held = true
 			case coldGrown:
-				g.held[i] = g.held[i] || held[r.ID] || fileOf(sources, r.ID) != fileOf(d.sources, r.ID)
+				info.held = info.held || held[r.ID] || fileOf(sources, r.ID) != fileOf(d.sources, r.ID)
 			}
 			isLate = isLate || slices.Contains(c.late, u.Op)
 		})
-		if g.held[i] {
+		if info.held {
 			d.held[r.ID] = true
 		}
 		if isLate {
@@ -90,7 +91,7 @@ func (g *program) release() {
 		}
 		g.cold[i] = coldWarm
 	}
-	clear(g.held)
+	g.holdAll(false)
 	clear(g.dict.cold)
 	clear(g.dict.held)
 }
@@ -109,8 +110,16 @@ func (g *program) reading() *program {
 			r.listenTo(i)
 		}
 	}
-	r.held = slices.Repeat([]bool{true}, len(g.held))
+	r.rules = slices.Clone(g.rules)
+	r.holdAll(true)
 	return &r
+}
+
+// holdAll keeps all rules from firing, or none.
+func (g *program) holdAll(held bool) {
+	for i := range g.rules {
+		g.rules[i].held = held
+	}
 }
 
 // reach is how far back the cold operators look, rules.Ever if to the beginning.
@@ -131,8 +140,8 @@ func (g *program) reach() (window nudge.Millis) {
 
 // warming are the ids of the rules that are held.
 func (g *program) warming() (ids []string) {
-	for i := range g.held {
-		if g.held[i] {
+	for i := range g.rules {
+		if g.rules[i].held {
 			ids = append(ids, g.plan.Rules[i].ID)
 		}
 	}

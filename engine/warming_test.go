@@ -167,13 +167,13 @@ func (x *warming) wanted(t testing.TB) []nudge.Firing {
 	e := x.engine(t, 1)
 	e.Deploy(x.next)
 	for i, r := range x.next.Rules {
-		e.program.held[i] = slices.Contains(x.held, r.ID)
+		e.program.rules[i].held = slices.Contains(x.held, r.ID)
 	}
 	var out []nudge.Firing
 	for i := range x.records {
 		if i == x.live {
 			out = append(out, x.tick(e)...)
-			clear(e.program.held)
+			e.program.holdAll(false)
 		}
 		out = append(out, x.apply(t, e, i, i+1)...)
 	}

@@ -178,7 +178,10 @@ func (c *Codec) allowJSON(text []byte) bool {
 }
 
 // errNotAllowed ends the decoding of a body whose write key is not one of ours.
-var errNotAllowed = &Error{Code: CodeUnauthorized, Message: "the write key is missing or unknown", Field: "writeKey"}
+var errNotAllowed = &Error{
+	Code: CodeUnauthorized, Field: "writeKey",
+	Message: "the write key is missing or unknown: send it as header X-Write-Key, as Authorization (Bearer, or the user of Basic), as ?key=, or as writeKey in the body",
+}
 
 // badJSON makes a syntax error speak of the line, where there are several.
 func badJSON(body []byte, err error) error {

@@ -40,6 +40,9 @@ func TestNothingTakenReachesNoSink(t *testing.T) {
 		`"accepted":0,"rejected":[{"index":0,"code":"missing","message":"visitor is missing, and so are user, email and company: an event needs one of them","field":"visitor"}]}`)
 	r.post("/v1/events", `[{"type":"a","visitor":"v"},{"type":`).wantError(t, 400, "bad_body", "")
 	r.post("/v1/events", ``).wantError(t, 400, "bad_body", "")
+	if a := r.post("/v1/events", " \r\n\t"); !strings.Contains(a.body, "the body is empty") {
+		t.Errorf("a body of white space: %s", a.body)
+	}
 	r.post("/v1/events", string(toMsgpack(t, `[{"type":"a","visitor":"v"}]`)[:10])).wantError(t, 400, "bad_body", "")
 	r.post("/v1/alias", `{"userId":"u","previousId":"u"}`).want(t, 200, `{"success":true}`)
 	r.took(0)

@@ -37,23 +37,33 @@ type fieldIndex struct {
 // Match appends the indices of the tests that are true for row to dst, ascending. It allocates only to grow dst.
 func (p *Plan) Match(row *Row, dst []int32) []int32 {
 	start := len(dst)
-	if b, _ := p.index.byType.get(row.Type); b != nil {
-		dst = b.candidates(p, row, dst)
+	dst = p.candidates(row, dst, nil)
+	return dst[:start+len(p.matching(row, dst[start:]))]
+}
+
+// candidates appends the tests that row may match; one may come twice. What ask is for must be looked up comes later, and not to dst.
+func (p *Plan) candidates(row *Row, dst []int32, ask *questions) []int32 {
+	if b, _ := p.index.byType.get(typeHash(row.Type), row.Type); b != nil {
+		dst = b.candidates(p, row, dst, ask)
 	}
-	dst = p.index.any.candidates(p, row, dst)
-	keep := start
-	for _, i := range dst[start:] {
+	return p.index.any.candidates(p, row, dst, ask)
+}
+
+// matching is what of row's candidates it matches, ascending, each once, in their place.
+func (p *Plan) matching(row *Row, tests []int32) []int32 {
+	keep := 0
+	for _, i := range tests {
 		if left := p.Tests[i].left; left == nil || left(row) == True {
-			dst[keep] = i
+			tests[keep] = i
 			keep++
 		}
 	}
-	dst = dst[:keep]
-	if found := dst[start:]; !ascends(found) {
-		slices.Sort(found)
-		dst = dst[:start+len(slices.Compact(found))] // one may be filed twice
+	tests = tests[:keep]
+	if !ascends(tests) {
+		slices.Sort(tests)
+		tests = slices.Compact(tests) // one may be filed twice
 	}
-	return dst
+	return tests
 }
 
 // ascends says whether a list is in order, each once.
@@ -66,37 +76,35 @@ func ascends(list []int32) bool {
 	return true
 }
 
-// candidates appends the tests that row may match; one may come twice. It goes through what the row holds or what the bucket asks for,
-// whichever is less.
-func (b *bucket) candidates(p *Plan, row *Row, dst []int32) []int32 {
+// candidates goes through what the row holds or what the bucket asks for, whichever is less.
+func (b *bucket) candidates(p *Plan, row *Row, dst []int32, ask *questions) []int32 {
 	dst = append(dst, b.scan...)
 	if row.plan != p || len(b.fields) <= 2*len(row.filled) {
 		for _, f := range b.fields {
-			dst = f.candidates(&row.Vals[f.slot], dst)
+			dst = f.candidates(&row.Vals[f.slot], dst, ask)
 		}
 		return dst
 	}
 	for _, slot := range row.filled {
 		if f := b.field(int(slot)); f != nil {
-			dst = f.candidates(&row.Vals[slot], dst)
+			dst = f.candidates(&row.Vals[slot], dst, ask)
 		}
 	}
 	return dst
 }
 
-func (f *fieldIndex) candidates(v *nudge.Value, dst []int32) []int32 {
+func (f *fieldIndex) candidates(v *nudge.Value, dst []int32, ask *questions) []int32 {
 	if !v.Present() {
 		return dst
 	}
 	dst = append(dst, f.any...)
 	switch v.Kind {
 	case nudge.Text:
-		tests, _ := f.texts.get(v.Text)
-		dst = append(dst, tests...)
-		dst = f.starts.starting(v.Text, dst)
-		dst = f.ends.ending(v.Text, dst)
+		dst = askText(&f.texts, v.Text, dst, ask)
+		dst = f.starts.starting(v.Text, dst, ask)
+		dst = f.ends.ending(v.Text, dst, ask)
 	case nudge.Number:
-		tests, _ := f.numbers.get(v.Num)
+		tests, _ := f.numbers.get(numberHash(v.Num), v.Num)
 		dst = append(dst, tests...)
 		dst = f.spans.at(v.Num, dst)
 	}
@@ -125,9 +133,9 @@ func (p *planner) file(test int32, t *term, add bool) {
 	slices.Sort(types)
 	for _, typ := range slices.Compact(types) {
 		id := p.name(typ)
-		b, _ := p.index.byType.get(id)
+		b, _ := p.index.byType.get(typeHash(id), id)
 		b = b.own(p.age)
-		p.index.byType.put(id, b, p.age)
+		p.index.byType.put(typeHash(id), id, b, p.age)
 		p.fileIn(b, test, t, typ, add)
 	}
 }
@@ -153,9 +161,9 @@ func (p *planner) fileIn(b *bucket, test int32, t *term, typ string, add bool) {
 			p.fileSpan(f, filedSpan{n.from, n.to, test}, add)
 		case needEqual:
 			if n.value.Kind == nudge.Text {
-				changeList(&f.texts, n.value.Text, test, add, p.age)
+				changeText(&f.texts, n.value.Text, test, add, p.age)
 			} else {
-				changeList(&f.numbers, n.value.Num, test, add, p.age)
+				changeList(&f.numbers, numberHash(n.value.Num), n.value.Num, test, add, p.age)
 			}
 		}
 	}

@@ -124,12 +124,19 @@ func requiredByAtom(t *term) (needs []need, bound bool) {
 	case t.kind != termCompare || c.Kind == nudge.Bool:
 	case t.op == "==":
 		return []need{{field: field, value: c}}, true
-	case c.Kind == nudge.Number && (t.op == "<" || t.op == "<="):
-		return []need{{field: field, how: needSpan, from: math.Inf(-1), to: c.Num}}, true
-	case c.Kind == nudge.Number && (t.op == ">" || t.op == ">="):
-		return []need{{field: field, how: needSpan, from: c.Num, to: math.Inf(1)}}, true
+	case c.Kind == nudge.Number && spanEnds[t.op] != nil:
+		from, to := spanEnds[t.op](c.Num)
+		return []need{{field: field, how: needSpan, from: from, to: to}}, true
 	}
 	return known(t.args)
+}
+
+// spanEnds are the least and the most number for which a comparison with c is true: what is less than c is at most the number before it.
+var spanEnds = map[string]func(c float64) (from, to float64){
+	"<":  func(c float64) (from, to float64) { return math.Inf(-1), math.Nextafter(c, math.Inf(-1)) },
+	"<=": func(c float64) (from, to float64) { return math.Inf(-1), c },
+	">":  func(c float64) (from, to float64) { return math.Nextafter(c, math.Inf(1)), math.Inf(1) },
+	">=": func(c float64) (from, to float64) { return c, math.Inf(1) },
 }
 
 // known is the need of a test that is unknown unless one of its values is there.
@@ -147,13 +154,17 @@ func known(values []*term) ([]need, bool) {
 	return nil, false
 }
 
-// requiredByAll is the best needs among those of parts that must all be true, and the part whose needs they are. Two bounds of one field are
-// one span, which is no part's.
-func requiredByAll(parts []*term, typ string) (needs []need, whose *term, bound bool) {
-	var bounds []need
-	consider := func(more []need, part *term) {
+// requiredByAll is the best needs among those of parts that must all be true, and the parts whose needs they are: bounds of one field are
+// one span.
+func requiredByAll(parts []*term, typ string) (needs []need, whose []*term, bound bool) {
+	type bounds struct {
+		need
+		parts []*term
+	}
+	var spans []bounds
+	consider := func(more []need, parts ...*term) {
 		if !bound || weigh(more) < weigh(needs) {
-			needs, whose, bound = more, part, true
+			needs, whose, bound = more, parts, true
 		}
 	}
 	for _, a := range parts {
@@ -165,14 +176,16 @@ func requiredByAll(parts []*term, typ string) (needs []need, whose *term, bound 
 		if len(more) != 1 || more[0].how != needSpan {
 			continue
 		}
-		if i := slices.IndexFunc(bounds, func(b need) bool { return b.field == more[0].field }); i >= 0 {
-			bounds[i].from, bounds[i].to = max(bounds[i].from, more[0].from), min(bounds[i].to, more[0].to)
-		} else {
-			bounds = append(bounds, more[0])
+		i := slices.IndexFunc(spans, func(b bounds) bool { return b.field == more[0].field })
+		if i < 0 {
+			spans = append(spans, bounds{more[0], []*term{a}})
+			continue
 		}
+		b := &spans[i]
+		b.from, b.to, b.parts = max(b.from, more[0].from), min(b.to, more[0].to), append(b.parts, a)
 	}
-	for _, b := range bounds {
-		consider([]need{b}, nil)
+	for _, b := range spans {
+		consider([]need{b.need}, b.parts...)
 	}
 	return needs, whose, bound
 }
@@ -193,7 +206,7 @@ func leftOver(t *term, typ string) (parts []*term) {
 	}
 	_, whose, _ := requiredByAll(all, typ)
 	for _, a := range all {
-		if !(a.kind == termTypeIs && a.name == typ || a == whose && a.isMet()) {
+		if !(a.kind == termTypeIs && a.name == typ || slices.Contains(whose, a) && a.isMet()) {
 			parts = append(parts, a)
 		}
 	}
@@ -206,5 +219,5 @@ func (t *term) isMet() bool {
 		return !slices.ContainsFunc(t.args, func(a *term) bool { return !a.isMet() })
 	}
 	needs, bound := required(t, "")
-	return bound && len(needs) > 0 && t.kind != termAnd && !slices.ContainsFunc(needs, func(n need) bool { return n.how > needEnd })
+	return bound && len(needs) > 0 && t.kind != termAnd && !slices.ContainsFunc(needs, func(n need) bool { return n.how == needAny })
 }

@@ -3,11 +3,12 @@ package rules
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // spans finds the tests whose range of a number holds a value: a tree in two arrays, the span in the middle of each part being its root,
 // with the largest end of the part beside it. It looks at no more than a few spans beside those that hold the value, however many
-// there are and however they overlap. The ends count as inside: the tests themselves know better.
+// there are and however they overlap. The ends are inside.
 type spans struct {
 	list []filedSpan // ascending by from
 	most []float64   // the largest to in the part of which this is the middle
@@ -82,24 +83,22 @@ type affixes struct {
 // affixLength is a length and how many tests ask for a text of that length.
 type affixLength struct{ bytes, tests int }
 
-func (x *affixes) starting(text string, dst []int32) []int32 {
+func (x *affixes) starting(text string, dst []int32, ask *questions) []int32 {
 	for _, n := range x.lengths {
 		if n.bytes > len(text) {
 			break
 		}
-		tests, _ := x.texts.get(text[:n.bytes])
-		dst = append(dst, tests...)
+		dst = askText(&x.texts, text[:n.bytes], dst, ask)
 	}
 	return dst
 }
 
-func (x *affixes) ending(text string, dst []int32) []int32 {
+func (x *affixes) ending(text string, dst []int32, ask *questions) []int32 {
 	for _, n := range x.lengths {
 		if n.bytes > len(text) {
 			break
 		}
-		tests, _ := x.texts.get(text[len(text)-n.bytes:])
-		dst = append(dst, tests...)
+		dst = askText(&x.texts, text[len(text)-n.bytes:], dst, ask)
 	}
 	return dst
 }
@@ -118,13 +117,18 @@ func (x *affixes) change(text string, test int32, add bool, age uint64) {
 	default:
 		x.lengths = slices.Delete(x.lengths, i, i+1)
 	}
-	changeList(&x.texts, text, test, add, age)
+	changeText(&x.texts, text, test, add, age)
+}
+
+// changeText is changeList for a text. The shelf gets it as a text of its own: those of one table lie together then, and not all over the rules' files.
+func changeText(s *shelf[string, []int32], text string, test int32, add bool, age uint64) {
+	changeList(s, textHash(text), strings.Clone(text), test, add, age)
 }
 
 // changeList adds a test to an entry of a shelf, or takes it away.
-func changeList[K comparable](s *shelf[K, []int32], k K, test int32, add bool, age uint64) {
-	list, _ := s.get(k)
-	s.put(k, changed(list, test, add), age)
+func changeList[K comparable](s *shelf[K, []int32], hash uint64, k K, test int32, add bool, age uint64) {
+	list, _ := s.get(hash, k)
+	s.put(hash, k, changed(list, test, add), age)
 }
 
 // changed is a list with a test more or less. Older plans see the shorter list of the same array.

@@ -24,9 +24,9 @@ import (
 const (
 	crashClients   = 4
 	crashCompanies = 20
-	crashEvents    = 20   // at most, in one request
-	crashStep      = 2000 // answered events between two kills, about
-	crashTime      = 90 * time.Second
+	crashEvents    = 20              // at most, in one request
+	crashStep      = 2000            // answered events between two kills, about
+	crashTime      = 5 * time.Minute // for all of it; some seconds where the machine has little else to do
 )
 
 // buildBinary builds the command as a user does.
@@ -183,7 +183,7 @@ func survivesKills(t *testing.T, bin string) {
 	}
 	l.check(again)
 	t.Logf("accepted: %d events; sent once more: %d; requests without an answer: %d; fired: %d alerts", len(l.acked), l.again, l.failed, len(again))
-	crashMetrics(t, bin, data, rules)
+	crashMetrics(t, bin, data, rules, p)
 }
 
 // check wants each answered event and each company once, in order.
@@ -231,9 +231,11 @@ func (l *load) check(alerts []alert) {
 	}
 }
 
-// crashMetrics starts once more, now that a checkpoint holds everything, and says what the server counts.
-func crashMetrics(t *testing.T, bin, data, rules string) {
+// crashMetrics starts once more, on what a stopped process left, and says what the server counts. A checkpoint holds everything, but where the process says
+// that it left the last one out: it does that on a machine that is too busy to write one in the time.
+func crashMetrics(t *testing.T, bin, data, rules string, stopped *process) {
 	t.Helper()
+	leftOut := strings.Contains(stopped.errs.String(), "the last checkpoint takes too long and is left out")
 	p := mustStart(t, bin, "--data", data, "--rules", rules, "--listen", "127.0.0.1:0")
 	resp, err := http.Get(p.url + "/metrics")
 	if err != nil {
@@ -252,7 +254,7 @@ func crashMetrics(t *testing.T, bin, data, rules string) {
 		return v
 	}
 	next, from := value("nudge_engine_log_next_offset"), value("nudge_engine_checkpoint_next_offset")
-	if next != from {
+	if next != from && !leftOut {
 		t.Errorf("after SIGTERM the checkpoint ends at %v, the log at %v", from, next)
 	}
 	t.Logf("applied: %v records, all that the log holds", next-1)

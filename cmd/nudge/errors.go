@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -82,7 +83,25 @@ func flagError(cmd *cobra.Command, err error) error {
 		}
 		return usagef("%s has no flag --%s; `%s --help` lists them", cmd.CommandPath(), unknown.GetSpecifiedName(), cmd.CommandPath())
 	}
+	var wrong *pflag.InvalidValueError
+	if errors.As(err, &wrong) {
+		return usagef("--%s %q: %w; see `%s --help`", wrong.GetFlag().Name, wrong.GetValue(), valueError(wrong.Unwrap()), cmd.CommandPath())
+	}
 	return usagef("%w; see `%s --help`", err, cmd.CommandPath())
+}
+
+// valueError says in plain words what a number or a switch must be; the other kinds of flags do so themselves.
+func valueError(err error) error {
+	var number *strconv.NumError
+	switch {
+	case !errors.As(err, &number):
+		return err
+	case number.Func == "ParseBool":
+		return errors.New("give true or false")
+	case errors.Is(err, strconv.ErrRange):
+		return errors.New("this number is too large or too small")
+	}
+	return errors.New("give a whole number")
 }
 
 func flagNames(cmd *cobra.Command) (names []string) {

@@ -32,8 +32,8 @@ func inspected(t *testing.T) (data, rules string) {
 	t.Helper()
 	data, rules = filepath.Join(t.TempDir(), "data"), inspectRules(t)
 	s := startServer(t, "--rules", rules, "--data", data)
-	for i := range 4 {
-		s.do("POST", "/v1/events", fmt.Sprintf(`{"id":"e%d","type":"seen","visitor":"v%d","company":"acme.example","url":"https://acme.example/a?utm_source=mail","props":{"n":%d,"deep":{"er":[1,2]}}}`, i, i, i), 200)
+	for i, id := range []string{"amber", "birch", "cedar", "dogwood"} { // nothing that checksums, numbers in hexadecimal digits or chance could look like
+		s.do("POST", "/v1/events", fmt.Sprintf(`{"id":%q,"type":"seen","visitor":"v%d","company":"acme.example","url":"https://acme.example/a?utm_source=mail","props":{"n":%d,"deep":{"er":[1,2]}}}`, id, i, i), 200)
 	}
 	s.do("POST", "/v1/events", `{"type":"form_view","visitor":"v1","email":"ana@acme.example"}`, 200)
 	s.do("POST", "/v1/events", `{"type":"other","visitor":"v9","ts":1764000000123}`, 200)
@@ -73,7 +73,7 @@ func TestInspect(t *testing.T) {
 		t.Fatalf("%d records: %s", len(lines), records)
 	}
 	wantAll(t, "the deployment", lines[0], `{"offset":1,`, `"kind":"deploy"`, `"rule":"nudge-rules 1\n`)
-	wantAll(t, "an event", lines[1], `"kind":"event"`, `"type":"seen"`, `"id":"e0"`, `"visitor":"v0"`, `"path":"/a"`, `"utm_source":"mail"`, `"props":{"n":0,"deep.er":[1,2]}`)
+	wantAll(t, "an event", lines[1], `"kind":"event"`, `"type":"seen"`, `"id":"amber"`, `"visitor":"v0"`, `"path":"/a"`, `"utm_source":"mail"`, `"props":{"n":0,"deep.er":[1,2]}`)
 	wantAll(t, "another", lines[5], `"offset":6`, `"email":"ana@acme.example"`)
 	wantAll(t, "a late one", lines[6], `"offset":7`, `"ts":1764000000123,"at":1`)
 	if part, _ := nudgeRun(t, "", exitDone, "inspect", "log", "--data", data, "--from", "3", "--limit", "2"); part != strings.Join(lines[2:4], "\n")+"\n" {

@@ -9,6 +9,9 @@ import (
 func TestLogVoid(t *testing.T) {
 	data, rules := inspected(t)
 	before := folderOf(t, data)
+	if paths := holding(t, filepath.Join(data, "log"), "birch"); len(paths) != 1 {
+		t.Fatalf("the record stands in %q", paths)
+	}
 	out, stderr := nudgeRun(t, "", exitUsage, "log", "void", "3", "--data", data)
 	wantAll(t, "the record", out, `"offset":3,`, `"visitor":"v1"`)
 	wantAll(t, "without --yes", stderr, "add --yes", "the checkpoint at offset 7 holds what this record did")
@@ -23,13 +26,11 @@ func TestLogVoid(t *testing.T) {
 	summary, _ := nudgeRun(t, "", exitDone, "inspect", "--data", data)
 	wantAll(t, "the summary", summary, "The record at offset 3 was made a void by hand on 20", "0000000001-1.seg")
 	records, _ := nudgeRun(t, "", exitDone, "inspect", "log", "--data", data)
-	if strings.Contains(records, `"id":"e1"`) || !strings.Contains(records, `{"offset":3,`) || !strings.Contains(records, `"kind":"void"`) || strings.Count(records, "\n") != 7 {
+	if strings.Contains(records, `"id":"birch"`) || !strings.Contains(records, `{"offset":3,`) || !strings.Contains(records, `"kind":"void"`) || strings.Count(records, "\n") != 7 {
 		t.Errorf("the records: %s", records)
 	}
-	for path, b := range folderOf(t, filepath.Join(data, "log")) {
-		if strings.Contains(b, "e1") {
-			t.Errorf("%s still holds the record", path)
-		}
+	if paths := holding(t, filepath.Join(data, "log"), "birch"); len(paths) > 0 {
+		t.Errorf("%q still hold the record", paths)
 	}
 	_, stderr = nudgeRun(t, "", exitUsage, "log", "void", "1", "--data", data)
 	wantAll(t, "a deployment", stderr, "deploys rules")
@@ -42,6 +43,17 @@ func TestLogVoid(t *testing.T) {
 	_, stderr = nudgeRun(t, "", exitRun, "log", "void", "2", "--data", data, "--yes")
 	wantAll(t, "beside a server", stderr, "in use by another nudge process")
 	s.end()
+}
+
+// holding are the files of a folder that hold a text.
+func holding(t *testing.T, dir, text string) (paths []string) {
+	t.Helper()
+	for path, b := range folderOf(t, dir) {
+		if strings.Contains(b, text) {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 func TestLogVoidProblems(t *testing.T) {

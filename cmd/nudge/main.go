@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 	_ "time/tzdata" // zones are there on a machine without them, too
 
 	"github.com/spf13/cobra"
@@ -30,9 +31,15 @@ func twoSignals(cancel context.CancelFunc) {
 	os.Exit(exitRun)
 }
 
-// execute runs one command line and returns its exit code.
+// execute runs one command line and returns its exit code. The process ends behind it.
 func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	root := newRoot()
+	return executeWithin(ctx, stopTime, args, stdin, stdout, stderr)
+}
+
+// executeWithin is execute for a process that ends so long after the signal at the latest. One that goes on must give its servers the time to give
+// their folders back.
+func executeWithin(ctx context.Context, stop time.Duration, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot(stop)
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -48,7 +55,7 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	return exitCode(err)
 }
 
-func newRoot() *cobra.Command {
+func newRoot(stop time.Duration) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "nudge",
 		Short: "Turns behaviour into action while the person is still there",
@@ -72,7 +79,7 @@ Exit codes: 0 done, 1 found something wrong in what it was given, 2 used wrongly
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().String(flagConfig, "", "settings file (default: nudge.yaml in the current folder, if there is one)")
-	root.AddCommand(newServe(), newCheck(), newTest(), newReplay(), newInspect(), newBackup(), newLog(), newDemo(), newErase(), newBench(), newVersion())
+	root.AddCommand(newServe(stop), newCheck(), newTest(), newReplay(), newInspect(), newBackup(), newLog(), newDemo(), newErase(), newBench(), newVersion())
 	return root
 }
 

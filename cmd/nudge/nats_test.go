@@ -25,7 +25,7 @@ var (
 )
 
 // natsPatience is how long the test waits for the next event to come through.
-const natsPatience = 30 * time.Second
+const natsPatience = 2 * time.Minute
 
 // natsBroker is a NATS server with the streams EVENTS and FIRED, and a client.
 type natsBroker struct {

@@ -23,8 +23,8 @@ import (
 	"nudge/state"
 )
 
-func newServe() *cobra.Command {
-	var c serveConfig
+func newServe(stop time.Duration) *cobra.Command {
+	c := serveConfig{stop: stop}
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the engine: events in over HTTP, popups and alerts out",
@@ -194,7 +194,7 @@ func (c *serveConfig) serve(ctx context.Context, s *services) error {
 	}
 
 	s.logger.Info("stopping: requests in flight are answered, and a checkpoint is written; a second signal ends it at once")
-	late := time.After(stopTime)
+	late := time.After(c.stop)
 	fail(err)
 	s.store.Hurry()
 	err = errors.Join(err, <-watchDone, <-logDone, <-storeDone, <-sourcesDone)
@@ -209,7 +209,7 @@ func (c *serveConfig) serve(ctx context.Context, s *services) error {
 	case stopped := <-nodeDone:
 		return errors.Join(err, stopped)
 	case <-late:
-		s.logger.Warn("the last checkpoint takes too long and is left out: the next start reads the log", "after", stopTime)
+		s.logger.Warn("the last checkpoint takes too long and is left out: the next start reads the log", "after", c.stop)
 		return &leftError{err}
 	}
 }

@@ -27,6 +27,7 @@ type serveConfig struct {
 	logKeep    nudge.Millis
 	memory     sizeFlag
 	demo       bool
+	stop       time.Duration // after a signal, until the last checkpoint is left out
 }
 
 const (

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // server is a running `nudge serve`.
@@ -48,7 +49,7 @@ func startServer(t *testing.T, flags ...string) *server {
 	s := &server{T: t, stop: stop, done: make(chan int, 1), errs: &lockedBuffer{}}
 	out, w := io.Pipe()
 	go func() {
-		s.done <- execute(ctx, append([]string{"serve", "--listen", "127.0.0.1:0", "--shards", "2"}, flags...), strings.NewReader(""), w, s.errs)
+		s.done <- executeWithin(ctx, time.Hour, append([]string{"serve", "--listen", "127.0.0.1:0", "--shards", "2"}, flags...), strings.NewReader(""), w, s.errs)
 		w.Close()
 	}()
 	line, err := bufio.NewReader(out).ReadString('\n')

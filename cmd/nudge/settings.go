@@ -100,7 +100,7 @@ func setFlag(f *pflag.Flag, values []string) error {
 	if len(values) != 1 {
 		return errors.New("takes one value, not a list")
 	}
-	return f.Value.Set(values[0])
+	return valueError(f.Value.Set(values[0]))
 }
 
 // setting is one key of nudge.yaml.

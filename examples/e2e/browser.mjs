@@ -74,8 +74,11 @@ function watched(page) {
   return page;
 }
 
-// eventually waits until check gives something true, at most for patience ms.
-export async function eventually(check, what, patience = 5000) {
+// patience is how long a test waits for what must come, in ms: long, as a busy machine is slow and no test waits for what it has.
+export const patience = 30_000;
+
+// eventually waits until check gives something true, at most for patience.
+export async function eventually(check, what) {
   const end = Date.now() + patience;
   for (;;) {
     const got = await check();

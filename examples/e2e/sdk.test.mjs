@@ -91,7 +91,7 @@ test("a server in trouble gets the same ids again, later, with their time", asyn
   const page = await browser.visitor();
   fake.pages["/p"] = html("");
   await page.goto(fake.url + "/p");
-  await eventually(() => fake.of("page_view").length, "the page view", 15_000);
+  await eventually(() => fake.of("page_view").length, "the page view");
   const tries = fake.requests.filter((r) => r.events.some((e) => e.type === "page_view"));
   assert.equal(tries.length, 4);
   assert.equal(new Set(tries.flatMap((r) => r.events.map((e) => e.id))).size, 1);

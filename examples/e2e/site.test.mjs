@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { eventually, launch, picture, sleep } from "./browser.mjs";
+import { eventually, launch, patience, picture, sleep } from "./browser.mjs";
 
 const url = process.env.NUDGE_URL;
 assert.ok(url, "NUDGE_URL is the address of a server started with --demo; run.sh sets it");
@@ -38,7 +38,7 @@ async function openForm(page) {
 
 // lateness waits for the popup and returns how many ms after the 20 s it came.
 async function lateness(page) {
-  await card(page).waitFor({ timeout: dwell + 20_000 });
+  await card(page).waitFor({ timeout: dwell + patience });
   return page.evaluate((dwell) => Math.round(window.popupAt - window.viewedAt - dwell), dwell);
 }
 
@@ -95,7 +95,7 @@ describe("the demo", { concurrency: true }, () => {
     const page = await browser.visitor({ viewport: { width: 390, height: 844 } });
     await page.goto(url + "/demo/book");
     await page.evaluate(() => document.querySelector("form[name=demo]").scrollIntoView());
-    await card(page).waitFor({ timeout: dwell + 20_000 });
+    await card(page).waitFor({ timeout: dwell + patience });
     await sleep(500);
     await page.screenshot({ path: picture("popup-phone") });
   });
@@ -142,7 +142,7 @@ describe("the demo", { concurrency: true }, () => {
     const began = Date.now();
     await ana.getByRole("link", { name: "Pricing" }).first().click();
     const alert = feed.locator("#feed li").filter({ hasText: "highly-engaged" });
-    await alert.waitFor({ timeout: 5000 });
+    await alert.waitFor({ timeout: patience });
     t.diagnostic(`click to alert on screen: ${Date.now() - began} ms`);
     assert.equal(await alert.locator(".key").textContent(), person);
     assert.match(await alert.textContent(), /acme\.example.*\/demo\/pricing/);
@@ -152,7 +152,7 @@ describe("the demo", { concurrency: true }, () => {
     await signIn(lee, colleague);
     await lee.getByRole("link", { name: "Docs" }).first().click();
     const hot = feed.locator("#feed li").filter({ hasText: "hot-company" });
-    await hot.waitFor({ timeout: 5000 });
+    await hot.waitFor({ timeout: patience });
     assert.equal(await hot.locator(".key").textContent(), "acme.example");
     assert.match(await hot.textContent(), /lee@acme\.example/);
     assert.equal(await feed.locator("#feed li").first().locator(".rule").textContent(), "hot-company", "the newest is on top");
