@@ -44,8 +44,11 @@ func (r *Report) fileName() string {
 // WriteMarkdown writes the report for a page.
 func (r *Report) WriteMarkdown(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "`nudge bench %s --level %s --events %d --rounds %d`, on %s. Median (least – most) of the rounds.\n\n",
-		r.Workload, r.Level, r.Events, r.Rounds, r.Machine.String())
+	size := fmt.Sprintf("--events %d", r.Events)
+	if r.Workload == globoName {
+		size = "--clicks FILE" // all of it
+	}
+	fmt.Fprintf(&b, "`nudge bench %s --level %s %s --rounds %d`, on %s. Median (least – most) of the rounds.\n\n", r.Workload, r.Level, size, r.Rounds, r.Machine.String())
 	if len(r.bars()) > 0 {
 		fmt.Fprintf(&b, "![%s, as below](%s.svg)\n\n", r.Chart.Column, r.fileName())
 	}
