@@ -41,14 +41,20 @@ func runRestart(ctx context.Context, o *Options, r *Report) (err error) {
 	if err := writeCheckpoint(all[1].dir); err != nil {
 		return fmt.Errorf("write the checkpoint: %w", err)
 	}
-	o.Progress("data folders written")
 	if err := s.close(); err != nil {
 		return err
 	}
+	keys := &manyKeys{dir: filepath.Join(dir, "keys"), visitors: restartKeys * o.Events}
+	if err := keys.write(ctx); err != nil {
+		return fmt.Errorf("write many keys: %w", err)
+	}
+	contenders = append(contenders, contender{"many keys", func(ctx context.Context) error { return keys.run(ctx, recorded) }})
+	o.Progress("data folders written")
 	if err := o.rounds(ctx, contenders, &recorded); err != nil {
 		return err
 	}
 	tellRestart(o, r, all)
+	tellKeys(r, keys)
 	return nil
 }
 

@@ -18,10 +18,10 @@ func (n *Node) applyAll() error {
 	n.warmup.start()
 	wait := time.NewTimer(time.Hour)
 	defer wait.Stop()
-	sweeping := false
+	sweeping, reading := false, n.options.ReadStep > 0
 	for {
 		wait.Reset(idleTime)
-		if w.serialising() || n.engine.takingOver() || sweeping {
+		if w.serialising() || n.engine.takingOver() || sweeping || reading {
 			wait.Reset(stepPause)
 		}
 		s, ok := n.nextBatch(wait.C)
@@ -42,7 +42,23 @@ func (n *Node) applyAll() error {
 			return err
 		}
 		sweeping = n.sweep(records)
+		if reading {
+			reading = n.readOn()
+		}
 	}
+}
+
+// readOn reads a bit more of what the checkpoint holds into memory, and says whether there is more.
+func (n *Node) readOn() (more bool) {
+	more = n.engine.readOn(n.options.ReadStep)
+	n.tellUnread()
+	return more
+}
+
+func (n *Node) tellUnread() {
+	left, of := n.engine.binsLeft()
+	n.stats.Bins.Store(uint64(of))
+	n.stats.BinsUnread.Store(uint64(left))
 }
 
 // sweep lets records leave memory, if there is a budget and they take more, and says whether there is more to do.
@@ -226,6 +242,9 @@ func (n *Node) receipts(s *sealed, firings []nudge.Firing) []nudge.Firing {
 // publishDue tells the sequencer the earliest timer.
 func (n *Node) publishDue() {
 	due, _ := n.engine.NextDue()
+	if due < n.clock.Now()-catchUpBehind {
+		n.dueSlice.Store(int64(n.engine.sliceFrom(due)))
+	}
 	if n.due.Swap(int64(due)) != int64(due) {
 		select {
 		case n.dueChanged <- struct{}{}:

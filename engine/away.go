@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -43,15 +44,15 @@ type wanted struct {
 }
 
 const (
-	rowPrefix  = 5              // table, group, scope
+	rowPrefix  = 3 + hashBytes  // table, scope, hash
 	rowKeySize = rowPrefix + 16 // and the digest
 )
 
 // prefixOf is the beginning of the key of an entry's row, as far as the entry knows it.
 func (e *entry) prefixOf() []byte {
 	key := make([]byte, 0, rowPrefix+8)
-	key = binary.BigEndian.AppendUint16(append(key, tableKeys), uint16(e.hash.Group()))
-	key = binary.BigEndian.AppendUint16(key, e.scope)
+	key = binary.BigEndian.AppendUint16(append(key, tableKeys), e.scope)
+	key = appendHash(key, e.hash)
 	return binary.BigEndian.AppendUint64(key, uint64(e.ref))
 }
 
@@ -120,7 +121,7 @@ func (x *shelf) fetch(t *table, list []wanted) {
 	began := x.now()
 	n := min(readers, len(list)/fewReads)
 	if n <= 1 {
-		x.failOn(x.readAll(t, list))
+		failOn(x.readAll(t, list))
 	} else {
 		errs := make([]error, n)
 		var wg sync.WaitGroup
@@ -133,7 +134,7 @@ func (x *shelf) fetch(t *table, list []wanted) {
 		}
 		wg.Wait()
 		for _, err := range errs {
-			x.failOn(err)
+			failOn(err)
 		}
 	}
 	x.reads.Add(uint64(len(list)))
@@ -217,7 +218,7 @@ type storeFault struct{ err error }
 
 func (f *storeFault) Error() string { return f.err.Error() }
 
-func (x *shelf) failOn(err error) {
+func failOn(err error) {
 	if err != nil {
 		panic(&storeFault{err})
 	}
@@ -240,6 +241,14 @@ func withStore(f func() error) (err error) {
 // bringVisitors brings back the visitors that a batch's records of this shard are about.
 func (s *shard) bringVisitors(b *Batch, list []int32) {
 	t := &s.tables[0]
+	if t.unread != nil {
+		for _, i := range list {
+			if !b.abouts[i].duplicate {
+				t.wantBinOf(b.abouts[i].primary, rules.ScopeVisitor)
+			}
+		}
+		t.readWantedBins()
+	}
 	if t.shelf == nil {
 		return
 	}
@@ -253,6 +262,12 @@ func (s *shard) bringVisitors(b *Batch, list []int32) {
 
 // bringKeys brings back the keys that take what came up to a level.
 func (s *shard) bringKeys(t *table) {
+	if t.unread != nil {
+		for i := range s.in {
+			t.wantBinOf(s.in[i].hash, s.program.scopeNums[s.in[i].scope])
+		}
+		t.readWantedBins()
+	}
 	if t.shelf == nil {
 		return
 	}
@@ -285,27 +300,30 @@ func (t *table) wantEntry(i uint32) {
 // it has not changed them.
 func (s *shard) eachKey(level int, f func(i uint32)) {
 	t := &s.tables[level]
-	var away [nudge.Groups]bool
+	away := map[uint16]*[nudge.Groups]bool{} // by scope
 	for i := range t.count {
 		if e := t.entry(i); e.ref.away() {
-			away[e.hash.Group()] = true
+			if away[e.scope] == nil {
+				away[e.scope] = new([nudge.Groups]bool)
+			}
+			away[e.scope][e.hash.Group()] = true
 		} else if !t.removedAt(i) {
 			f(i)
 		}
 	}
-	for group, any := range away {
-		if !any {
-			continue
+	for _, scope := range slices.Sorted(maps.Keys(away)) {
+		for group, any := range away[scope] {
+			if !any {
+				continue
+			}
+			from := binary.BigEndian.AppendUint16([]byte{tableKeys}, scope)
+			from = appendHash(from, nudge.KeyHash(group)<<52)
+			to := prefixEnd(appendHash(from[:rowPrefix-hashBytes:rowPrefix-hashBytes], nudge.KeyHash(group+1)<<52-1))
+			failOn(t.shelf.store.Scan(from, to, func(key, row []byte) error {
+				s.visit(t, key, row, f)
+				return nil
+			}))
 		}
-		from := binary.BigEndian.AppendUint16([]byte{tableKeys}, uint16(group))
-		to := prefixEnd(from)
-		if level < levels-1 { // the number of the one scope on it
-			to = binary.BigEndian.AppendUint16(slices.Clone(from), uint16(level)+1)
-		}
-		t.shelf.failOn(t.shelf.store.Scan(binary.BigEndian.AppendUint16(from, uint16(level)), to, func(key, row []byte) error {
-			s.visit(t, key, row, f)
-			return nil
-		}))
 	}
 }
 

@@ -95,6 +95,7 @@ func TestBudgetIsKept(t *testing.T) {
 	if err := again.restore(st); err != nil {
 		t.Fatal(err)
 	}
+	again.readAll()
 	if away := again.memory().away; away < visitors/5 {
 		t.Errorf("a restart leaves %d of %d away", away, visitors)
 	}
@@ -171,13 +172,13 @@ func TestStoreFaultEnds(t *testing.T) {
 		harm func(l *life)
 		want []string
 	}{
-		"unreadable": {func(l *life) { l.set("get", func() error { return errors.New("bad sector") }) }, []string{"per visitor (table k, group ", "bad sector"}},
+		"unreadable": {func(l *life) { l.set("get", func() error { return errors.New("bad sector") }) }, []string{"per visitor (table K, group ", "bad sector"}},
 		"missing": {func(l *life) {
 			err := l.dir.Store.Commit(func(w Writer) error { w.DeleteRange([]byte{tableKeys}, []byte{tableKeys + 1}); return nil })
 			if err != nil {
 				l.Fatal(err)
 			}
-		}, []string{"per visitor (table k, group ", "the store is damaged", "backup", "move the store's folder away"}},
+		}, []string{"per visitor (table K, group ", "the store is damaged", "backup", "move the store's folder away"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {

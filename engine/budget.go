@@ -216,8 +216,8 @@ func (t *table) move(i uint32) {
 	t.slabs.free(old)
 }
 
-// restored is called for each key that a checkpoint brings, as it is loaded. Where the records of before take the budget, it leaves again.
-func (s *shard) restored(t *table, i uint32, key []byte) {
+// readInStep is called for each key that is read before anybody looks for it. Where the records of before take the budget, it leaves again.
+func (s *shard) readInStep(t *table, i uint32, key []byte) {
 	if t.shelf == nil {
 		return
 	}

@@ -37,9 +37,10 @@ type Writer = interface {
 const (
 	tableMeta     = 'm' // one row: what the checkpoint covers
 	tableDeploy   = 'o' // one row: the rules that run, and the numbers of operators and scopes
-	tableKeys     = 'k' // group, scope number, digest of the text → the key's record
-	tableVisitors = 'v' // group, digest of the visitor → it and its identity
-	tableUsers    = 'u' // group, digest of the user → it and its identity
+	tableKeys     = 'K' // scope number, beginning of the hash, digest of the text → the key's record
+	tableVisitors = 'V' // beginning of the hash, digest of the visitor → it and its identity
+	tableUsers    = 'U' // beginning of the hash, digest of the user → it and its identity
+	tableHints    = 't' // scope number, group → of each bin, an instant before which none of its keys has a timer due
 	tableDedup    = 'd' // newest ordinal, shard → ids applied since the checkpoint before
 	tableFirings  = 'f' // cursor → the firing
 	tableReceipts = 'r' // offset → id of a popup that was seen
@@ -49,7 +50,7 @@ const (
 )
 
 // checkpointFormat is the version of all rows; a store of another one is refused.
-const checkpointFormat = 4
+const checkpointFormat = 5
 
 // stepKeys is how many keys of each shard are serialised between two batches.
 const stepKeys = 512
@@ -117,6 +118,7 @@ func (e *Engine) freeze() *checkpoint {
 		}
 		s.freezeIdentities(&parts[s.id])
 		s.freezeDedup(&parts[s.id])
+		s.beginHints()
 		for l := range s.tables {
 			parts[s.id].gone = append(parts[s.id].gone, s.tables[l].freeze()...)
 		}
@@ -154,6 +156,9 @@ func (e *Engine) step(keys int) bool {
 				left.Store(true)
 			}
 		}
+		if !s.sweepHints(hintStep * n) {
+			left.Store(true)
+		}
 	})
 	return !left.Load()
 }
@@ -179,10 +184,11 @@ func (c *checkpoint) write(w Writer, keys [][]row) error {
 	return nil
 }
 
-// takeRows hands over the serialised keys.
+// takeRows hands over the serialised keys, and the hints.
 func (e *Engine) takeRows() [][]row {
 	var all [][]row
 	for _, s := range e.shards {
+		all = append(all, s.takeHints())
 		for l := range s.tables {
 			t := &s.tables[l]
 			all = append(all, t.serialised)
@@ -233,10 +239,10 @@ func (t *table) rowKey(i uint32) []byte {
 // rowKey is where a key stands in the store. No text of a person is in the key of a row: a store keeps keys longer than rows, in its own
 // notes on its files, and they must not name who was erased.
 func rowKey(hash nudge.KeyHash, scope uint16, text string) []byte {
-	key := make([]byte, 0, 5+len(digest{}))
+	key := make([]byte, 0, rowKeySize)
 	key = append(key, tableKeys)
-	key = binary.BigEndian.AppendUint16(key, uint16(hash.Group()))
 	key = binary.BigEndian.AppendUint16(key, scope)
+	key = appendHash(key, hash)
 	d := digestOf(text)
 	return append(key, d[:]...)
 }
@@ -269,9 +275,14 @@ const identityRoom = 64
 func roomFor(key string) []byte { return make([]byte, 0, len(key)+identityRoom) }
 
 func identityKey(table byte, scope, text string) []byte {
-	key := binary.BigEndian.AppendUint16([]byte{table}, uint16(nudge.HashKey(scope, text).Group()))
+	key := appendHash([]byte{table}, nudge.HashKey(scope, text))
 	d := digestOf(text)
 	return append(key, d[:]...)
+}
+
+// appendHash appends the beginning of a hash, by which rows are ordered.
+func appendHash(key []byte, hash nudge.KeyHash) []byte {
+	return binary.BigEndian.AppendUint32(key, uint32(hash>>(64-8*hashBytes)))
 }
 
 // appendText appends u16 length, text; readText reads it.

@@ -63,6 +63,17 @@ func (x *dedupIndex) add(fingerprint, number uint64, q *dedupQueue) {
 	t.used++
 }
 
+// reserve makes room for so many entries in an index that has none: it grows no more than it would for a few above.
+func (x *dedupIndex) reserve(entries int) {
+	slots := leastSlots
+	for slots*3 < entries/dedupParts*4 {
+		slots *= 2
+	}
+	for i := range x.parts {
+		x.parts[i].slots = make([]uint32, slots)
+	}
+}
+
 func (t *idTable) grow(q *dedupQueue) {
 	old := t.slots
 	t.slots = make([]uint32, max(2*len(old), leastSlots))

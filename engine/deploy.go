@@ -19,6 +19,10 @@ func (e *Engine) Deploy(p *rules.Plan) {
 		e.program = newProgram(e.options.Names, e.dict)
 	}
 	change := e.program.deploy(p, was, e.warms && e.ordinal > 0)
+	if slices.Contains(change.earlier[:], true) {
+		e.restoredAt = e.clock // what nobody has read yet had nothing due, and has now for all that it knows
+		e.readAll()
+	}
 	e.onEveryShard(smallBatch, func(s *shard) {
 		s.use(e.program)
 		for l := range s.tables {

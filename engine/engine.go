@@ -45,13 +45,17 @@ type Engine struct {
 	positions map[string]string // newest place of everybody who logs positions; as many as were ever configured
 	deployed  nudge.Offset      // of the record that made the running rules the running ones
 	shelf     *shelf            // nil: there is no memory budget
-	warms     bool              // a log is there to be read back for operators that lack a past
-	serial    bool              // one core is enough
-	firings   []nudge.Firing
-	merged    []settled
-	fault     atomic.Pointer[Fault] // of the shard that panicked first
-	failed    atomic.Pointer[storeFault]
-	unsorted  bool // leaves forwards in the order of arrival: only for the test that shows why they are sorted
+	unread    Store             // what was restored and nobody has read yet stands there; nil: all is read
+
+	restoredAt nudge.Millis // the clock of the checkpoint that was restored
+
+	warms    bool // a log is there to be read back for operators that lack a past
+	serial   bool // one core is enough
+	firings  []nudge.Firing
+	merged   []settled
+	fault    atomic.Pointer[Fault] // of the shard that panicked first
+	failed   atomic.Pointer[storeFault]
+	unsorted bool // leaves forwards in the order of arrival: only for the test that shows why they are sorted
 }
 
 // New returns an engine without rules.
@@ -96,6 +100,7 @@ func (e *Engine) Apply(b *Batch) []nudge.Firing {
 	if len(b.records) == 0 {
 		return nil
 	}
+	e.readDue(b.until)
 	e.identify(b)
 	work := max(b.Len(), e.timersDue(b.until))
 	e.onEveryShard(work, func(s *shard) { s.runVisitors(b, b.lists[s.id]) })
@@ -137,9 +142,7 @@ func (e *Engine) Drain() []nudge.Firing { return e.AdvanceTo(never - 1) }
 func (e *Engine) NextDue() (nudge.Millis, bool) {
 	due := never
 	for _, s := range e.shards {
-		for l := range s.tables {
-			due = min(due, s.tables[l].nextDue())
-		}
+		due = min(due, s.nextTimer())
 	}
 	return due, due != never
 }

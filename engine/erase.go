@@ -132,6 +132,7 @@ func (e *Engine) erase(rec nudge.Record, hint string) (*erased, error) {
 		return nil, err
 	}
 	e.finishTakeOver()
+	e.readAll()
 	x := &erased{off: e.next - 1, at: e.clock, record: record, person: record.person()}
 	if hint != "" {
 		x.hints = keysOf(record.Kind, hint)

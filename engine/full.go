@@ -74,6 +74,6 @@ func (n *Node) Ready() error {
 	case <-n.stopping:
 		return nudge.ErrStopped
 	default:
-		return nil
+		return n.catchingUp()
 	}
 }

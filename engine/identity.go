@@ -44,6 +44,7 @@ type about struct {
 
 // identifyVisitors is the first pass: the records of this shard's primary keys.
 func (s *shard) identifyVisitors(b *Batch, list []int32) {
+	s.readWhoIsWho(b, list)
 	for _, i := range list {
 		rec, off, a := b.records[i].rec, b.records[i].off, &b.abouts[i]
 		row := &b.rows[i]
@@ -117,6 +118,7 @@ func (s *shard) addVisitor(hash nudge.KeyHash, visitor string, v *visitorIdentit
 
 // identifyUsers is the second pass: the records of this shard's users.
 func (s *shard) identifyUsers(b *Batch) {
+	s.readUsers(b)
 	shards := len(s.engine.shards)
 	for i := range b.abouts {
 		a := &b.abouts[i]
@@ -188,7 +190,7 @@ func (s *shard) markUser(key string, u *userIdentity) {
 func (e *Engine) knownThen(kind nudge.Kind, key string, off nudge.Offset) (visitor, user, company string) {
 	switch kind {
 	case nudge.KindVisitor:
-		v := e.shards[nudge.HashKey("visitor", key).Shard(len(e.shards))].visitors[key]
+		v := e.shards[nudge.HashKey("visitor", key).Shard(len(e.shards))].visitorOf(key)
 		if v == nil {
 			return key, "", ""
 		}
@@ -210,7 +212,7 @@ func (e *Engine) knownThen(kind nudge.Kind, key string, off nudge.Offset) (visit
 }
 
 func (e *Engine) userThen(user string) *userIdentity {
-	if u := e.shards[nudge.HashKey("user", user).Shard(len(e.shards))].users[user]; u != nil {
+	if u := e.shards[nudge.HashKey("user", user).Shard(len(e.shards))].userOf(user); u != nil {
 		return u
 	}
 	return &userIdentity{}

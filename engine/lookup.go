@@ -18,7 +18,7 @@ type query struct {
 // one, so that the processor waits for the cache lines of a step together and not one after the other. The records' first lines are
 // read in passing: they are wanted next.
 func (t *table) findAll(queries []query) {
-	if t.warmed != nil {
+	if t.warmed != nil || t.unread != nil {
 		for i := range queries {
 			q := &queries[i]
 			q.entry = t.find(q.hash, q.scope, q.key)

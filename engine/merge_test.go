@@ -366,7 +366,7 @@ func TestPastLeavesTheStore(t *testing.T) {
 func pastRows(e *Engine, st *memStore) int {
 	n := 0
 	for _, key := range slices.Sorted(maps.Keys(st.rows)) {
-		if key[0] == tableKeys && binary.BigEndian.Uint16([]byte(key)[3:]) == rules.ScopeVisitor && hasPast(e, st.rows[key]) {
+		if key[0] == tableKeys && binary.BigEndian.Uint16([]byte(key)[1:]) == rules.ScopeVisitor && hasPast(e, st.rows[key]) {
 			n++
 		}
 	}

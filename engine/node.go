@@ -61,6 +61,10 @@ type NodeOptions struct {
 	// Memory is how many bytes the keys may take: records that were not needed lately are read from the store when they are. 0: all stay in memory.
 	Memory int64
 
+	// ReadFirst is how many rows of the checkpoint each shard reads before the node is ready; the others are read when they are needed, or behind.
+	// ReadStep is how many rows each shard reads between two batches. 0: DefaultReadFirst and DefaultReadStep; less: none.
+	ReadFirst, ReadStep int
+
 	CheckpointRecords int           // begin a checkpoint after so many records; default 2,000,000
 	CheckpointEvery   time.Duration // or after so long; default 60 s
 }
@@ -88,7 +92,9 @@ type Node struct {
 	batches     chan *sealed
 	spare       chan *sealed
 	due         atomic.Int64  // earliest timer, as the applier knows it
+	dueSlice    atomic.Int64  // where that was long ago, an instant up to which few timers are due
 	dueChanged  chan struct{} // wakes the sequencer
+	behind      atomic.Int64  // how far back the timers lie that are worked off before all else; 0: none do
 	stopping    chan struct{} // closed when Run begins to stop
 	stopped     chan struct{} // closed when nothing will be answered any more
 	full        fullDisk      // the sequencer's
@@ -113,9 +119,24 @@ type NodeStats struct {
 	Erasures, ErasuresOpen                                                                                   atomic.Uint64 // complete; under way
 	Full, FullRefused                                                                                        atomic.Uint64 // 1 while the disk is full; requests refused for it
 
+	// How much of the checkpoint that was restored is still in the store alone: bins, and of how many; 0 when all is in memory.
+	BinsUnread, Bins atomic.Uint64
+
 	// Of the keys' records: bytes of memory that they take; keys whose records are in the store alone, and how many have gone there; reads that brought them
 	// back, and the nanoseconds that shards waited for these.
 	RecordBytes, KeysAway, KeysEvicted, StoreReads, StoreWaitNanos atomic.Uint64
+}
+
+// Loading says whether a part of the checkpoint that was restored is still in the store alone.
+func (s *NodeStats) Loading() bool { return s.BinsUnread.Load() > 0 }
+
+// Loaded is which part of it is in memory.
+func (s *NodeStats) Loaded() float64 {
+	left, of := s.BinsUnread.Load(), s.Bins.Load()
+	if left == 0 {
+		return 1
+	}
+	return float64(of-left) / float64(of)
 }
 
 // request is what one call of Submit or Deploy hands to the sequencer.
@@ -162,6 +183,12 @@ func NewNode(o NodeOptions) (*Node, error) {
 	}
 	if o.Beside == nil {
 		o.Beside = func(work func()) { work() }
+	}
+	if o.ReadFirst == 0 {
+		o.ReadFirst = DefaultReadFirst
+	}
+	if o.ReadStep == 0 {
+		o.ReadStep = DefaultReadStep
 	}
 	if o.CheckpointRecords == 0 {
 		o.CheckpointRecords = 2_000_000
@@ -215,6 +242,9 @@ func (n *Node) recoverAll() error {
 		return fmt.Errorf("the log begins at offset %d, behind the checkpoint's end %d: records are missing; restore both from one backup", first, e.next)
 	}
 	n.stats.CheckpointNext.Store(uint64(e.next))
+	if o.ReadFirst > 0 {
+		e.readOn(o.ReadFirst)
+	}
 	n.warmup.deployed()
 	if err := n.feed.load(e.next, o.Log.First()); err != nil {
 		return err
@@ -239,6 +269,7 @@ func (n *Node) recoverAll() error {
 	n.stats.LogNext.Store(uint64(e.next))
 	n.plan.Store(e.Plan())
 	n.compiled.Store(e.Plan())
+	n.tellUnread()
 	n.settingsChanged = e.settings != o.Engine.settings()
 	n.publishDue()
 	newest := max(o.Log.LastAt(), e.clock)

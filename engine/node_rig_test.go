@@ -164,6 +164,7 @@ type lifeOptions struct {
 	lateness     nudge.Millis
 	memory       int64
 	dedup        int // events
+	read         int // rows of each shard that are read before the node is ready, and between two batches; default 1 behind a node that reads none before
 }
 
 const dataDir = "data"
@@ -185,9 +186,13 @@ func tryLife(t testing.TB, o lifeOptions) (*life, error) {
 	if err != nil {
 		return nil, err
 	}
+	first := o.read
+	if o.read == 0 {
+		first, o.read = -1, 1
+	}
 	l.node, err = NewNode(NodeOptions{
 		Engine: Options{Names: l.names, Shards: o.shards, Lateness: o.lateness, DedupEvents: o.dedup}, Log: faultyLog{l.dir.Log, &l.faults}, Store: faultyStore{l.dir.Store, &l.faults},
-		Wall: o.wall, Logger: slog.New(slog.DiscardHandler), Recall: o.recall, CheckpointRecords: o.checkpoint, Memory: o.memory,
+		Wall: o.wall, Logger: slog.New(slog.DiscardHandler), Recall: o.recall, CheckpointRecords: o.checkpoint, Memory: o.memory, ReadFirst: first, ReadStep: o.read,
 		OnFirings: l.onFirings, OnReceipt: l.onReceipt, OnErase: l.onErase,
 	})
 	t.Cleanup(l.abandon)

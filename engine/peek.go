@@ -65,7 +65,14 @@ func (c *Checkpoint) Counts() (counts []KeyCount, due nudge.Millis, visitors, us
 		return nil, 0, 0, 0, err
 	}
 	e.keepWithin(countMemory, c.store, nil)
-	if err := e.restore(c.store); err != nil {
+	err = withStore(func() error {
+		err := e.restore(c.store)
+		if err == nil {
+			e.readAll()
+		}
+		return err
+	})
+	if err != nil {
 		return nil, 0, 0, 0, err
 	}
 	pers, byScope, due := e.scopeNames(), map[uint16]*KeyCount{}, never
@@ -165,9 +172,7 @@ func (c *Checkpoint) visitor(k *KeyState) error {
 	if err != nil || !ok {
 		return err
 	}
-	var v visitorIdentity
-	_, value = readText(value)
-	v.company.read(v.user.read(value))
+	_, v := readVisitor(value)
 	k.User, k.Company = v.user.bindings(), v.company.bindings()
 	return nil
 }
@@ -178,9 +183,7 @@ func (c *Checkpoint) user(k *KeyState) error {
 	if err != nil || !ok {
 		return err
 	}
-	var u userIdentity
-	_, value = readText(value)
-	u.read(value)
+	_, u := readUser(value)
 	k.Company, k.Visitor, k.Mails = u.company.bindings(), u.visitor.bindings(), u.mails
 	return nil
 }

@@ -16,6 +16,7 @@ var bugNames = map[string]bug{
 	"shard-behind": bugShardBehind, "late-key": bugLateKey, "timers-lost": bugTimersLost, "rows-later": bugRowsLater,
 	"clock-anew": bugClockAnew, "numbering": bugNumbering, "seen-last": bugSeenLast, "warms-short": bugWarmsShort, "live-early": bugLiveEarly,
 	"leaves-dirty": bugLeavesDirty, "leaves-early": bugLeavesEarly,
+	"hint-lost": bugHintLost, "hint-late": bugHintLate, "bin-twice": bugBinTwice, "known-late": bugKnownLate,
 }
 
 // Plant plants the bug of a name, and takes out the one before; with "" there is none. It says whether the name is known.

@@ -3,6 +3,8 @@
 package engine
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"nudge/internal/oracle"
@@ -56,4 +58,37 @@ func TestPlantedLeaves(t *testing.T) {
 			t.Errorf("not caught by %d seeds", plantedSeeds)
 		})
 	}
+}
+
+// TestPlantedUnread breaks how a checkpoint is read after a restart, and wants the runs that read it piece by piece to find it.
+func TestPlantedUnread(t *testing.T) {
+	defer Plant("")
+	for _, name := range []string{"hint-lost", "hint-late", "bin-twice", "known-late"} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(plantedSeeds) {
+				Plant("")
+				set, lines := generate(seed, streamLength)
+				s := newStream(t, set, lines, oracle.RandomOptions(seed))
+				want := text(s.firings(t, run{shards: 1, batch: 1}))
+				Plant(name)
+				v := unreadRun(rand.New(rand.NewPCG(seed, 97)), len(s.records))
+				v.slow = v.slow && name != "bin-twice" // the proof of each checkpoint would find it before the firings do
+				if got := s.orBug(t, v); got != want {
+					t.Logf("caught by seed %d", seed)
+					return
+				}
+			}
+			t.Errorf("not caught by %d seeds", plantedSeeds)
+		})
+	}
+}
+
+// orBug is what fires in a run, or what a panic says.
+func (s *stream) orBug(t *testing.T, r run) (got string) {
+	defer func() {
+		if v := recover(); v != nil {
+			got = fmt.Sprint(v)
+		}
+	}()
+	return text(s.firings(t, r))
 }

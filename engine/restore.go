@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"nudge"
-	"nudge/rules"
 )
 
 // restore loads the store's checkpoint into a new engine, for whatever number of shards this one has. Without a checkpoint it
@@ -21,7 +20,8 @@ func (e *Engine) restore(st Store) error {
 	if err := e.restoreDeploy(st); err != nil {
 		return err
 	}
-	for _, load := range []func(Store) error{e.restorePositions, e.restoreIdentities, e.restoreDedup, e.restoreKeys} {
+	e.leaveUnread(st)
+	for _, load := range []func(Store) error{e.restorePositions, e.restoreDedup, e.restoreHints} {
 		if err := load(st); err != nil {
 			return err
 		}
@@ -80,40 +80,10 @@ func (e *Engine) restoreDeploy(st Store) error {
 	return nil
 }
 
-// restoreKeys loads the keys' records.
-//
-//nudge:unordered the loop turns a map around
-func (e *Engine) restoreKeys(st Store) error {
-	pers := map[uint16]string{}
-	for per, num := range e.dict.scopes {
-		pers[num] = per
-	}
-	return st.Scan([]byte{tableKeys}, []byte{tableKeys + 1}, func(key, rec []byte) error {
-		if !isRecord(rec) {
-			return fmt.Errorf("checkpoint: a key's record has layout %v, this build reads %d", rec[:min(1, len(rec))], layoutVersion)
-		}
-		num, text := identityOf(rec)
-		hash := nudge.HashKey(pers[num], string(text))
-		s := e.shards[hash.Shard(len(e.shards))]
-		level := 2
-		if num < rules.ScopeCompany {
-			level = int(num)
-		}
-		t := &s.tables[level]
-		i := t.load(hash, rec)
-		if !planted(bugTimersLost) {
-			t.arm(i, s.nextDue(t, i, e.clock))
-		}
-		s.restored(t, i, key)
-		return nil
-	})
-}
-
+// restoreIdentities loads all identities at once.
 func (e *Engine) restoreIdentities(st Store) error {
-	err := st.Scan([]byte{tableVisitors}, []byte{tableVisitors + 1}, func(_, value []byte) error {
-		text, value := readText(value)
-		v := &visitorIdentity{}
-		v.company.read(v.user.read(value))
+	err := st.Scan([]byte{tableVisitors}, []byte{tableVisitors + 1}, func(_, row []byte) error {
+		text, v := readVisitor(row)
 		hash := nudge.HashKey(scopeVisitor, text)
 		e.shards[hash.Shard(len(e.shards))].addVisitor(hash, text, v)
 		return nil
@@ -121,39 +91,83 @@ func (e *Engine) restoreIdentities(st Store) error {
 	if err != nil {
 		return err
 	}
-	return st.Scan([]byte{tableUsers}, []byte{tableUsers + 1}, func(_, value []byte) error {
-		text, value := readText(value)
-		u := &userIdentity{}
-		u.read(value)
-		e.shards[nudge.HashKey("user", text).Shard(len(e.shards))].users[text] = u
+	return st.Scan([]byte{tableUsers}, []byte{tableUsers + 1}, func(_, row []byte) error {
+		text, u := readUser(row)
+		e.shards[nudge.HashKey(scopeUser, text).Shard(len(e.shards))].users[text] = u
 		return nil
 	})
 }
 
+func readVisitor(row []byte) (text string, v *visitorIdentity) {
+	text, row = readText(row)
+	v = &visitorIdentity{}
+	v.company.read(v.user.read(row))
+	return text, v
+}
+
+func readUser(row []byte) (text string, u *userIdentity) {
+	text, row = readText(row)
+	u = &userIdentity{}
+	u.read(row)
+	return text, u
+}
+
 // restoreDedup loads the ids that are remembered. Rows may hold others too, some of them twice: what was forgotten stays so.
 func (e *Engine) restoreDedup(st Store) error {
-	entries := make([][]dedupEntry, len(e.shards))
+	rows := make([][][]byte, len(e.shards)) // each shard's share of every row
+	ids := make([]int, len(e.shards))
 	err := st.Scan([]byte{tableDedup}, []byte{tableDedup + 1}, func(_, value []byte) error {
+		parts := make([][]byte, len(e.shards))
 		for ; len(value) >= dedupEntryBytes; value = value[dedupEntryBytes:] {
-			m := dedupEntry{
-				fingerprint: binary.LittleEndian.Uint64(value),
-				group:       binary.LittleEndian.Uint16(value[8:]),
-				ordinal:     binary.LittleEndian.Uint64(value[10:]),
-				at:          nudge.Millis(binary.LittleEndian.Uint64(value[18:])),
+			if m := readDedupEntry(value); m.ordinal >= e.forgotten && e.ordinal-m.ordinal < uint64(e.settings.DedupEvents) && e.clock-m.at < dedupAge {
+				i := int(m.group) * len(e.shards) / nudge.Groups
+				if parts[i] == nil {
+					parts[i] = make([]byte, 0, len(value))
+				}
+				parts[i] = append(parts[i], value[:dedupEntryBytes]...)
+				ids[i]++
 			}
-			if m.ordinal >= e.forgotten && e.ordinal-m.ordinal < uint64(e.settings.DedupEvents) && e.clock-m.at < dedupAge {
-				s := int(m.group) * len(e.shards) / nudge.Groups
-				entries[s] = append(entries[s], m)
+		}
+		for i, part := range parts {
+			if part != nil {
+				rows[i] = append(rows[i], part)
 			}
 		}
 		return nil
 	})
-	for i, s := range e.shards {
-		slices.SortFunc(entries[i], func(a, b dedupEntry) int { return cmp.Compare(a.ordinal, b.ordinal) })
-		for _, m := range entries[i] {
-			s.dedup.add(m)
-		}
-		s.dedup.fresh = s.dedup.queue.tail
+	if err != nil {
+		return err
 	}
-	return err
+	e.onEveryShard(smallBatch, func(s *shard) { s.restoreIDs(rows[s.id], ids[s.id]) })
+	return nil
+}
+
+// restoreIDs loads a shard's ids. They come in the order in which they were applied, if the shards were the same before.
+func (s *shard) restoreIDs(rows [][]byte, ids int) {
+	entries, sorted, newest := make([]dedupEntry, 0, ids), true, uint64(0)
+	for i, row := range rows {
+		for ; len(row) > 0; row = row[dedupEntryBytes:] {
+			m := readDedupEntry(row)
+			sorted, newest = sorted && m.ordinal >= newest, m.ordinal
+			entries = append(entries, m)
+		}
+		rows[i] = nil
+	}
+	if !sorted {
+		slices.SortFunc(entries, func(a, b dedupEntry) int { return cmp.Compare(a.ordinal, b.ordinal) })
+	}
+	s.dedup.index.reserve(ids)
+	for _, m := range entries {
+		s.dedup.add(m)
+	}
+	s.dedup.fresh = s.dedup.queue.tail
+}
+
+func readDedupEntry(src []byte) dedupEntry {
+	return dedupEntry{
+		fingerprint: binary.LittleEndian.Uint64(src),
+		group:       binary.LittleEndian.Uint16(src[8:]),
+		ordinal:     binary.LittleEndian.Uint64(src[10:]),
+		at:          nudge.Millis(binary.LittleEndian.Uint64(src[18:])),
+	}
 }

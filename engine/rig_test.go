@@ -115,8 +115,10 @@ type run struct {
 	shards   int
 	batch    int
 	restarts []int             // before these records the engine is stopped and restored, with another number of shards
+	crashes  []int             // before these records the engine is lost, and the next one begins where the last checkpoint that was committed ends
 	slow     bool              // a checkpoint is taken in steps of one key, with batches between
 	memory   int64             // budget in bytes; 0: none. A checkpoint in steps is what lets records leave
+	read     int               // after a restart so many rows of each shard are read between batches; the others when they are needed
 	seen     func(memoryStats) // is told what became of each engine
 	unsorted bool
 	drain    bool
@@ -124,7 +126,7 @@ type run struct {
 }
 
 func (r run) String() string {
-	return fmt.Sprintf("shards=%d batch=%d restarts=%v slow=%v memory=%d", r.shards, r.batch, r.restarts, r.slow, r.memory)
+	return fmt.Sprintf("shards=%d batch=%d restarts=%v crashes=%v slow=%v memory=%d read=%d", r.shards, r.batch, r.restarts, r.crashes, r.slow, r.memory, r.read)
 }
 
 // firings runs the stream and returns every firing, with its cursor.
@@ -147,7 +149,16 @@ func (s *stream) firings(t testing.TB, r run) []nudge.Firing {
 			r.restarts = r.restarts[1:]
 			r.tell(e)
 			e = s.restart(t, e, st, 1+(r.shards+i)%9)
-			e.unsorted = r.unsorted
+		}
+		if len(r.crashes) > 0 && i >= r.crashes[0] {
+			r.crashes = r.crashes[1:]
+			r.tell(e)
+			st.current = nil
+			if e = s.restore(t, st, 1+(r.shards+i)%9, e); e.clock == 0 {
+				e.Deploy(s.plan)
+			}
+			i = int(e.next) - 1
+			out = slices.DeleteFunc(out, func(f nudge.Firing) bool { return f.Cursor.Offset >= e.next })
 		}
 		n := min(r.batch, len(s.records)-i)
 		if len(r.restarts) > 0 {
@@ -165,6 +176,9 @@ func (s *stream) firings(t testing.TB, r run) []nudge.Firing {
 			s.checkpointStep(t, e, st, n)
 		}
 		e.sweep(n)
+		if r.read > 0 {
+			e.readOn(r.read)
+		}
 	}
 	if r.until > 0 {
 		out = append(out, e.AdvanceTo(r.until)...)
@@ -219,13 +233,19 @@ func (s *stream) restart(t testing.TB, e *Engine, st *memStore, shards int) *Eng
 		st.current = nil
 	}
 	st.checkpoint(e)
+	return s.restore(t, st, shards, e)
+}
+
+// restore begins a new engine where a store's checkpoint ends.
+func (s *stream) restore(t testing.TB, st *memStore, shards int, was *Engine) *Engine {
+	t.Helper()
 	o := s.options
 	o.Shards = shards
 	n, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.warms = e.warms
+	n.warms, n.unsorted = was.warms, was.unsorted
 	st.budget(n)
 	if err := n.restore(st); err != nil {
 		t.Fatal(err)
@@ -262,6 +282,7 @@ func (s *stream) checkpointStep(t testing.TB, e *Engine, st *memStore, records i
 
 // dump is the state of all keys, whatever their shards.
 func (e *Engine) dump() string {
+	e.readAll()
 	var all []string
 	for _, s := range e.shards {
 		for l := range s.tables {

@@ -13,6 +13,9 @@ import (
 // are requests answered (I1). While the applier works on one batch, the next is being synced.
 func (n *Node) sequence(ctx context.Context) error {
 	defer close(n.stopping)
+	if err := n.catchUp(ctx); err != nil {
+		return err
+	}
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	var lastTick time.Time
@@ -46,7 +49,7 @@ func (n *Node) sequence(ctx context.Context) error {
 		}
 		s := <-n.spare
 		var err error
-		held, err = n.seal(s, r)
+		held, err = n.seal(s, r, n.clock.Now())
 		if errors.Is(err, nudge.ErrFull) {
 			n.noRoom(s, err)
 			continue
@@ -71,11 +74,11 @@ func (n *Node) untilTick(covered nudge.Millis, lastTick time.Time) time.Duration
 	return min(max(wait, minTick-time.Since(lastTick), 0), time.Hour)
 }
 
-// seal makes a batch of r and what else has arrived, or of a tick where r is nil, and makes it durable. It returns a request that
+// seal makes a batch of r and what else has arrived, or of a tick where r is nil, stamps it and makes it durable. It returns a request that
 // did not fit any more. Where the disk is full nobody in the batch has been answered.
-func (n *Node) seal(s *sealed, r *request) (held *request, err error) {
+func (n *Node) seal(s *sealed, r *request, at nudge.Millis) (held *request, err error) {
 	s.waiting, s.durable, s.alone, s.plan, s.hint = s.waiting[:0], s.durable[:0], false, nil, ""
-	s.entry = nudge.Entry{First: n.options.Log.Next(), At: n.clock.Now(), Records: s.entry.Records[:0]}
+	s.entry = nudge.Entry{First: n.options.Log.Next(), At: at, Records: s.entry.Records[:0]}
 	tick := r == nil
 	if tick {
 		s.addTick()

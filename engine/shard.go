@@ -22,6 +22,11 @@ type shard struct {
 	erased        [][]byte // rows of identities that were erased since the last checkpoint began
 	dedup         dedup
 
+	visitorsUnread, usersUnread *unread // identities that are in the store alone; nil: none
+	dues                        []dueBin
+	hints                       *hintMaker            // of the checkpoint that is being written, nil: none is
+	hinted                      map[uint32]*hintBlock // of the checkpoint before
+
 	out     [levels][][]input // what this shard sends to each shard of a level
 	in      []input
 	queries [lookAhead]query // of a block

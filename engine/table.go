@@ -27,6 +27,8 @@ type table struct {
 	away    int        // keys whose records are in the store alone
 	shelf   *shelf     // where their rows are; nil: all records stay in memory
 	wanted  []wanted   // records that are to come back together
+	unread  []*unread  // by scope's number, keys that are in the store alone; nil: none
+	hints   *hintMaker // of the checkpoint that is being written, nil: none is
 	writing bool       // that checkpoint is not committed yet
 	dirty   []uint32   // entries changed since the last checkpoint began
 
@@ -86,6 +88,9 @@ func (t *table) find(hash nudge.KeyHash, scope uint16, key string) uint32 {
 }
 
 func (t *table) lookup(hash nudge.KeyHash, scope uint16, key string) uint32 {
+	if t.unread != nil {
+		t.readBinOf(hash, scope)
+	}
 	part := t.index.part(hash)
 	if len(part.slots) == 0 {
 		return noEntry
@@ -140,6 +145,7 @@ func (t *table) remove(i uint32) {
 	t.touch(i) // first of all for a checkpoint that still has to serialise it
 	t.focus.entry = 0
 	e := t.entry(i)
+	t.noteDue(e)
 	if !t.unsaved {
 		t.removed = append(t.removed, t.rowKey(i))
 	}
@@ -263,6 +269,7 @@ func (t *table) touch(i uint32) {
 // comes up.
 func (t *table) arm(i uint32, due nudge.Millis) {
 	e := t.entry(i)
+	t.noteDue(e)
 	e.due = due
 	if due < e.armed {
 		e.armed = due
@@ -305,6 +312,7 @@ func (t *table) popDue(until nudge.Millis) (i uint32, due nudge.Millis, ok bool)
 	}
 	i = t.timers.pop().entry
 	e := t.entry(i)
+	t.noteDue(e)
 	e.armed, e.due = never, never
 	if t.warmed != nil {
 		if e.ref.away() {

@@ -110,6 +110,23 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// Seconds in the place of milliseconds are refused, with what was meant, whichever way they come; numbers on both sides are times.
+func TestSecondsAreNoTime(t *testing.T) {
+	for ts, want := range map[string]string{
+		"999999999": "1", "1000000000": "bad_value ts", "1764000000.5": "bad_value ts", "99999999999": "bad_value ts", "100000000000": "1",
+	} {
+		body := `{"type":"a","visitor":"v","ts":` + ts + `}`
+		for form, body := range map[string]string{"json": body, "msgpack": string(toMsgpack(t, body))} {
+			if got := decode(t, body); got != want {
+				t.Errorf("%s of %s: %s, want %s", form, ts, got, want)
+			}
+		}
+	}
+	if got := decode(t, `{"type":"a","visitor":"v","sentAt":1764000000}`); got != "bad_value sentAt" {
+		t.Errorf("sentAt: %s", got)
+	}
+}
+
 func TestSegmentLimits(t *testing.T) {
 	for n, want := range map[int]string{MaxSegmentEvents: fmt.Sprint(MaxSegmentEvents), MaxSegmentEvents + 1: "refused too_many_events "} {
 		var b nudge.RecordBuilder

@@ -47,6 +47,7 @@ type ServerOptions struct {
 	Routes   map[string]fasthttp.RequestHandler // other packages' paths, exact; they see to methods, keys and CORS themselves
 	NotFound fasthttp.RequestHandler            // every path that is nobody's; nil answers 404
 	Ready    func() error                       // why the server cannot work yet, for /readyz; nil is always ready
+	Loaded   func() float64                     // which part of what was stored is in memory, for /readyz too: below 1 answers may take longer; nil: all
 
 	PopupTTL time.Duration // a popup's expires_at lies this long behind its firing; DefaultPopupTTL
 	MaxConns int           // open connections, streams included; DefaultMaxConns

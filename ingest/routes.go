@@ -153,6 +153,8 @@ func (s *Server) getReady(ctx *fasthttp.RequestCtx) {
 		answerError(ctx, fasthttp.StatusServiceUnavailable, &Error{Code: CodeStopped, Message: "the server is shutting down"})
 	case err != nil:
 		answerError(ctx, fasthttp.StatusServiceUnavailable, &Error{Code: "not_ready", Message: err.Error()})
+	case s.o.Loaded != nil && s.o.Loaded() < 1:
+		answer(ctx, fasthttp.StatusOK, fmt.Sprintf(`{"status":"ready","loaded":%.3f}`, s.o.Loaded()))
 	default:
 		answer(ctx, fasthttp.StatusOK, `{"status":"ready"}`)
 	}

@@ -299,14 +299,17 @@ func TestCORS(t *testing.T) {
 
 func TestOtherRoutes(t *testing.T) {
 	var notReady error
+	loaded := 1.0
 	r := newRig(t, func(o *ServerOptions) {
 		o.Routes = map[string]fasthttp.RequestHandler{"/metrics": func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString("theirs") }}
-		o.Ready = func() error { return notReady }
+		o.Ready, o.Loaded = func() error { return notReady }, func() float64 { return loaded }
 	})
 	r.do("GET", "/metrics", "").want(t, 200, "theirs")
 	r.do("GET", "/healthz", "").want(t, 200, `{"status":"ok"}`)
 	r.do("HEAD", "/healthz", "").want(t, 200, ``)
 	r.do("GET", "/readyz", "").want(t, 200, `{"status":"ready"}`)
+	loaded = 0.25
+	r.do("GET", "/readyz", "").want(t, 200, `{"status":"ready","loaded":0.250}`)
 	notReady = errors.New("reading the log")
 	r.do("GET", "/readyz", "").wantError(t, 503, "not_ready", "")
 	r.do("GET", "/nowhere", "").wantError(t, 404, "not_found", "")

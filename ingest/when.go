@@ -9,10 +9,21 @@ import (
 	"nudge"
 )
 
+// Numbers from MinSeconds up to, but without, MaxSeconds are refused as a time: they are a sender's seconds since 1970, from 2001 on. Taken as milliseconds
+// they would lie in the years 1970 to 1973, and their events would count nowhere, without a word.
+const (
+	MinSeconds = 1e9
+	MaxSeconds = 1e11
+)
+
 // instant reads a time: a number of milliseconds since the epoch (a fraction is cut off) or text as RFC 3339 has it.
 func instant(v nudge.Value, at where) (nudge.Millis, *Error) {
 	switch v.Kind {
 	case nudge.Number:
+		if v.Num >= MinSeconds && v.Num < MaxSeconds {
+			return 0, refuse(CodeBadValue, at, "is %s, which looks like seconds: write milliseconds since 1970, as in %s",
+				strconv.FormatFloat(v.Num, 'f', -1, 64), strconv.FormatFloat(math.Floor(v.Num*1000), 'f', -1, 64))
+		}
 		if v.Num >= 0 && v.Num < MaxTs+1 {
 			return nudge.Millis(math.Floor(v.Num)), nil
 		}

@@ -129,7 +129,7 @@ func run(ctx context.Context, c *serveConfig, stdout, stderr io.Writer) (err err
 	defer hub.Close()
 	server, err := ingest.NewServer(ingest.ServerOptions{
 		Listen: c.listen, Sink: node, Eraser: node, Names: names, Reserved: emitted(node), WriteKeys: c.writeKeys, AdminKeys: c.adminKeys, OpenAdmin: c.open(),
-		Routes: routes(hub, registry, copies), NotFound: site(c), MaxConns: files.conns, Now: node.Now, Ready: node.Ready, Logger: logger, Registerer: registry,
+		Routes: routes(hub, registry, copies), NotFound: site(c), MaxConns: files.conns, Now: node.Now, Ready: node.Ready, Loaded: node.Stats().Loaded, Logger: logger, Registerer: registry,
 	})
 	if err != nil {
 		return err

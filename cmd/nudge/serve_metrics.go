@@ -50,6 +50,11 @@ func registerNode(r prometheus.Registerer, s *engine.NodeStats) error {
 	} {
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: m.name, Help: m.help}, func() float64 { return float64(m.value.Load()) }))
 	}
+	loaded := prometheus.GaugeOpts{
+		Name: "nudge_engine_loaded_ratio",
+		Help: "Which part of the checkpoint that was restored is in memory. Below 1, after a restart, what is met for the first time is read from the store.",
+	}
+	all = append(all, prometheus.NewGaugeFunc(loaded, s.Loaded))
 	waited := prometheus.CounterOpts{Name: "nudge_engine_store_wait_seconds_total", Help: "Time that shards waited for records from the store."}
 	all = append(all, prometheus.NewCounterFunc(waited, func() float64 { return float64(s.StoreWaitNanos.Load()) / 1e9 }))
 	all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{

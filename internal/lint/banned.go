@@ -18,6 +18,7 @@ var (
 		"engine/node.go":      "the clock of the node, whose readings are logged before they count",
 		"engine/sequencer.go": "stamps and seals batches: the one place where time becomes a part of the log",
 		"engine/full.go":      "paces the tries of a full disk, for the sequencer",
+		"engine/catchup.go":   "says how long catching up took, and paces its tries of a full disk, for the sequencer",
 		"engine/applier.go":   "looks after the checkpoint now and then; when does not change what is in it",
 
 		"engine/eraser.go":        "waits before it tries again what files still hold; when does not change what goes",

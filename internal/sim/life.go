@@ -161,7 +161,8 @@ func (l *life) open() (err error) {
 		},
 		Log: watchedLog{l.dir.Log, l}, Store: mortalStore{l.dir.Store, l}, Wall: l.now, Logger: slog.New(slog.DiscardHandler),
 		Recall: millisOf(l.popupTTL), CheckpointRecords: 3 + r.IntN(60), CheckpointEvery: pick(r, time.Second, time.Minute),
-		Memory:    pick[int64](l.actor("memory"), 0, 0, 1, 1<<15), // that of a few keys, so that records leave and come back all the time
+		Memory:    pick[int64](l.actor("memory"), 0, 0, 1, 1<<15),                                            // that of a few keys, so that records leave and come back all the time
+		ReadFirst: pick(l.actor("first"), -1, -1, -1, 5, 0), ReadStep: pick(l.actor("step"), -1, 1, 1, 3, 0), // so that most is met before it has been read
 		OnFirings: l.deliver, OnReceipt: func(id string) { l.hub.Receipt(id) },
 	})
 	if err != nil {
