@@ -61,8 +61,11 @@ func (n *Node) tellUnread() {
 	n.stats.BinsUnread.Store(uint64(left))
 }
 
-// sweep lets records leave memory, if there is a budget and they take more, and says whether there is more to do.
+// sweep lets keys vanish of which there is nothing left to know, and records leave memory, if there is a budget and they take more. It says whether
+// there is more to do for the budget.
 func (n *Node) sweep(records int) (more bool) {
+	n.engine.vanish(records)
+	n.stats.KeysVanished.Store(n.engine.vanished())
 	more = n.engine.sweep(records)
 	m := n.engine.memory()
 	n.stats.RecordBytes.Store(uint64(m.bytes))

@@ -12,7 +12,7 @@ import (
 // applyEvent lets an event change the operators that it concerns. An event later than Options.Lateness is history: it enters
 // windows and ends waits, but starts none and makes no pulse.
 func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reaction) {
-	late := in.row.At-in.row.Ts > s.engine.settings.Lateness
+	late := s.engine.isLate(in.row)
 	timed := false
 	if k.i == noEntry || k.t.slotCount(k.i) < len(r.touched) {
 		s.reserve(w, k, in, r)
@@ -143,6 +143,7 @@ func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, t *touch, 
 	case rules.OpFirst:
 		s.ensure(k)
 		prev, had := k.t.newestTime(k.i, num, row.Ts)
+		had = had && prev > s.program.above(num, noTime)
 		if !late && (!had || row.Ts >= prev) {
 			w.pulses = append(w.pulses, pulse{op: int(t.op), had: had, prev: prev, ts: row.Ts})
 		}

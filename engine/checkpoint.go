@@ -74,6 +74,9 @@ type deployRow struct {
 	Settings Settings          `json:"settings"`
 	Sizes    map[string]size   `json:"sizes"`
 
+	Floors     map[string]nudge.Millis `json:"floors,omitempty"`      // of texts: what is not newer counts for nothing
+	LateBefore nudge.Millis            `json:"late_before,omitempty"` // events before it are history, however late they may be
+
 	Deployed nudge.Offset        `json:"deployed"`       // the record that brought these rules
 	Cold     map[string]coldness `json:"cold,omitempty"` // texts of operators that still lack their past
 	Held     map[string]bool     `json:"held,omitempty"` // ids of the rules that wait for it
@@ -105,6 +108,7 @@ func (e *Engine) freeze() *checkpoint {
 	d := deployRow{
 		Rules: rules.EncodeSources(e.program.plan.Sources), Ops: e.dict.ops, Scopes: e.dict.scopes,
 		NextOp: e.dict.nextOp, Settings: e.settings, Sizes: e.dict.sizes, Deployed: e.deployed, Cold: e.dict.cold, Held: e.dict.held,
+		Floors: e.dict.floors, LateBefore: e.lateBefore,
 	}
 	c.put([]byte{tableDeploy}, mustJSON(d))
 	e.freezePositions(c)
@@ -200,7 +204,7 @@ func (e *Engine) takeRows() [][]row {
 
 // freeze makes the dirty keys the ones to be serialised, and returns the rows of those that were removed.
 func (t *table) freeze() (removed [][]byte) {
-	t.frozen = slices.DeleteFunc(t.dirty, t.removedAt)
+	t.frozen = slices.DeleteFunc(t.dirty, func(i uint32) bool { return t.entry(i).marks&markDirty == 0 }) // of a key that was removed; the entry may be another's
 	removed, t.removed = t.removed, nil
 	t.dirty, t.dirtyBytes = nil, 0
 	t.round, t.writing = t.round%entryMarks(rounds)+1, true

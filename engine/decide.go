@@ -151,7 +151,7 @@ func (s *shard) keepRisen(w *scratch, k *keyRef, at nudge.Millis) {
 // isTrue evaluates a rule's condition for a key at an instant.
 func (s *shard) isTrue(w *scratch, k *keyRef, ri int32, at nudge.Millis) bool {
 	if needs := s.program.rules[ri].needs; needs != nil {
-		return w.met(k, needs, at)
+		return w.met(s.program, k, needs, at)
 	}
 	return s.holds(w, k, &s.program.plan.Rules[ri].When, at)
 }
@@ -162,7 +162,7 @@ func (s *shard) holds(w *scratch, k *keyRef, c *rules.Cond, at nudge.Millis) boo
 }
 
 // met says whether all needs of a conjunction are met. No reading is made for that.
-func (w *scratch) met(k *keyRef, needs []need, at nudge.Millis) bool {
+func (w *scratch) met(g *program, k *keyRef, needs []need, at nudge.Millis) bool {
 	for i := range needs {
 		n := &needs[i]
 		if n.pulse {
@@ -179,7 +179,7 @@ func (w *scratch) met(k *keyRef, needs []need, at nudge.Millis) bool {
 			if readTotal(slot) < uint64(n.atLeast) {
 				return false
 			}
-		case !timesOf(n.kind, slot).reach(n.atLeast, expiredIn(n.kind, n.window, at)):
+		case !timesOf(n.kind, slot).reach(n.atLeast, g.above(n.num, expiredIn(n.kind, n.window, at))):
 			return false
 		}
 	}
@@ -207,7 +207,8 @@ func (s *shard) read(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis) [
 		case rules.OpOn, rules.OpFirst, rules.OpAbsent, rules.OpDwell, rules.OpSequence:
 			out[i].Pulse = w.pulsed(u.Op, u.Window)
 		case rules.OpCount, rules.OpDistinct:
-			countIn(&out[i], op, u, k.t.slot(k.i, s.program.nums[u.Op]), at)
+			num := s.program.nums[u.Op]
+			countIn(&out[i], op, u, k.t.slot(k.i, num), s.program.above(num, expiredIn(op.Kind, u.Window, at)))
 		default:
 			out[i] = s.readUse(k, u, at)
 		}
@@ -215,9 +216,8 @@ func (s *shard) read(w *scratch, k *keyRef, uses []rules.Use, at nudge.Millis) [
 	return out
 }
 
-// countIn reads a use of OpCount or OpDistinct.
-func countIn(out *rules.Reading, op *rules.Op, u *rules.Use, slot []byte, at nudge.Millis) {
-	expired := expiredIn(op.Kind, u.Window, at)
+// countIn reads a use of OpCount or OpDistinct: what is newer than expired.
+func countIn(out *rules.Reading, op *rules.Op, u *rules.Use, slot []byte, expired nudge.Millis) {
 	if n := u.AtLeast; n > 0 {
 		if slot == nil || !timesOf(op.Kind, slot).reach(n, expired) {
 			n--
@@ -243,7 +243,8 @@ func (s *shard) readWhole(w *scratch, k *keyRef, uses []rules.Use, at nudge.Mill
 
 func (s *shard) readUse(k *keyRef, u *rules.Use, at nudge.Millis) rules.Reading {
 	op := &s.program.plan.Ops[u.Op]
-	slot := k.t.slot(k.i, s.program.nums[u.Op])
+	num := s.program.nums[u.Op]
+	slot := k.t.slot(k.i, num)
 	if slot == nil {
 		return nothing(op.Kind, u.Fold)
 	}
@@ -251,9 +252,9 @@ func (s *shard) readUse(k *keyRef, u *rules.Use, at nudge.Millis) rules.Reading 
 	case rules.OpTotal:
 		return rules.Reading{N: float64(readTotal(slot))}
 	case rules.OpValues:
-		return rules.Reading{Values: valuesAfter(slot, expiredAt(at, u.Window))}
+		return rules.Reading{Values: valuesAfter(slot, s.program.above(num, expiredAt(at, u.Window)))}
 	case rules.OpNumbers:
-		return numbers(slot).reading(u.Fold, expiredAt(at, u.Window))
+		return numbers(slot).reading(u.Fold, s.program.above(num, expiredAt(at, u.Window)))
 	case rules.OpTally:
 		return readTally(slot, u.Fold)
 	case rules.OpLast:

@@ -18,7 +18,7 @@ func (e *Engine) Deploy(p *rules.Plan) {
 	if was == nil || !p.SameLine(was.plan) {
 		e.program = newProgram(e.options.Names, e.dict)
 	}
-	change := e.program.deploy(p, was, e.warms && e.ordinal > 0)
+	change := e.program.deploy(p, was, e.clock, e.lateFrom(), e.warms && e.ordinal > 0)
 	if slices.Contains(change.earlier[:], true) {
 		e.restoredAt = e.clock // what nobody has read yet had nothing due, and has now for all that it knows
 		e.readAll()
@@ -43,21 +43,23 @@ func newProgram(names *nudge.Names, d *dictionary) *program {
 // change is a change of a program while it is made.
 type change struct {
 	*program
-	touched []int // operators whose uses change, each once
-	seen    []bool
-	wakesOf map[int][]wakeUse // of those with a number, before
-	texts   []string          // of operators, cooldowns and pools that are new to the program
-	gone    []string          // and of those that are dropped
-	earlier [levels]bool      // whether keys of the level may need earlier timers than before
-	warms   bool              // whether operators that lack a past are cold
-	isNew   map[string]bool   // of texts: those that got their number just now
-	late    []int             // operators that lack a past and see fired events, which is why they count from now on
+	touched  []int // operators whose uses change, each once
+	seen     []bool
+	wakesOf  map[int][]wakeUse // of those with a number, before
+	texts    []string          // of operators, cooldowns and pools that are new to the program
+	gone     []string          // and of those that are dropped
+	earlier  [levels]bool      // whether keys of the level may need earlier timers than before
+	warms    bool              // whether operators that lack a past are cold
+	isNew    map[string]bool   // of texts: those that got their number just now
+	clock    nudge.Millis      // the log's
+	lateFrom nudge.Millis      // events before it are history
+	late     []int             // operators that lack a past and see fired events, which is why they count from now on
 }
 
 // deploy makes p the program's plan. was is the program that ran before: this one, or one of another line of plans, while this one is
 // empty. With warms, operators that lack a past are cold.
-func (g *program) deploy(p *rules.Plan, was *program, warms bool) *change {
-	c := &change{program: g, seen: make([]bool, len(p.Ops)), wakesOf: map[int][]wakeUse{}, warms: warms, isNew: map[string]bool{}}
+func (g *program) deploy(p *rules.Plan, was *program, clock, lateFrom nudge.Millis, warms bool) *change {
+	c := &change{program: g, clock: clock, lateFrom: lateFrom, seen: make([]bool, len(p.Ops)), wakesOf: map[int][]wakeUse{}, warms: warms, isNew: map[string]bool{}}
 	added, dropped := c.compare(p)
 	old := g.plan
 	g.plan = p
@@ -70,7 +72,9 @@ func (g *program) deploy(p *rules.Plan, was *program, warms bool) *change {
 	}
 	c.forgetOps()
 	c.number(was)
+	c.noteSpans(added)
 	c.linkOps()
+	g.placeFloors()
 	c.placeRules()
 	c.hold()
 	c.compareWakes(was)
@@ -233,6 +237,7 @@ func (c *change) number(was *program) {
 			c.markLive(d.ops[text], false)
 			delete(d.ops, text)
 			delete(d.sizes, text)
+			delete(d.floors, text)
 			delete(d.cold, text)
 		}
 	}
@@ -329,6 +334,11 @@ func (c *change) noteSize(i int, text string) {
 	d, op := c.dict, &c.plan.Ops[i]
 	was, is := d.sizes[text], size{op.Keep, op.Window, len(op.Slots)}
 	d.sizes[text] = is
+	newest := c.clock
+	if op.Kind == rules.OpFirst {
+		newest = c.lateFrom
+	}
+	c.raiseFloor(text, was.Window, is.Window, newest)
 	grew := is.Keep > was.Keep || is.Window > was.Window || is.Slots > was.Slots
 	lacks := coldWarm
 	if c.warms {

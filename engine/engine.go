@@ -32,15 +32,17 @@ const smallBatch = 64
 
 // Engine is the state and how records change it. One goroutine calls its methods.
 type Engine struct {
-	options   Options
-	shards    []*shard
-	program   *program
-	settings  Settings
-	dict      *dictionary
-	ordinal   uint64       // event records so far
-	forgotten uint64       // ids of ordinals before this one are forgotten, whatever the window is now
-	next      nudge.Offset // offset after the last record
-	clock     nudge.Millis // log time of the last record
+	options    Options
+	shards     []*shard
+	program    *program
+	settings   Settings
+	dict       *dictionary
+	ordinal    uint64       // event records so far
+	lateBefore nudge.Millis // events before it are history, however late they may be now
+	meaning    meaning
+	forgotten  uint64       // ids of ordinals before this one are forgotten, whatever the window is now
+	next       nudge.Offset // offset after the last record
+	clock      nudge.Millis // log time of the last record
 
 	positions map[string]string // newest place of everybody who logs positions; as many as were ever configured
 	deployed  nudge.Offset      // of the record that made the running rules the running ones

@@ -14,8 +14,9 @@ func limitText(per string, c *rules.Cap) string { return per + "\x00limit\x00" +
 // poolFull says whether a rule's pool has let through all that it may at an instant.
 func (s *shard) poolFull(k *keyRef, ri int32, at nudge.Millis) bool {
 	c := s.program.plan.Rules[ri].Limit
-	slot := k.t.slot(k.i, s.program.rules[ri].limit)
-	return slot != nil && ring(slot).after(expiredAt(at, c.Window)) >= c.N
+	num := s.program.rules[ri].limit
+	slot := k.t.slot(k.i, num)
+	return slot != nil && ring(slot).after(s.program.above(num, expiredAt(at, c.Window))) >= c.N
 }
 
 // fillPool counts a delivered firing.

@@ -124,7 +124,7 @@ type NodeStats struct {
 
 	// Of the keys' records: bytes of memory that they take; keys whose records are in the store alone, and how many have gone there; reads that brought them
 	// back, and the nanoseconds that shards waited for these.
-	RecordBytes, KeysAway, KeysEvicted, StoreReads, StoreWaitNanos atomic.Uint64
+	RecordBytes, KeysAway, KeysEvicted, KeysVanished, StoreReads, StoreWaitNanos atomic.Uint64
 }
 
 // Loading says whether a part of the checkpoint that was restored is still in the store alone.

@@ -16,6 +16,7 @@ var bugNames = map[string]bug{
 	"shard-behind": bugShardBehind, "late-key": bugLateKey, "timers-lost": bugTimersLost, "rows-later": bugRowsLater,
 	"clock-anew": bugClockAnew, "numbering": bugNumbering, "seen-last": bugSeenLast, "warms-short": bugWarmsShort, "live-early": bugLiveEarly,
 	"leaves-dirty": bugLeavesDirty, "leaves-early": bugLeavesEarly,
+	"vacant-early": bugVacantEarly, "vacant-cooldown": bugVacantCooldown,
 	"hint-lost": bugHintLost, "hint-late": bugHintLate, "bin-twice": bugBinTwice, "known-late": bugKnownLate,
 }
 

@@ -92,3 +92,24 @@ func (s *stream) orBug(t *testing.T, r run) (got string) {
 	}()
 	return text(s.firings(t, r))
 }
+
+// TestPlantedVanishes lets keys vanish too early, and wants the runs with keys that vanish to find it.
+func TestPlantedVanishes(t *testing.T) {
+	defer Plant("")
+	for _, name := range []string{"vacant-early", "vacant-cooldown"} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(plantedSeeds) {
+				Plant("")
+				set, lines := generate(seed, streamLength)
+				s := newStream(t, set, lines, oracle.RandomOptions(seed))
+				want := text(s.firings(t, run{shards: 1, batch: 1}))
+				Plant(name)
+				if text(s.firings(t, run{shards: 2, batch: 1, vanish: true})) != want {
+					t.Logf("caught by seed %d", seed)
+					return
+				}
+			}
+			t.Errorf("not caught by %d seeds", plantedSeeds)
+		})
+	}
+}

@@ -12,7 +12,8 @@ import (
 type dictionary struct {
 	ops    map[string]uint32 // texts of the plan that runs; one that comes back later gets a new number
 	scopes map[string]uint16
-	sizes  map[string]size // of the plan's operators
+	sizes  map[string]size         // of the plan's operators, cooldowns and pools
+	floors map[string]nudge.Millis // see floor.go
 	nextOp uint32
 
 	// What warms, see warming.go.
@@ -30,7 +31,7 @@ type size struct {
 
 func newDictionary() *dictionary {
 	return &dictionary{
-		ops: map[string]uint32{}, sizes: map[string]size{}, nextOp: 1, cold: map[string]coldness{},
+		ops: map[string]uint32{}, sizes: map[string]size{}, floors: map[string]nudge.Millis{}, nextOp: 1, cold: map[string]coldness{},
 		scopes: map[string]uint16{"visitor": rules.ScopeVisitor, "user": rules.ScopeUser, "company": rules.ScopeCompany},
 	}
 }
@@ -95,6 +96,7 @@ type program struct {
 	opRules    [][]int32      // operator → numbers of the rules whose when uses it
 	wakes      [][]wakeUse    // operator → uses with wake-ups
 	timed      []bool         // operator → whether it can set a timer
+	floors     []nudge.Millis // number → floor; nil: there is none
 	at         []int32        // number of a rule → its place in plan.Rules, -1 for all others
 	rules      []ruleInfo     // beside plan.Rules
 	fieldSlots map[uint64]int // hash of a field's name → slot

@@ -68,8 +68,12 @@ func (e *Engine) restoreDeploy(st Store) error {
 		d.Cold, d.Held = nil, nil
 	}
 	e.dict = &dictionary{
-		ops: d.Ops, scopes: d.Scopes, nextOp: d.NextOp, sizes: d.Sizes, cold: d.Cold, held: d.Held, sources: plan.Sources,
+		ops: d.Ops, scopes: d.Scopes, nextOp: d.NextOp, sizes: d.Sizes, cold: d.Cold, held: d.Held, sources: plan.Sources, floors: d.Floors,
 	}
+	if e.dict.floors == nil {
+		e.dict.floors = map[string]nudge.Millis{}
+	}
+	e.lateBefore = d.LateBefore
 	if e.dict.cold == nil {
 		e.dict.cold = map[string]coldness{}
 	}

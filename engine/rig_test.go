@@ -117,7 +117,9 @@ type run struct {
 	restarts []int             // before these records the engine is stopped and restored, with another number of shards
 	crashes  []int             // before these records the engine is lost, and the next one begins where the last checkpoint that was committed ends
 	slow     bool              // a checkpoint is taken in steps of one key, with batches between
+	vanish   bool              // every key that is vacant vanishes behind each batch
 	memory   int64             // budget in bytes; 0: none. A checkpoint in steps is what lets records leave
+	gone     *uint64           // counts the keys that vanished
 	read     int               // after a restart so many rows of each shard are read between batches; the others when they are needed
 	seen     func(memoryStats) // is told what became of each engine
 	unsorted bool
@@ -126,7 +128,8 @@ type run struct {
 }
 
 func (r run) String() string {
-	return fmt.Sprintf("shards=%d batch=%d restarts=%v crashes=%v slow=%v memory=%d read=%d", r.shards, r.batch, r.restarts, r.crashes, r.slow, r.memory, r.read)
+	return fmt.Sprintf("shards=%d batch=%d restarts=%v crashes=%v slow=%v memory=%d read=%d vanish=%v",
+		r.shards, r.batch, r.restarts, r.crashes, r.slow, r.memory, r.read, r.vanish)
 }
 
 // firings runs the stream and returns every firing, with its cursor.
@@ -175,6 +178,9 @@ func (s *stream) firings(t testing.TB, r run) []nudge.Firing {
 		if r.slow {
 			s.checkpointStep(t, e, st, n)
 		}
+		if r.vanish {
+			e.vanishAmong(1 << 20)
+		}
 		e.sweep(n)
 		if r.read > 0 {
 			e.readOn(r.read)
@@ -191,6 +197,9 @@ func (s *stream) firings(t testing.TB, r run) []nudge.Firing {
 }
 
 func (r run) tell(e *Engine) {
+	if r.gone != nil {
+		*r.gone += e.vanished()
+	}
 	if r.seen != nil {
 		r.seen(e.memory())
 	}

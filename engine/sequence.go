@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"nudge"
 	"nudge/rules"
@@ -52,6 +53,17 @@ func (q sequence) arrive(i int, first, newest nudge.Millis) uint64 {
 func (q sequence) remove(i int) {
 	binary.LittleEndian.PutUint64(q, q.standing()&^(1<<i))
 	clear(q.partial(i))
+}
+
+// vacant says whether no partial can become complete any more: an event that completes one is no history, and comes within the window. by is an
+// instant one window before the oldest such event.
+func (q sequence) vacant(by nudge.Millis) bool {
+	for left := q.standing(); left != 0; left &= left - 1 {
+		if q.first(bits.TrailingZeros64(left)) > by {
+			return false
+		}
+	}
+	return true
 }
 
 // merge takes another key's partials in: at each step the one whose first event is newer stays, on a tie the other key's.

@@ -48,6 +48,9 @@ func (e *Engine) use(s Settings) {
 	for _, sh := range e.shards {
 		sh.dedup.expire(e.ordinal, e.clock)
 	}
+	if s.Lateness > e.settings.Lateness && e.ordinal > 0 {
+		e.lateBefore = max(e.lateBefore, expiredAt(e.clock, e.settings.Lateness))
+	}
 	e.adopt(s)
 }
 
@@ -57,6 +60,16 @@ func (e *Engine) adopt(s Settings) {
 	for _, sh := range e.shards {
 		sh.dedup.window = uint64(s.DedupEvents)
 	}
+}
+
+// lateFrom is the instant before which events are history now.
+func (e *Engine) lateFrom() nudge.Millis {
+	return max(expiredAt(e.clock, e.settings.Lateness), e.lateBefore)
+}
+
+// isLate says whether an event is history.
+func (e *Engine) isLate(row *rules.Row) bool {
+	return row.At-row.Ts > e.settings.Lateness || row.Ts < e.lateBefore
 }
 
 // deployment makes the record of rules and settings.

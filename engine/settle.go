@@ -147,7 +147,8 @@ func (s *shard) suppression(w *scratch, k *keyRef, ri int32, at nudge.Millis, t 
 	}
 	if r.Cooldown > 0 {
 		if slot := k.t.slot(k.i, s.program.rules[ri].cooldown); slot != nil {
-			if last := nudge.Millis(binary.LittleEndian.Uint64(slot)); at-last < r.Cooldown || planted(bugCooldown) && at-last == r.Cooldown {
+			last := sinceNewest(slot)
+			if last > s.program.above(s.program.rules[ri].cooldown, expiredAt(at, r.Cooldown)) || planted(bugCooldown) && at-last == r.Cooldown {
 				return nudge.SuppressedCooldown
 			}
 		}

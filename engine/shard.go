@@ -38,6 +38,8 @@ type shard struct {
 	stats   shardStats
 	hand    hand
 
+	vanishing vanishing
+
 	settling counter
 	texts    texts
 	actions  []nudge.Action // see roomForActions

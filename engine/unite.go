@@ -33,8 +33,13 @@ func (g *program) uniter() uniter {
 			return uniteValues(had, read, op.Keep)
 		case rules.OpNumbers:
 			return uniteNumbers(numbers(had), numbers(read), op.Keep)
-		case rules.OpTotal, rules.OpTally, rules.OpScore, rules.OpLast, rules.OpFirst, rules.OpSince, rules.OpSequence:
+		case rules.OpTotal, rules.OpTally, rules.OpScore, rules.OpLast, rules.OpSince, rules.OpSequence:
 			return had // what they hold does not depend on their size, and they have seen at least what the log holds
+		case rules.OpFirst:
+			if sinceNewest(read) > sinceNewest(had) { // the key may have vanished meanwhile
+				return read
+			}
+			return had
 		case rules.OpAbsent, rules.OpDwell:
 			return had // it lacks fields of what it waits for, but knows all else
 		}

@@ -164,6 +164,12 @@ func putValues(slot, out []byte, n int) {
 	clear(slot[valuesHeader+copy(slot[valuesHeader:], out):]) // no traces of what was there: equal states are equal bytes
 }
 
+// valuesVacant says whether no value is newer than a time.
+func valuesVacant(slot []byte, expired nudge.Millis) bool {
+	entries := valueEntries(slot)
+	return len(entries) == 0 || nudge.Millis(binary.LittleEndian.Uint64(entries)) <= expired
+}
+
 // valueEntries are the encoded entries of a slot.
 func valueEntries(slot []byte) []byte {
 	if slot == nil {

@@ -162,6 +162,12 @@ func (w wait) overrides(dst wait) bool {
 	return w.startTs() < dst.startTs()
 }
 
+// vacant says whether the wait means nothing any more: nothing is open, and no start to come, nor a wait that is still to be merged with this one, can
+// be older than the newest end. before is an instant one window before the oldest start that is no history.
+func (w wait) vacant(before nudge.Millis) bool {
+	return w[0] == waitIdle && (w[1]&flagEnd == 0 || w.newestEnd() < before)
+}
+
 func (w wait) noteEnd(ts nudge.Millis) {
 	w[1] |= flagEnd
 	binary.LittleEndian.PutUint64(w[2:], uint64(ts))

@@ -91,6 +91,8 @@ func (g *program) release() {
 		}
 		g.cold[i] = coldWarm
 	}
+	maps.DeleteFunc(g.dict.floors, func(text string, _ nudge.Millis) bool { return g.dict.cold[text] != coldWarm })
+	g.placeFloors()
 	g.holdAll(false)
 	clear(g.dict.cold)
 	clear(g.dict.held)

@@ -257,6 +257,8 @@ func (p *planner) op(scope int, a *ask) int {
 			}
 		}
 		n.window, n.keep = max(n.window, a.window), max(n.keep, keep)
+	case OpFirst:
+		n.window = max(n.window, a.window)
 	}
 	return i
 }

@@ -27,6 +27,7 @@ func registerNode(r prometheus.Registerer, s *engine.NodeStats) error {
 		{"nudge_engine_busy_total", "Requests that were refused at the queue's bound.", &s.Busy},
 		{"nudge_engine_full_refused_total", "Requests that were refused because the disk is full.", &s.FullRefused},
 		{"nudge_engine_checkpoints_total", "Checkpoints that were committed.", &s.Checkpoints},
+		{"nudge_engine_keys_vanished_total", "Keys that are gone because nothing about them can matter to a rule any more.", &s.KeysVanished},
 		{"nudge_engine_keys_evicted_total", "Records of keys that left memory for the store.", &s.KeysEvicted},
 		{"nudge_engine_store_reads_total", "Records of keys that were read back from the store.", &s.StoreReads},
 		{"nudge_engine_erasures_total", "Erasures whose person has left every file.", &s.Erasures},
