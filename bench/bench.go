@@ -18,6 +18,7 @@ type Options struct {
 	Dir      string // data folders are made in here; default: the system's folder for temporary files
 	Peers    string // folder of the other engines; default DefaultPeers
 	Clicks   string // file of the workload globo
+	Memory   int64  // bytes that the level memory gives the records and what finds them; default: room for one record in ten
 
 	Progress func(done string) // told what has been measured, as it goes; nil: nobody is
 
@@ -28,7 +29,7 @@ type Options struct {
 }
 
 // Workloads lists them for messages.
-const Workloads = "six, b2b (six with 60 % known users), late (six with a fifth of the events late), keys-N (six with N visitors, 10000 to 10000000), mission, mission-N (mission with N visitors), rules-N (N rules, 10 to 20000), globo (real clicks, for the level replay)"
+const Workloads = "six, b2b (six with 60 % known users), late (six with a fifth of the events late), keys-N (six with N visitors, 10000 to 10000000), mission, mission-N (mission with N visitors), rules-N (N rules, 10 to 20000), globo (real clicks, for the level replay), cold (keys that were not met lately, for the level memory)"
 
 // Limits and defaults of Options.
 const (
@@ -38,6 +39,25 @@ const (
 	MinEvents       = 100
 	MaxEvents       = 20_000_000 // a stream is held in memory, 150 bytes an event
 )
+
+// LevelOf is the level that a workload is for where none is asked for: the only one, or the first.
+func LevelOf(workload string) string {
+	switch workload {
+	case globoName:
+		return "replay"
+	case coldName:
+		return "memory"
+	}
+	return "core"
+}
+
+// workloadOf is the workload of a level where none is asked for.
+func workloadOf(level string) string {
+	if level == LevelOf(coldName) {
+		return coldName
+	}
+	return DefaultWorkload
+}
 
 // Level is something that can be measured.
 type Level struct {
@@ -97,20 +117,20 @@ func (o *Options) Validate() error {
 func (o *Options) validWorkload() error {
 	_, many := manyOf(o.Workload)
 	switch {
-	case o.Workload == globoName && o.Level != "replay":
-		return fmt.Errorf("the workload %s is for the level replay only", globoName)
 	case o.Workload == globoName && o.Clicks == "":
 		return fmt.Errorf("the workload %s is real clicks, which are not a part of Nudge: give their file as --clicks", globoName)
 	case o.Workload == globoName && o.Events != 0:
 		return fmt.Errorf("the workload %s is all of its file: leave --events out", globoName)
+	case o.Memory != 0 && o.Level != LevelOf(coldName):
+		return fmt.Errorf("a memory budget is for the level %s only", LevelOf(coldName))
 	case o.Clicks != "" && o.Workload != globoName:
 		return fmt.Errorf("--clicks is the file of the workload %s, which is not the one that is measured", globoName)
-	case o.Workload == "" || o.Workload == DefaultWorkload || o.Workload == globoName:
+	case o.Workload == "" || o.Workload == workloadOf(o.Level):
 		return nil
-	case streamsOf(o.Workload) == nil && !many:
+	case streamsOf(o.Workload) == nil && !many && LevelOf(o.Workload) == "core":
 		return fmt.Errorf("there is no workload %q; there are: %s", o.Workload, Workloads)
-	case o.Level != "core":
-		return fmt.Errorf("the workload %q is for the level core only", o.Workload)
+	case LevelOf(o.Workload) != o.Level:
+		return fmt.Errorf("the workload %s is for the level %s only", o.Workload, LevelOf(o.Workload))
 	}
 	return nil
 }
@@ -123,7 +143,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	i := slices.IndexFunc(Levels(), func(l Level) bool { return l.Name == o.Level })
 	level := Levels()[i]
 	if o.Workload == "" {
-		o.Workload = DefaultWorkload
+		o.Workload = workloadOf(o.Level)
 	}
 	if o.Events == 0 {
 		o.Events = level.Events

@@ -11,6 +11,7 @@ import (
 type bodies struct {
 	site *site
 	id   uint64 // of the last event, unlike those of other bodies
+	most int    // events that are written before they come again
 	pool []body
 	next int
 }
@@ -23,16 +24,23 @@ type body struct {
 
 const (
 	bodiesIDs    = 1 << 40 // how many ids each bodies has to itself
-	bodiesEvents = 2000    // that are written before they come again
+	bodiesEvents = 2000    // of most, unless they are many
+	bodiesMany   = 64      // bodies that have so many
 )
 
 func newBodies(worker int) *bodies {
-	return &bodies{site: newSite(uint64(worker), six), id: uint64(worker) * bodiesIDs}
+	return &bodies{site: newSite(uint64(worker), six), id: uint64(worker) * bodiesIDs, most: bodiesEvents}
+}
+
+// oneOf says that they are one of n that are used side by side: all of them together are to stay small.
+func (b *bodies) oneOf(n int) *bodies {
+	b.most = max(bodiesEvents*bodiesMany/max(n, bodiesMany), 1)
+	return b
 }
 
 // events returns a function that makes bodies of n events: one object, or an array. Each is valid until the next call.
 func (b *bodies) events(n int) func() []byte {
-	for range max(bodiesEvents/n, 1) {
+	for range max(b.most/n, 1) {
 		var made body
 		if n == 1 {
 			made.event(b.site.next())
@@ -50,7 +58,7 @@ func (b *bodies) events(n int) func() []byte {
 
 // pricing returns a function that makes bodies of one view of a page whose popup is to come in the answer.
 func (b *bodies) pricing() func() []byte {
-	for range bodiesEvents {
+	for range b.most {
 		v := b.site.next()
 		v.kind, v.path = pageView, 0
 		var made body

@@ -131,8 +131,8 @@ func (a *applied) run(s *stream, recorded bool) error {
 	a.allocs = append(a.allocs, float64(after.Mallocs-before.Mallocs)/n)
 	a.allocated = append(a.allocated, float64(after.TotalAlloc-before.TotalAlloc)/n)
 	a.live = append(a.live, float64(int64(settled.HeapAlloc)-int64(empty.HeapAlloc)))
-	a.collections = append(a.collections, float64(after.NumGC-before.NumGC))
-	a.pause = append(a.pause, longestPause(before, &after))
+	a.collections = append(a.collections, float64(after.NumGC-empty.NumGC))
+	a.pause = append(a.pause, longestPause(&empty, &after))
 	return nil
 }
 
@@ -265,7 +265,7 @@ func (w *workload) method(o *Options, keys int) []string {
 		about = "twelve rules: dwell 20 s, absent 3 d and 1 h, first 14 d and 30 d, count, days, distinct, happened, on, per visitor, user and company"
 	}
 	if w.live > 0 {
-		about += "; every visitor has a page view before the clock starts"
+		about += "; every visitor has a page view before the clock starts; collections and their pauses count from that on"
 	}
 	if w.delay != nil {
 		about += fmt.Sprintf("; %d %% of the events come up to %d minutes later than they happened, %d %% between %d minutes and %d days, past the lateness of an hour; the program by hand knows late events too",
@@ -284,6 +284,6 @@ func (w *workload) method(o *Options, keys int) []string {
 		floor,
 		fmt.Sprintf("same process, interleaved rounds, fresh state in each; the warm-up compared rule, key and instant of every firing with %s: equal (%d keys)", equal, keys),
 		"CPU time is the whole process's, the garbage collector's too; it suffers least where other programs want the cores",
-		"ratio_to_hand is that of one shard, events_per_second that of the fastest number of shards",
+		"ratio_to_hand, where there is one, is that of one shard, events_per_second that of the fastest number of shards",
 	}
 }

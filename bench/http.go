@@ -8,8 +8,8 @@ import (
 
 // What the http level varies.
 var (
-	httpSizes = []int{1, 100}    // events in a request
-	httpConns = []int{1, 16, 64} // connections
+	httpSizes = []int{1, 100}                                              // events in a request
+	httpConns = map[int][]int{1: {1, 16, 64, 256, 1000}, 100: {1, 16, 64}} // connections
 )
 
 // posted is one way of posting, at the server and at the floor.
@@ -39,7 +39,7 @@ func runHTTP(ctx context.Context, o *Options, r *Report) (err error) {
 	var contenders []contender
 	var recorded bool
 	for _, size := range httpSizes {
-		for _, conns := range httpConns {
+		for _, conns := range httpConns[size] {
 			p := newPosted(s, e, size, conns, len(all)*1000)
 			defer p.close()
 			all = append(all, p)
@@ -57,7 +57,7 @@ func newPosted(s *server, e *echo, size, conns, firstWorker int) *posted {
 	p := &posted{size: size, conns: conns, ours: newLoaded(), echo: newLoaded()}
 	body := func(from int) func(int) func() []byte {
 		return func(worker int) func() []byte {
-			return newBodies(from + worker).events(size)
+			return newBodies(from + worker).oneOf(conns).events(size)
 		}
 	}
 	p.nudge = newLoad(conns, s.addr(), "/v1/events", body(firstWorker))

@@ -18,6 +18,9 @@ import (
 	"nudge/state"
 )
 
+// coldName is the workload of the memory level: page views of a few hot visitors, and of some that were not met lately.
+const coldName = "cold"
+
 // The load of the memory level.
 const (
 	memoryVisits  = 3   // page views of each visitor before
@@ -26,6 +29,7 @@ const (
 	memoryFixed   = 64  // bytes of a key besides its record, about
 	memoryRequest = 500 // events
 	memorySenders = 4
+	memoryAtOnce  = 1_000_000 // events that are written down before they are sent
 )
 
 // memoryShares are how many events of a hundred are about any visitor; the others are about hot ones.
@@ -62,7 +66,10 @@ func runMemory(ctx context.Context, o *Options, r *Report) (err error) {
 		return fmt.Errorf("write the data folder: %w", err)
 	}
 	o.Progress("data folder written")
-	few := &budgeted{dir: all.dir, budget: int64(o.Events)*memoryFixed + records/memoryPart, random: rand.New(rand.NewPCG(sixSeed, 1))}
+	few := &budgeted{dir: all.dir, budget: o.Memory, random: rand.New(rand.NewPCG(sixSeed, 1))}
+	if few.budget == 0 {
+		few.budget = int64(o.Events)*memoryFixed + records/memoryPart
+	}
 	few.name = fmt.Sprintf("budget of %d MiB", few.budget>>20)
 	var recorded bool
 	var contenders []contender
@@ -111,7 +118,9 @@ func (b *budgeted) fill(ctx context.Context, o *Options) (records int64, err err
 		return 0, err
 	}
 	next := 0
-	_, err = b.send(ctx, node, names, memoryVisits*o.Events, func() int { next++; return next % o.Events })
+	for left := memoryVisits * o.Events; left > 0 && err == nil; left -= memoryAtOnce {
+		_, err = b.send(ctx, node, names, min(left, memoryAtOnce), func() int { next++; return next % o.Events })
+	}
 	return int64(node.Stats().RecordBytes.Load()), err
 }
 
@@ -209,8 +218,8 @@ func tellMemory(o *Options, r *Report, all []*budgeted, records int64) {
 		r.Floors[fmt.Sprintf("rate_to_all_in_memory_%d", share)] = spread(PerSecond, few.found[i].rate).Median / spread(PerSecond, none.found[i].rate).Median
 	}
 	r.Method = append(r.Method,
-		fmt.Sprintf("a data folder in which %d visitors made %d page views each under the workload's six rules, %d MiB of records; a node over it, with every default of `nudge serve`, and with a budget for one record in %d",
-			o.Events, memoryVisits, records>>20, memoryPart),
+		fmt.Sprintf("a data folder in which %d visitors made %d page views each under the workload's six rules, %d MiB of records; a node over it, with every default of `nudge serve`, and with a budget of %d MiB",
+			o.Events, memoryVisits, records>>20, few.budget>>20),
 		fmt.Sprintf("%d events in requests of %d by %d senders, each answered when it is durable, the last ones when they are applied: page views of the hottest 1 %% of the visitors, and a share of any of them",
 			o.Events/2, memoryRequest, memorySenders),
 		"waited: by all shards together; the store's files are in the system's page cache; the memory of the process holds the senders' requests too",

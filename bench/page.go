@@ -11,7 +11,7 @@ import (
 )
 
 // WriteFiles writes the report into a folder, which it makes: LEVEL.json for programs, LEVEL.md for a page, and LEVEL.svg where the level
-// has a chart; of another workload than the default one LEVEL-WORKLOAD.json and so on, and on one core LEVEL-one-core.json.
+// has a chart; of another workload than the level's own LEVEL-WORKLOAD.json and so on, and on one core LEVEL-one-core.json.
 func (r *Report) WriteFiles(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the folder for reports: %w", err)
@@ -32,7 +32,7 @@ func (r *Report) WriteFiles(dir string) error {
 
 func (r *Report) fileName() string {
 	name := r.Level
-	if r.Workload != DefaultWorkload {
+	if r.Workload != workloadOf(r.Level) {
 		name += "-" + r.Workload
 	}
 	if r.Machine.Procs == 1 {
@@ -44,8 +44,11 @@ func (r *Report) fileName() string {
 // WriteMarkdown writes the report for a page.
 func (r *Report) WriteMarkdown(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "`nudge bench %s --level %s --events %d --rounds %d`, on %s. Median (least – most) of the rounds.\n\n",
-		r.Workload, r.Level, r.Events, r.Rounds, r.Machine.String())
+	size := fmt.Sprintf("--events %d", r.Events)
+	if r.Workload == globoName {
+		size = "--clicks FILE" // all of it
+	}
+	fmt.Fprintf(&b, "`nudge bench %s --level %s %s --rounds %d`, on %s. Median (least – most) of the rounds.\n\n", r.Workload, r.Level, size, r.Rounds, r.Machine.String())
 	if len(r.bars()) > 0 {
 		fmt.Fprintf(&b, "![%s, as below](%s.svg)\n\n", r.Chart.Column, r.fileName())
 	}

@@ -92,6 +92,10 @@ func TestValidate(t *testing.T) {
 		"globo alone":    {Options{Level: "core", Workload: "globo", Clicks: "clicks.csv"}, []string{"for the level replay only"}},
 		"clicks alone":   {Options{Level: "replay", Clicks: "clicks.csv"}, []string{"the workload globo, which is not"}},
 		"six else":       {Options{Level: "replay", Workload: "b2b"}, []string{"for the level core only"}},
+		"cold":           {Options{Level: "memory", Workload: "cold", Memory: 1 << 30}, nil},
+		"cold alone":     {Options{Level: "core", Workload: "cold"}, []string{"cold is for the level memory only"}},
+		"six and cold":   {Options{Level: "memory", Workload: "six"}, []string{"six is for the level core only"}},
+		"budget alone":   {Options{Level: "http", Memory: 1 << 30}, []string{"for the level memory only"}},
 		"too many":       {Options{Level: "http", Events: MaxEvents + 1}, []string{"20000001 events"}},
 		"rounds below 0": {Options{Level: "http", Rounds: -1}, []string{"-1 rounds"}},
 	} {

@@ -18,6 +18,7 @@ import (
 // benchFlags are the settings of `nudge bench`.
 type benchFlags struct {
 	bench.Options
+	memory     sizeFlag
 	json       bool
 	all        bool
 	out        string
@@ -30,7 +31,7 @@ func newBench() *cobra.Command {
 		Use:   "bench [WORKLOAD]",
 		Short: "Measure the engine on this machine, beside what it is compared with",
 		Long: fmt.Sprintf(`Bench measures one level in a warm-up and some rounds, and prints the median, the least and the most of them, what was measured and how.
-What a level is compared with is measured in the same process, in turn with it. The workloads are %s; all but the first and the last are for the level core.
+What a level is compared with is measured in the same process, in turn with it. The workloads are %s; all but the first and those that say so are for the level core.
 
 The levels, and what --events is for each:
 %s
@@ -46,10 +47,11 @@ Data folders are made in the folder for temporary files ($TMPDIR) and removed. N
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&f.Level, "level", bench.Levels()[0].Name, "what is measured")
+	fs.StringVar(&f.Level, "level", "", "what is measured; core, or the level that the workload is for")
 	fs.IntVar(&f.Events, "events", 0, "size of a round; 0 is the level's default")
 	fs.IntVar(&f.Rounds, "rounds", bench.DefaultRounds, "rounds beside the warm-up")
 	fs.StringVar(&f.Peers, "peers", bench.DefaultPeers, "folder of the other engines, for --level peers")
+	fs.Var(&f.memory, flagMemory, "budget of the level memory, as 1GiB; 0: room for one record in ten")
 	fs.StringVar(&f.Clicks, "clicks", "", "file of the workload globo: CSV with the columns user_id, click_article_id and click_timestamp; packed if its name ends in .gz")
 	fs.BoolVar(&f.json, "json", false, "print one JSON object")
 	fs.BoolVar(&f.all, "all", false, "measure every level, one after the other")
@@ -74,6 +76,10 @@ func (f *benchFlags) run(ctx context.Context, stdout, stderr io.Writer) (err err
 	if f.all && f.Events != 0 {
 		return usagef("--all measures each level in its own size: leave --events out")
 	}
+	if f.Level == "" {
+		f.Level = bench.LevelOf(f.Workload)
+	}
+	f.Memory = int64(f.memory)
 	if err := f.Validate(); err != nil {
 		return &exitError{exitUsage, err}
 	}
