@@ -33,6 +33,11 @@ type planner struct {
 	emits    map[nudge.NameID]int // type → how many actions emit it
 	index    index
 
+	// What is compiled of equal texts is one: rules of many sections deny the same things and tell the same values apart, and what they share stays in
+	// the processor's caches.
+	left   map[string]testFunc  // by what is left to try of a test
+	values map[string]valueFunc // by what is told apart
+
 	// What belongs to the plan that is being made.
 	age       uint64 // above that of all plans before
 	next      *Plan
@@ -108,6 +113,7 @@ func newPlanner(opts Options) *planner {
 	return &planner{
 		opts: opts.withDefaults(), tests: map[string]int{}, scopes: map[string]int{}, ops: map[opIdentity]int{},
 		slots: map[nudge.NameID]int{}, emits: map[nudge.NameID]int{}, index: index{any: &bucket{}},
+		left: map[string]testFunc{}, values: map[string]valueFunc{},
 	}
 }
 

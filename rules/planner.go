@@ -218,9 +218,22 @@ func (p *planner) leftFunc(t *term) testFunc {
 	case 0:
 		return nil
 	case 1:
-		return p.testFunc(parts[0])
+		return p.partFunc(parts[0])
 	}
-	return allOf(p.testFuncs(byEffort(parts)))
+	var funcs []testFunc
+	for _, part := range byEffort(parts) {
+		funcs = append(funcs, p.partFunc(part))
+	}
+	return allOf(funcs)
+}
+
+// partFunc is testFunc for what tests may share.
+func (p *planner) partFunc(t *term) testFunc {
+	text := t.String()
+	if p.left[text] == nil {
+		p.left[text] = p.testFunc(t)
+	}
+	return p.left[text]
 }
 
 // exceptFired keeps a test that does not contain fired from matching a fired event. One that needs another type never does anyway.
@@ -294,7 +307,11 @@ func (p *planner) newOp(scope int, a *ask, text string) Op {
 	case a.kind == OpNumbers, a.kind == OpTally, a.kind == OpLast:
 		op.Value = p.valueFunc(a.value)
 	case a.value != nil:
-		op.Value = toldApart(p.valueFunc(a.value))
+		text := a.value.String()
+		if p.values[text] == nil {
+			p.values[text] = toldApart(p.valueFunc(a.value))
+		}
+		op.Value = p.values[text]
 	}
 	return op
 }
