@@ -68,7 +68,7 @@ func (p *Plan) MatchBlock(rows []Row, list []int32, m *Matches) {
 	m.answer()
 	for j := range list {
 		for _, i := range m.rows[j] {
-			if p.Tests[i].left != nil {
+			if i < 0 && p.Tests[^i].left != nil {
 				m.read++
 			}
 		}

@@ -9,7 +9,8 @@ import (
 
 // index finds the tests that can match a row without trying the others. Each test is filed under what a row needs for it to be true:
 // the event's type, and within the type one thing of one field. What a test needs is found by required; a test that needs nothing of
-// a field is tried on every row of its types.
+// a field is tried on every row of its types. A test of which nothing is left to try stands in the index as its number, others as the number's
+// complement: so nothing need be known of the former but that they are found.
 type index struct {
 	byType shelf[nudge.NameID, *bucket]
 	any    *bucket // tests that need no certain type
@@ -53,10 +54,13 @@ func (p *Plan) candidates(row *Row, dst []int32, ask *questions) []int32 {
 func (p *Plan) matching(row *Row, tests []int32) []int32 {
 	keep := 0
 	for _, i := range tests {
-		if left := p.Tests[i].left; left == nil || left(row) == True {
-			tests[keep] = i
-			keep++
+		if i < 0 {
+			if i = ^i; p.Tests[i].left(row) != True {
+				continue
+			}
 		}
+		tests[keep] = i
+		keep++
 	}
 	tests = tests[:keep]
 	if !ascends(tests) {
@@ -124,6 +128,9 @@ func (b *bucket) place(slot int) (int, bool) {
 
 // file adds a test to the index, or takes it away.
 func (p *planner) file(test int32, t *term, add bool) {
+	if p.next.Tests[test].left != nil {
+		test = ^test
+	}
 	types, bound := requiredTypes(t)
 	if !bound {
 		p.index.any = p.index.any.own(p.age)
