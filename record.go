@@ -174,23 +174,6 @@ func (r Record) Field(name NameID) Value {
 	return Value{}
 }
 
-// Leading puts the texts of the fields that stand first, those named up to NameMailDomain, at the places of their names. What is no text is left out.
-// The record must be a checked one.
-func (r Record) Leading(texts *[NameMailDomain + 1]string) {
-	for pos := recordHeader; pos < len(r); {
-		field := r[pos:]
-		id := binary.LittleEndian.Uint32(field)
-		if id > uint32(NameMailDomain) {
-			return
-		}
-		size, _ := valueSize(r, pos)
-		if ValueKind(field[4]) == Text {
-			texts[id] = view(field[9 : 5+size])
-		}
-		pos += 5 + size
-	}
-}
-
 // Fill puts the values of fields where slots says, by name id: one more than the place in vals, 0 for those that are not wanted. A place that is
 // taken stays as it is. It appends the places that it has filled to filled, and returns that. The record must be a checked one.
 func (r Record) Fill(slots []int32, vals []Value, filled []int32) []int32 {

@@ -223,11 +223,26 @@ type named struct {
 	id, visitor, user, email, company, mailDomain string
 }
 
-func readNamed(rec nudge.Record) named {
-	var t [nudge.NameMailDomain + 1]string
-	rec.Leading(&t)
-	return named{
-		id: t[nudge.NameID_], visitor: t[nudge.NameVisitor], user: t[nudge.NameUser], email: t[nudge.NameEmail],
-		company: t[nudge.NameCompany], mailDomain: t[nudge.NameMailDomain],
+func readNamed(rec nudge.Record) (n named) {
+	it := rec.Fields()
+	for it.Next() && it.Name <= nudge.NameMailDomain { // they come first
+		if it.Value.Kind != nudge.Text {
+			continue
+		}
+		switch it.Name {
+		case nudge.NameID_:
+			n.id = it.Value.Text
+		case nudge.NameVisitor:
+			n.visitor = it.Value.Text
+		case nudge.NameUser:
+			n.user = it.Value.Text
+		case nudge.NameEmail:
+			n.email = it.Value.Text
+		case nudge.NameCompany:
+			n.company = it.Value.Text
+		case nudge.NameMailDomain:
+			n.mailDomain = it.Value.Text
+		}
 	}
+	return n
 }
