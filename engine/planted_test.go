@@ -34,51 +34,48 @@ func TestPlantedBugs(t *testing.T) {
 	}
 }
 
+// catch plants a bug, and wants a run of some stream to fire otherwise than a plain one without it.
+func catch(t *testing.T, name string, fired func(t *testing.T, seed uint64, s *stream) string) {
+	t.Run(name, func(t *testing.T) {
+		defer Plant("")
+		for seed := range uint64(plantedSeeds) {
+			Plant("")
+			set, lines := generate(seed, streamLength)
+			s := newStream(t, set, lines, oracle.RandomOptions(seed))
+			want := text(s.firings(t, run{shards: 1, batch: 1}))
+			Plant(name)
+			if fired(t, seed, s) != want {
+				t.Logf("caught by seed %d", seed)
+				return
+			}
+		}
+		t.Errorf("not caught by %d seeds", plantedSeeds)
+	})
+}
+
 // TestPlantedLeaves lets records leave memory that the store does not hold, and wants the runs with a memory budget to find it.
 func TestPlantedLeaves(t *testing.T) {
-	defer Plant("")
 	for _, name := range []string{"leaves-dirty", "leaves-early"} {
-		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(plantedSeeds) {
-				Plant("")
-				set, lines := generate(seed, streamLength)
-				s := newStream(t, set, lines, oracle.RandomOptions(seed))
-				want := text(s.firings(t, run{shards: 1, batch: 1}))
-				Plant(name)
-				var got string
-				err := withStore(func() error {
-					got = text(s.firings(t, run{shards: 2, batch: 7, slow: true, memory: 1}))
-					return nil
-				})
-				if err != nil || got != want {
-					t.Logf("caught by seed %d: %v", seed, err)
-					return
-				}
+		catch(t, name, func(t *testing.T, _ uint64, s *stream) (got string) {
+			err := withStore(func() error {
+				got = text(s.firings(t, run{shards: 2, batch: 7, slow: true, memory: 1}))
+				return nil
+			})
+			if err != nil {
+				return err.Error()
 			}
-			t.Errorf("not caught by %d seeds", plantedSeeds)
+			return got
 		})
 	}
 }
 
 // TestPlantedUnread breaks how a checkpoint is read after a restart, and wants the runs that read it piece by piece to find it.
 func TestPlantedUnread(t *testing.T) {
-	defer Plant("")
 	for _, name := range []string{"hint-lost", "hint-late", "bin-twice", "known-late"} {
-		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(plantedSeeds) {
-				Plant("")
-				set, lines := generate(seed, streamLength)
-				s := newStream(t, set, lines, oracle.RandomOptions(seed))
-				want := text(s.firings(t, run{shards: 1, batch: 1}))
-				Plant(name)
-				v := unreadRun(rand.New(rand.NewPCG(seed, 97)), len(s.records))
-				v.slow = v.slow && name != "bin-twice" // the proof of each checkpoint would find it before the firings do
-				if got := s.orBug(t, v); got != want {
-					t.Logf("caught by seed %d", seed)
-					return
-				}
-			}
-			t.Errorf("not caught by %d seeds", plantedSeeds)
+		catch(t, name, func(t *testing.T, seed uint64, s *stream) string {
+			v := unreadRun(rand.New(rand.NewPCG(seed, 97)), len(s.records))
+			v.slow = v.slow && name != "bin-twice" // the proof of each checkpoint would find it before the firings do
+			return s.orBug(t, v)
 		})
 	}
 }
@@ -95,21 +92,9 @@ func (s *stream) orBug(t *testing.T, r run) (got string) {
 
 // TestPlantedVanishes lets keys vanish too early, and wants the runs with keys that vanish to find it.
 func TestPlantedVanishes(t *testing.T) {
-	defer Plant("")
 	for _, name := range []string{"vacant-early", "vacant-cooldown"} {
-		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(plantedSeeds) {
-				Plant("")
-				set, lines := generate(seed, streamLength)
-				s := newStream(t, set, lines, oracle.RandomOptions(seed))
-				want := text(s.firings(t, run{shards: 1, batch: 1}))
-				Plant(name)
-				if text(s.firings(t, run{shards: 2, batch: 1, vanish: true})) != want {
-					t.Logf("caught by seed %d", seed)
-					return
-				}
-			}
-			t.Errorf("not caught by %d seeds", plantedSeeds)
+		catch(t, name, func(t *testing.T, _ uint64, s *stream) string {
+			return text(s.firings(t, run{shards: 2, batch: 1, vanish: true}))
 		})
 	}
 }
