@@ -66,42 +66,31 @@ func (k *manyKeys) write(ctx context.Context) error {
 }
 
 // run opens the folder and asks for decisions until all of it is in memory.
-func (k *manyKeys) run(ctx context.Context, recorded bool) (err error) {
+func (k *manyKeys) run(ctx context.Context, recorded bool) error {
 	debug.FreeOSMemory()
 	names, begun := nudge.NewNames(), time.Now()
-	data, err := state.Open(k.dir, state.Options{Names: names})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, data.Close()) }()
-	node, err := newNode(data, names, nil, nil)
-	if err != nil {
-		return err
-	}
-	if err := node.Recover(); err != nil {
-		return err
-	}
-	took := []time.Duration{time.Since(begun)}
-	done, stop := started(node.Run)
-	random := rand.New(rand.NewPCG(sixSeed, 2))
-	w, err := newStreamWriter(names)
-	for n := 1; err == nil && node.Stats().Loading(); n++ {
-		w.b.Buf = w.b.Buf[:0]
-		w.write(six.visitOf(random.IntN(k.visitors)), noTime, noTime)
-		if _, err = node.Submit(ctx, w.b.Buf, 1, true); n == 1 || n == 100 {
-			took = append(took, time.Since(begun))
+	return withNode(k.dir, names, nil, func(_ *state.Dir, node *engine.Node) error {
+		took := []time.Duration{time.Since(begun)}
+		random := rand.New(rand.NewPCG(sixSeed, 2))
+		w, err := newStreamWriter(names)
+		for n := 1; err == nil && node.Stats().Loading(); n++ {
+			w.b.Buf = w.b.Buf[:0]
+			w.write(six.visitOf(random.IntN(k.visitors)), noTime, noTime)
+			if _, err = node.Submit(ctx, w.b.Buf, 1, true); n == 1 || n == 100 {
+				took = append(took, time.Since(begun))
+			}
 		}
-	}
-	took = append(took, time.Since(begun))
-	if recorded {
+		if err != nil || !recorded {
+			return err
+		}
+		took = append(took, time.Since(begun))
 		for i, list := range []*[]float64{&k.ready, &k.first, &k.hundredth, &k.all} {
 			*list = append(*list, float64(took[min(i, len(took)-1)].Microseconds()))
 		}
 		k.rss = float64(residentBytes())
-		k.bytes, _ = filesBytes(k.dir)
-	}
-	stop()
-	return errors.Join(err, <-done)
+		k.bytes, err = filesBytes(k.dir)
+		return err
+	})
 }
 
 func tellKeys(r *Report, k *manyKeys) {
