@@ -25,14 +25,13 @@ type dedupEntry struct {
 	at          nudge.Millis
 }
 
-// seen says whether the id was applied within the window; if not, it is noted as applied now.
-func (d *dedup) seen(primary nudge.KeyHash, id string, ordinal uint64, at nudge.Millis) bool {
+// seen says whether the id was applied within the window; if not, it is noted as applied now. fingerprint is nudge.HashID of primary and id.
+func (d *dedup) seen(primary nudge.KeyHash, fingerprint, ordinal uint64, at nudge.Millis) bool {
 	d.expire(ordinal, at)
-	f := nudge.HashID(primary, id)
-	if d.index.has(f, &d.queue) {
+	if d.index.has(fingerprint, &d.queue) {
 		return true
 	}
-	d.add(dedupEntry{f, uint16(primary.Group()), ordinal, at})
+	d.add(dedupEntry{fingerprint, uint16(primary.Group()), ordinal, at})
 	return false
 }
 

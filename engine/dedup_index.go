@@ -27,6 +27,15 @@ func (x *dedupIndex) has(fingerprint uint64, q *dedupQueue) bool {
 	return found
 }
 
+// near meets the memory of a fingerprint's slot (ahead.go).
+func (x *dedupIndex) near(fingerprint uint64) int {
+	t := x.part(fingerprint)
+	if len(t.slots) == 0 {
+		return 0
+	}
+	return int(t.slots[int(fingerprint)&(len(t.slots)-1)])
+}
+
 // find is the slot of a fingerprint, or the empty one where it would be.
 func (t *idTable) find(fingerprint uint64, q *dedupQueue) (slot int, found bool) {
 	if len(t.slots) == 0 {

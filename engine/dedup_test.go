@@ -127,7 +127,7 @@ func TestDedupAgainstAMap(t *testing.T) {
 			id := fmt.Sprint(rng.IntN(ids))
 			m, was := applied[id]
 			want := was && ordinal-m.ordinal < d.window && at-m.at < dedupAge
-			if got := d.seen(7, id, ordinal, at); got != want {
+			if got := d.seen(7, nudge.HashID(7, id), ordinal, at); got != want {
 				t.Fatalf("seed %d: %s at %d: seen %v, want %v (last applied %+v)", seed, id, ordinal, got, want, m)
 			}
 			if !want {
@@ -149,7 +149,7 @@ func TestDedupMemory(t *testing.T) {
 	d := dedup{window: 1 << 40}
 	const n = 400_000
 	for i := range uint64(n) {
-		d.seen(7, fmt.Sprint(i), i, nudge.Millis(i))
+		d.seen(7, nudge.HashID(7, fmt.Sprint(i)), i, nudge.Millis(i))
 	}
 	bytes := len(d.queue.pages) * int(unsafe.Sizeof(idPage{}))
 	for i := range d.index.parts {

@@ -47,7 +47,8 @@ func newRebuilt(t *testing.T, seed uint64) *rebuilt {
 }
 
 func idOf(rec nudge.Record) string {
-	if n := readNamed(rec); n.id != "" {
+	var n named
+	if readNamed(rec, &n); n.id != "" {
 		return fmt.Sprint(rec.Hash(), n.id)
 	}
 	return ""

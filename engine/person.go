@@ -140,7 +140,8 @@ func (p *person) sent(rec nudge.Record) bool {
 	if rec.Kind() != nudge.RecordEvent {
 		return false
 	}
-	n := readNamed(rec)
+	var n named
+	readNamed(rec, &n)
 	switch {
 	case p.isVisitor(n.visitor):
 		return true

@@ -29,6 +29,8 @@ type shard struct {
 
 	out     [levels][][]input // what this shard sends to each shard of a level
 	in      []input
+	named   [lookAhead]named // of a block
+	block   [lookAhead]int32
 	queries [lookAhead]query // of a block
 	sets    metSets
 	matches rules.Matches // of a block
