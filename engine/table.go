@@ -186,6 +186,14 @@ func (t *table) slot(i uint32, num uint32) []byte {
 // grow gives the key's slot size bytes: what it held stays, what is new is zero. The record is rewritten, so earlier views of it
 // are void; slots that no rule uses any more are left out.
 func (t *table) grow(i uint32, num uint32, size int) []byte {
+	if !t.widen(i, num, size) {
+		t.growAnew(i, num, size)
+	}
+	return t.slot(i, num)
+}
+
+// growAnew is grow for all cases.
+func (t *table) growAnew(i, num uint32, size int) {
 	d := directoryOf(t.record(i))
 	t.slots = append(t.slots[:0], slotCopy{num: num, size: size})
 	for j := range d.len() {
@@ -200,7 +208,6 @@ func (t *table) grow(i uint32, num uint32, size int) []byte {
 		t.slots[j], t.slots[j+1] = t.slots[j+1], t.slots[j]
 	}
 	t.rewrite(i)
-	return t.slot(i, num)
 }
 
 // addSlots gives slots to a key that has none of them, ascending by number; what they hold at first is old, then zeros. It spares rewriting
@@ -240,9 +247,16 @@ func (t *table) rewrite(i uint32) {
 	s := shapeOf(len(text), t.slots)
 	ref := t.slabs.alloc(s.length)
 	s.write(t.slabs.bytes(ref, s.length), scope, text, t.slots)
+	t.replace(i, ref, s.length)
+}
+
+// replace makes a range the key's record, in place of the one that it has.
+func (t *table) replace(i uint32, ref slabRef, size int) {
 	e := t.entry(i)
-	t.slabs.free(e.ref)
-	e.ref, e.used = ref, uint32(s.length)
+	if ref != e.ref {
+		t.slabs.free(e.ref)
+	}
+	e.ref, e.used = ref, uint32(size)
 	if t.focus.entry == i+1 {
 		t.focus.entry = 0
 		t.focusOn(i)
