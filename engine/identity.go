@@ -59,8 +59,7 @@ func (s *shard) identifyVisitors(b *Batch, list []int32) {
 
 // named is what a record says of who it is about, and what is found of it ahead.
 type named struct {
-	id, visitor, user, email, company, mailDomain string
-
+	nudge.Who
 	print uint64           // of the id, if there is one
 	known *visitorIdentity // nil: nobody, or nobody so far
 }
@@ -71,15 +70,16 @@ func (s *shard) readBlock(b *Batch, block []int32) {
 		rec, n := b.records[i].rec, &s.named[j]
 		s.at = b.records[i].off
 		s.program.plan.Read(rec, b.records[i].at, &b.rows[i])
-		readNamed(rec, n)
-		if n.id != "" {
-			n.print = nudge.HashID(b.abouts[i].primary, n.id)
+		rec.Who(&n.Who)
+		n.known = nil
+		if n.ID != "" {
+			n.print = nudge.HashID(b.abouts[i].primary, n.ID)
 			s.ahead.sum += s.dedup.index.near(n.print)
 		}
 	}
 	for j, i := range block {
-		if n := &s.named[j]; n.visitor != "" && s.known.mayHave(b.abouts[i].primary) {
-			n.known = s.visitors[n.visitor]
+		if n := &s.named[j]; n.Visitor != "" && s.known.mayHave(b.abouts[i].primary) {
+			n.known = s.visitors[n.Visitor]
 		}
 	}
 	for j := range block {
@@ -92,19 +92,19 @@ func (s *shard) readBlock(b *Batch, block []int32) {
 // identifyRecord says whom a record is about.
 func (s *shard) identifyRecord(b *Batch, i int32, n *named) {
 	a := &b.abouts[i]
-	if n.id != "" && s.dedup.seen(a.primary, n.print, b.records[i].ordinal, b.rows[i].At) {
+	if n.ID != "" && s.dedup.seen(a.primary, n.print, b.records[i].ordinal, b.rows[i].At) {
 		a.duplicate = true
 		s.stats.duplicates++
 		return
 	}
-	a.visitor, a.user, a.company, a.mail = n.visitor, n.user, n.company, n.email
+	a.visitor, a.user, a.company, a.mail = n.Visitor, n.User, n.Company, n.Email
 	if a.company == "" {
-		a.company = n.mailDomain
+		a.company = n.MailDomain
 	}
 	if a.visitor != "" {
 		s.identifyVisitor(b, b.records[i].off, a, n)
 	} else if a.user == "" {
-		a.user = n.email
+		a.user = n.Email
 	}
 	if a.user != "" {
 		a.userHash = nudge.HashKey("user", a.user)
@@ -118,7 +118,7 @@ func (s *shard) identifyVisitor(b *Batch, off nudge.Offset, a *about, n *named) 
 		v = s.visitors[a.visitor]
 	}
 	if v == nil {
-		if a.user == "" && n.email == "" && a.company == "" {
+		if a.user == "" && n.Email == "" && a.company == "" {
 			return // nothing to remember
 		}
 		v = &visitorIdentity{}
@@ -130,7 +130,7 @@ func (s *shard) identifyVisitor(b *Batch, off nudge.Offset, a *about, n *named) 
 	case known != "":
 		a.user = known
 	default:
-		a.user = n.email
+		a.user = n.Email
 	}
 	a.identifies = a.user != "" && known == ""
 	if a.user != "" && a.user != known {
@@ -284,29 +284,4 @@ func (e *Engine) userThen(user string) *userIdentity {
 		return u
 	}
 	return &userIdentity{}
-}
-
-// readNamed reads a record's identity fields.
-func readNamed(rec nudge.Record, n *named) {
-	*n = named{}
-	it := rec.Fields()
-	for it.Next() && it.Name <= nudge.NameMailDomain { // they come first
-		if it.Value.Kind != nudge.Text {
-			continue
-		}
-		switch it.Name {
-		case nudge.NameID_:
-			n.id = it.Value.Text
-		case nudge.NameVisitor:
-			n.visitor = it.Value.Text
-		case nudge.NameUser:
-			n.user = it.Value.Text
-		case nudge.NameEmail:
-			n.email = it.Value.Text
-		case nudge.NameCompany:
-			n.company = it.Value.Text
-		case nudge.NameMailDomain:
-			n.mailDomain = it.Value.Text
-		}
-	}
 }

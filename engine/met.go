@@ -124,19 +124,15 @@ func hashTests(tests []int32) uint64 {
 
 // meetBlock finds what the records of a block mean whose tests are found.
 func (s *shard) meetBlock(b *Batch, block []int32) {
-	hashes, recent := s.ahead.hashes[:len(block)], &s.sets.recent
+	sets, recent := s.ahead.sets[:len(block)], &s.sets.recent
 	for j := range block {
-		hashes[j] = hashTests(s.matches.Of(j))
+		sets[j] = hashTests(s.matches.Of(j))
 		if recent.taken > 0 {
-			s.ahead.sum += int(recent.home(hashes[j]).hash)
+			s.ahead.sum += int(recent.home(sets[j]).hash)
 		}
 	}
 	for j, i := range block {
-		if b.abouts[i].duplicate {
-			b.met[i] = nothingMet
-		} else {
-			b.met[i] = s.met(hashes[j], s.matches.Of(j))
-		}
+		b.met[i] = s.met(sets[j], s.matches.Of(j))
 	}
 }
 
@@ -161,7 +157,7 @@ func (s *shard) met(hash uint64, tests []int32) *met {
 }
 
 // use makes a program the shard's, or notes that it has changed.
-func (s *shard) use(g *program) { s.program, s.sets = g, metSets{} }
+func (s *shard) use(g *program) { s.program, s.sets, s.recall = g, metSets{}, recall{} }
 
 // meet works out what follows from tests. all: also rules that cannot rise are looked at.
 func (g *program) meet(tests []int32, all bool) *met {

@@ -143,7 +143,7 @@ func (t *table) addEntry(hash nudge.KeyHash, scope uint16, size int) uint32 {
 // remove forgets a key, and lets the next checkpoint delete its row. What the heap holds of its timers is found to be nothing.
 func (t *table) remove(i uint32) {
 	t.touch(i) // first of all for a checkpoint that still has to serialise it
-	t.focus.entry = 0
+	t.focus.unfocus()
 	e := t.entry(i)
 	t.noteDue(e)
 	if !t.unsaved {
@@ -173,11 +173,16 @@ func (t *table) identity(i uint32) (scope uint16, key []byte) { return identityO
 
 // slot returns the bytes of an operator's slot, nil if the key has none.
 func (t *table) slot(i uint32, num uint32) []byte {
+	if t.focus.entry == i+1 {
+		return t.focus.slot(num)
+	}
+	return t.slotOf(i, num)
+}
+
+// slotOf is slot of a key that is not in focus.
+func (t *table) slotOf(i, num uint32) []byte {
 	if i == noEntry {
 		return nil
-	}
-	if i+1 == t.focus.entry {
-		return t.focus.slot(num)
 	}
 	d := directoryOf(t.record(i))
 	return d.find(num)
@@ -258,8 +263,8 @@ func (t *table) replace(i uint32, ref slabRef, size int) {
 	}
 	e.ref, e.used = ref, uint32(size)
 	if t.focus.entry == i+1 {
-		t.focus.entry = 0
-		t.focusOn(i)
+		t.focus.unfocus()
+		t.notePlaces(i)
 	}
 }
 
