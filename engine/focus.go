@@ -1,7 +1,5 @@
 package engine
 
-import "encoding/binary"
-
 // focus is the key that a table's owner is at work on: where each of its slots lies is noted once, as one event looks for the same slots
 // several times.
 type focus struct {
@@ -54,9 +52,9 @@ func (t *table) notePlaces(i uint32) {
 	to := slotPlace(len(d.rec))
 	dir := d.rec[d.at:][:d.len()*dirEntry]
 	for at := len(dir) - dirEntry; at >= 0; at -= dirEntry {
-		e := binary.LittleEndian.Uint32(dir[at:])
-		from := slotPlace(e >> 16)
-		places[e&mostNarrow] = mark | to<<16 | from
+		num := uint16(dir[at+1])<<8 | uint16(dir[at])
+		from := slotPlace(dir[at+3])<<8 | slotPlace(dir[at+2])
+		places[num] = mark | to<<16 | from
 		to = from
 	}
 }
@@ -71,4 +69,12 @@ func (f *focus) slot(num uint32) []byte {
 		return nil
 	}
 	return f.rec[p&mostNarrow : p>>16&mostNarrow]
+}
+
+// focused is the bytes of a slot of the key in focus, nil if it has none, or is another key.
+func (t *table) focused(i, num uint32) []byte {
+	if f := &t.focus; f.entry == i+1 {
+		return f.slot(num)
+	}
+	return nil
 }

@@ -26,6 +26,7 @@ type reaction struct {
 	touched []touch // the operators concerned, ascending by number
 	rules   []int32 // places of the rules that may rise by it, in settling order
 	waits   bool    // whether some of touched wait
+	timed   bool    // whether windows of some of touched can set a timer
 }
 
 // touch is an operator that an input concerns. What most kinds need of it stands here, beside that of the others of the same event.
@@ -37,7 +38,6 @@ type touch struct {
 	keep   int32
 	op     int32
 	num    uint32
-	timed  bool // whether its windows can set a timer
 	kind   rules.OpKind
 }
 
@@ -200,9 +200,10 @@ func (r *reaction) touch(g *program, l listener) {
 		i = len(r.touched)
 		op := &g.plan.Ops[l.op]
 		r.touched = append(r.touched, touch{
-			at: op, value: op.Value, window: op.Window, keep: int32(op.Keep), op: l.op, num: g.nums[l.op], kind: op.Kind, timed: g.timed[l.op] && !isWait(op.Kind),
+			at: op, value: op.Value, window: op.Window, keep: int32(op.Keep), op: l.op, num: g.nums[l.op], kind: op.Kind,
 		})
 		r.waits = r.waits || isWait(op.Kind)
+		r.timed = r.timed || g.timed[l.op] && !isWait(op.Kind)
 	}
 	r.touched[i].roles |= l.role
 }
