@@ -74,7 +74,7 @@ func (s *shard) readBlock(b *Batch, block []int32) {
 		n.known = nil
 		if n.ID != "" {
 			n.print = nudge.HashID(b.abouts[i].primary, n.ID)
-			s.ahead.sum += s.dedup.index.near(n.print)
+			s.ahead.sum += s.dedup.near(n.print, j)
 		}
 	}
 	for j, i := range block {

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"hash/maphash"
 	"math"
 	"strings"
 
@@ -12,7 +11,6 @@ import (
 // recall remembers what rows meant, by the values that decide which tests they match: the events of a site are much the same again and again. It
 // holds so few that they stay in the processor's nearest caches; what is met seldom is matched anew.
 type recall struct {
-	seed  maphash.Seed
 	types []*recallType // by name id; nil: not met so far
 	slots []recalled
 }
@@ -57,7 +55,7 @@ func (r *recall) find(g *program, row *rules.Row) (m *met, hash uint64) {
 		t.asked, t.knew = 0, 0
 	}
 	t.asked++
-	if hash = r.hash(t, row); hash == 0 {
+	if hash = t.hash(row); hash == 0 {
 		return nil, 0
 	}
 	places := r.places(hash)
@@ -99,7 +97,7 @@ func (r *recall) of(g *program, typ nudge.NameID) *recallType {
 		return r.types[typ]
 	}
 	if r.slots == nil {
-		r.seed, r.slots = maphash.MakeSeed(), make([]recalled, recallSlots)
+		r.slots = make([]recalled, recallSlots)
 	}
 	for int(typ) >= len(r.types) {
 		r.types = append(r.types, nil)
@@ -110,14 +108,14 @@ func (r *recall) of(g *program, typ nudge.NameID) *recallType {
 }
 
 // hash is one of the values that decide, 0 if they are too long.
-func (r *recall) hash(t *recallType, row *rules.Row) uint64 {
+func (t *recallType) hash(row *rules.Row) uint64 {
 	hash, bytes := uint64(row.Type)+1, 0
 	for _, slot := range t.slots {
 		v := &row.Vals[slot]
 		part := uint64(v.Kind)
 		if v.Kind == nudge.Text || v.Kind == nudge.JSON {
 			bytes += len(v.Text)
-			part += maphash.String(r.seed, v.Text)
+			part += rules.TextHash(v.Text)
 		} else {
 			part += math.Float64bits(v.Num)
 		}

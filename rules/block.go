@@ -42,7 +42,7 @@ func askText(s *shelf[string, []int32], text string, dst []int32, ask *questions
 	if s.base.taken == 0 && s.fresh.taken == 0 {
 		return dst
 	}
-	hash := textHash(text)
+	hash := TextHash(text)
 	if ask == nil || s.base.taken < manyTexts {
 		tests, _ := s.get(hash, text)
 		return append(dst, tests...)
