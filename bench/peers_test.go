@@ -20,7 +20,11 @@ const peerMode = "NUDGE_BENCH_TEST_PEER"
 
 func TestMain(m *testing.M) {
 	if mode := os.Getenv(peerMode); mode != "" {
-		if err := bePeer(mode, os.Args[len(os.Args)-1]); err != nil {
+		be := bePeer
+		if strings.HasPrefix(mode, kuiperMode) {
+			be = beKuiper
+		}
+		if err := be(mode, os.Args[len(os.Args)-1]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -46,7 +50,12 @@ func bePeer(mode, events string) error {
 			h.apply(&s.events[i])
 		}
 		fired := h.fired()
+		if strings.HasPrefix(mode, "two rules") {
+			fired = slices.DeleteFunc(fired, func(f handFiring) bool { return f.rule != handR1 && f.rule != handR4 })
+		}
 		switch {
+		case mode == "two rules, one fewer":
+			fired = fired[1:]
 		case mode == "one fewer":
 			fired = fired[1:]
 		case mode == "one later":
@@ -142,6 +151,38 @@ func TestPeersAreCompared(t *testing.T) {
 			}
 			if shown || len(r.LeftOut) != 1 || !strings.Contains(r.LeftOut[0], tt.leftOut) {
 				t.Errorf("shown: %t, left out: %v, want %q", shown, r.LeftOut, tt.leftOut)
+			}
+		})
+	}
+}
+
+// TestPeersWithSomeRules: a peer that has two of the rules is compared with those two, and shown beside a core that has no others.
+func TestPeersWithSomeRules(t *testing.T) {
+	const table = "speed, r1 and r4 alone"
+	for mode, leftOut := range map[string]string{
+		"two rules":            "",
+		"two rules, one fewer": "1 missing, 0 too many",
+		"right":                "r2: 0 missing", // it fires what it is said not to have
+	} {
+		t.Run(mode, func(t *testing.T) {
+			p := fakePeer(mode, nil)
+			p.only = []string{"r1", "r4"}
+			r := runPeer(t, p)
+			if hasRow(r, "speed", mode) {
+				t.Error("it is shown among those that have all rules")
+			}
+			if leftOut == "" && (!hasRow(r, table, mode) || !hasRow(r, table, "core, 1 shard") || !hasRow(r, "firings", mode)) {
+				t.Errorf("it is not shown; left out: %v", r.LeftOut)
+			}
+			if leftOut != "" && (hasRow(r, table, mode) || !strings.Contains(strings.Join(r.LeftOut, "\n"), leftOut)) {
+				t.Errorf("left out: %v, want %q", r.LeftOut, leftOut)
+			}
+			for _, table := range r.Tables {
+				for _, row := range table.Rows {
+					if table.Title == "firings" && row.Name == mode && (row.Cells[0] == nil || row.Cells[1] != nil) {
+						t.Error("its firings are not those of r1 and r4 alone")
+					}
+				}
 			}
 		})
 	}

@@ -14,11 +14,11 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
 /** Flink on a cluster of its own in this process: one source, the rules behind it with as many tasks as asked for. */
 final class Flink implements Peer {
-  private final boolean rocksdb;
+  private final Mode mode;
   private final int parallelism;
 
-  Flink(boolean rocksdb, int parallelism) {
-    this.rocksdb = rocksdb;
+  Flink(Mode mode, int parallelism) {
+    this.mode = mode;
     this.parallelism = parallelism;
   }
 
@@ -35,6 +35,16 @@ final class Flink implements Peer {
             .assignTimestampsAndWatermarks(
                 WatermarkStrategy.<Event>forMonotonousTimestamps().withTimestampAssigner((e, none) -> e.at()))
             .setParallelism(1);
+    if (mode == Mode.CEP) {
+      Patterns.add(stream);
+    } else {
+      byHand(stream);
+    }
+    env.execute();
+    Pass.end(firings);
+  }
+
+  private static void byHand(DataStream<Event> stream) {
     stream.keyBy(Event::visitor, Types.STRING).process(new VisitorRules()).sinkTo(new FiringSink());
     stream
         .filter(e -> e.type().equals("page_view") && e.company() != null)
@@ -42,11 +52,10 @@ final class Flink implements Peer {
         .keyBy(Event::company, Types.STRING)
         .process(new CompanyRules())
         .sinkTo(new FiringSink());
-    env.execute();
-    Pass.end(firings);
   }
 
   private Configuration configuration() {
+    boolean rocksdb = mode == Mode.ROCKSDB;
     Configuration c = new Configuration();
     c.setString("rest.port", "0");
     c.setString("taskmanager.numberOfTaskSlots", String.valueOf(parallelism));
