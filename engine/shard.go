@@ -45,6 +45,7 @@ type shard struct {
 
 	settling counter
 	texts    texts
+	idText   []byte         // scratch of firing
 	actions  []nudge.Action // see roomForActions
 	paths    []byte         // of the batch's firings
 	tried    table          // a copy of one key, to try out fired events on
@@ -61,7 +62,6 @@ type shardStats struct {
 func newShard(id nudge.ShardID, e *Engine, shards int) *shard {
 	s := &shard{
 		id: id, engine: e, visitors: map[string]*visitorIdentity{}, users: map[string]*userIdentity{},
-		settling: counter{n: map[countedKey]uint32{}},
 	}
 	for l := range levels {
 		s.out[l] = make([][]input, shards)
