@@ -61,7 +61,12 @@ func (s *shard) leave() { s.depth-- }
 // take gives one input to its key, which k is. Each rule concerned is decided once: it rises when its condition is false before the input,
 // with the windows moved to the instant, and true after it.
 func (s *shard) take(b *Batch, k *keyRef, in *input, t *turn) {
-	w, r := s.enter(), in.met.at(in.scope)
+	s.takeBy(b, k, in, in.met.at(in.scope), t)
+}
+
+// takeBy is take where the key's reaction is at hand; nil: it has none.
+func (s *shard) takeBy(b *Batch, k *keyRef, in *input, r *reaction, t *turn) {
+	w := s.enter()
 	if r != nil {
 		w.rules = append(w.rules, r.rules...)
 	}

@@ -195,12 +195,16 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 		scope: rules.ScopeVisitor, key: a.visitor, hash: a.primary, entry: visitor,
 	}
 	if a.visitor != "" {
-		k := s.key(&in)
-		if a.user == "" { // before the visitor takes it: what its rules fire by it comes later in the past, too
+		k, r := s.key(&in), met.fixed[rules.ScopeVisitor]
+		switch {
+		case a.user != "":
+		case met.joint != nil:
+			r = met.joint
+		default: // before the visitor takes it: what its rules fire by it comes later in the past, too
 			s.remember(b, &k, &in)
 		}
-		if met.at(rules.ScopeVisitor) != nil {
-			s.take(b, &k, &in, nil)
+		if r != nil {
+			s.takeBy(b, &k, &in, r, nil)
 		}
 	}
 	if a.user != "" {
