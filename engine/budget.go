@@ -57,6 +57,9 @@ func (e *Engine) maxDirty() int {
 
 // committed notes that the checkpoint that was begun last is in the store.
 func (e *Engine) committed() {
+	if e.shelf != nil {
+		e.shelf.commits++
+	}
 	for _, s := range e.shards {
 		s.hand.idle = 0
 		for l := range s.tables {
@@ -234,6 +237,7 @@ func (s *shard) readInStep(t *table, i uint32, key []byte) {
 type memoryStats struct {
 	bytes, away            int
 	evicted, reads, waited uint64
+	early                  uint64 // reads of rows that were there when they were needed
 }
 
 func (e *Engine) memory() (m memoryStats) {
@@ -244,7 +248,7 @@ func (e *Engine) memory() (m memoryStats) {
 		}
 	}
 	if x := e.shelf; x != nil {
-		m.evicted, m.reads, m.waited = x.evicted.Load(), x.reads.Load(), x.waited.Load()
+		m.evicted, m.reads, m.waited, m.early = x.evicted.Load(), x.reads.Load(), x.waited.Load(), x.early.Load()
 	}
 	return m
 }
