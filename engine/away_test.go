@@ -110,6 +110,13 @@ func TestBudgetIsKept(t *testing.T) {
 	if away := again.memory().away; away < visitors/5 {
 		t.Errorf("a restart leaves %d of %d away", away, visitors)
 	}
+	for _, s := range again.shards {
+		s.hand.checked = 0
+		s.keepLimit()
+		if _, live := s.held(); live > s.hand.target()+firstChunkBytes {
+			t.Errorf("shard %d: a restart leaves %d bytes live, where records may take %d", s.id, live, s.hand.limit)
+		}
+	}
 	e = again
 	within()
 }

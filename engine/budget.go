@@ -219,7 +219,8 @@ func (t *table) move(i uint32) {
 	t.slabs.free(old)
 }
 
-// readInStep is called for each key that is read before anybody looks for it. Where the records of before take the budget, it leaves again.
+// readInStep is called for each key that is read before anybody looks for it. Where the records of before take the budget, it leaves again, and some of those do:
+// the more entries there are, the less is left for records.
 func (s *shard) readInStep(t *table, i uint32, key []byte) {
 	if t.shelf == nil {
 		return
@@ -230,6 +231,7 @@ func (s *shard) readInStep(t *table, i uint32, key []byte) {
 	s.keepLimit()
 	if _, live := s.held(); live > s.hand.target() {
 		t.leave(i, awayRef(key[rowPrefix:]))
+		s.sweep(leaveWork * sweepLeaves)
 	}
 }
 

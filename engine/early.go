@@ -47,7 +47,7 @@ func (e *Engine) readEarly(entry nudge.Entry) {
 	})
 }
 
-// readEarly begins to read the rows of the visitors that are away and that the shard's records are about.
+// readEarly begins to read the rows of the visitors that are away and that the shard's records are about, those of duplicates too: which they are is not known yet.
 func (s *shard) readEarly(first nudge.Offset) {
 	x, t := &s.early, &s.tables[0]
 	for left := x.records; len(left) > 0; {
