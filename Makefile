@@ -37,7 +37,7 @@ check:
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
 
-# bench/peers/build.sh   (other engines, for bin/nudge bench --level peers; what this machine cannot build is left out)
+# bench/peers/build.sh   (other engines, for bin/nudge bench --level peers and peers-http; what this machine cannot build is left out)
 peers:
 	bench/peers/build.sh
 

@@ -208,6 +208,45 @@ func (r Record) Fill(slots []int32, vals []Value, filled []int32) []int32 {
 	return filled
 }
 
+// Who is what a record says of who it is about. A text is "" where the field is not there, or is no text; it points into the record.
+type Who struct {
+	ID, Visitor, User, Email, Company, MailDomain string
+}
+
+// Who reads the fields that say who the record is about. The record must be a checked one.
+func (r Record) Who(w *Who) {
+	*w = Who{}
+	for pos := recordHeader; pos < len(r); {
+		field := r[pos:]
+		id := NameID(binary.LittleEndian.Uint32(field))
+		if id > NameMailDomain { // they come first
+			return
+		}
+		if ValueKind(field[4]) != Text {
+			size, _ := valueSize(r, pos)
+			pos += 5 + size
+			continue
+		}
+		n := int(binary.LittleEndian.Uint32(field[5:]))
+		text := view(field[9 : 9+n])
+		pos += 9 + n
+		switch id {
+		case NameID_:
+			w.ID = text
+		case NameVisitor:
+			w.Visitor = text
+		case NameUser:
+			w.User = text
+		case NameEmail:
+			w.Email = text
+		case NameCompany:
+			w.Company = text
+		case NameMailDomain:
+			w.MailDomain = text
+		}
+	}
+}
+
 // view is b as a string without a copy; b must not change while the string lives.
 func view(b []byte) string {
 	if len(b) == 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 	"time"
@@ -23,9 +24,11 @@ type Options struct {
 	Progress func(done string) // told what has been measured, as it goes; nil: nobody is
 
 	// Tests make these smaller.
-	slotTime   time.Duration // 0: the constant of that name
-	fewPending int           // 0: timerPending
-	peers      []*peer       // nil: allPeers
+	slotTime   time.Duration    // 0: the constant of that name
+	fewPending int              // 0: timerPending
+	peers      []*peer          // nil: allPeers
+	kuiper     func() *exec.Cmd // nil: the one that make peers has built
+	fewConns   int              // of the level peers-http; 0: peersHTTPConns
 }
 
 // Workloads lists them for messages.
@@ -83,6 +86,7 @@ func Levels() []Level {
 		{"memory", "a memory budget for a tenth of the records, beside none", 400_000, "visitors; a round has half as many events in each of three slots, 2,000,000 at most", runMemory},
 		{"warm", "a new 30-day rule reads the log back beside traffic", 1_000_000, "events in the log", runWarm},
 		{"peers", "other engines with the same rules and events, those that `make peers` has built", 1_000_000, "events in the stream", runPeers},
+		{"peers-http", "another server with the same rules and requests, if `make peers` has built it", 1_000_000, "most requests of one slot", runPeersHTTP},
 	}
 }
 

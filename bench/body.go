@@ -14,12 +14,14 @@ type bodies struct {
 	most int    // events that are written before they come again
 	pool []body
 	next int
+	sent func(visit) // told of the last event of each body; nil: nobody is
 }
 
 // body is one request.
 type body struct {
 	text []byte
 	ids  []int // where its message ids begin
+	last visit
 }
 
 const (
@@ -76,11 +78,15 @@ func (b *bodies) fresh() []byte {
 		b.id++
 		appendUUID(next.text[at:at], b.id)
 	}
+	if b.sent != nil {
+		b.sent(next.last)
+	}
 	return next.text
 }
 
 // event appends an event, its message id to be filled in.
 func (b *body) event(v visit) {
+	b.last = v
 	dst := append(b.text, `{"id":"`...)
 	b.ids = append(b.ids, len(dst))
 	dst = appendUUID(dst, 0)

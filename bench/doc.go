@@ -3,7 +3,7 @@
 //
 // Its nouns: a workload is a seeded stream of events and its rules; a level is a part of Nudge that is measured (the core: operators and rules in memory; the whole
 // engine with its log; the server over HTTP, a decision in the response, timers, streams, a replay, a restart); a floor is what a level is compared with; a peer is another engine with the workload's rules, in a process of its
-// own (peers/README.md); a round measures each of them once; a spread is the median of the rounds with the least and the most; a report is what came out, for people and as JSON.
+// own (peers/README.md), or another server with rules that both can say; a round measures each of them once; a spread is the median of the rounds with the least and the most; a report is what came out, for people and as JSON.
 //
 // Order of operations in Run: warm up every measured thing once, unrecorded; then Options.Rounds rounds, each of which measures every thing once, beginning
 // with another one each time, so that what the machine does meanwhile falls on all of them; then the medians. Ratios are taken within a round. Where a

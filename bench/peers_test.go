@@ -20,7 +20,11 @@ const peerMode = "NUDGE_BENCH_TEST_PEER"
 
 func TestMain(m *testing.M) {
 	if mode := os.Getenv(peerMode); mode != "" {
-		if err := bePeer(mode, os.Args[len(os.Args)-1]); err != nil {
+		be := bePeer
+		if strings.HasPrefix(mode, kuiperMode) {
+			be = beKuiper
+		}
+		if err := be(mode, os.Args[len(os.Args)-1]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

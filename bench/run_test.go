@@ -19,7 +19,7 @@ func TestLevels(t *testing.T) {
 			before := goleak.IgnoreCurrent()
 			dir := t.TempDir()
 			r, err := Run(context.Background(), Options{
-				Level: l.Name, Events: 500, Rounds: 1, Dir: dir, slotTime: 20 * time.Millisecond, fewPending: 10,
+				Level: l.Name, Events: 500, Rounds: 1, Dir: dir, slotTime: 20 * time.Millisecond, fewPending: 10, fewConns: 4,
 			})
 			if err != nil {
 				t.Fatal(err)

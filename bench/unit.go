@@ -12,6 +12,7 @@ const (
 	Bytes                 // written in B, KiB or MiB
 	Count
 	Times // a ratio
+	Share // of a whole; written in %
 )
 
 // scale is a way of writing a value: divided, with so many digits behind the point, and what follows it.
@@ -50,6 +51,8 @@ func (u Unit) scale(v float64) scale {
 		return scale{1, 0, " B"}
 	case Times:
 		return scale{1, 2, " ×"}
+	case Share:
+		return scale{0.01, 1, " %"}
 	}
 	switch {
 	case v == float64(int64(v)) || v >= 100:

@@ -10,7 +10,9 @@ type ahead struct {
 	reactions []*reaction
 	rules     []int32
 	needs     [][]need
-	hashes    [lookAhead]uint64 // of the tests that each record matches
+	unknown   []int32           // records of which recall does not know what they mean
+	hashes    [lookAhead]uint64 // recall's, of these
+	sets      [lookAhead]uint64 // hashes of the tests that they match
 	sum       int               // keeps the steps from being left out
 }
 

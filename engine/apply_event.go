@@ -12,14 +12,21 @@ import (
 // applyEvent lets an event change the operators that it concerns. An event later than Options.Lateness is history: it enters
 // windows and ends waits, but starts none and makes no pulse.
 func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reaction) {
-	late := s.engine.isLate(in.row)
-	timed := false
+	late, prompt := s.engine.isLate(in.row), in.row.Ts == in.row.At
 	if k.i == noEntry || k.t.slotCount(k.i) < len(r.touched) {
 		s.reserve(w, k, in, r)
 	}
+	timed := r.timed
 	for i := range r.touched {
 		t := &r.touched[i]
-		timed = timed || t.timed
+		if prompt {
+			if slot := k.t.focused(k.i, t.num); slot != nil {
+				s.ensure(k)
+				if t.update(slot, in.row.Ts) {
+					continue
+				}
+			}
+		}
 		switch t.kind {
 		case rules.OpScore:
 			s.ensure(k)
@@ -37,6 +44,20 @@ func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reacti
 	if timed && k.i != noEntry && !k.isPast {
 		k.t.arm(k.i, s.nextDue(k.t, k.i, in.when.at))
 	}
+}
+
+// update is what most events do to a slot that is there, where their time is their stamp's. It says whether that was it; else nothing has changed.
+func (t *touch) update(slot []byte, ts nudge.Millis) bool {
+	switch t.kind {
+	case rules.OpCount:
+		return ring(slot).turn(int(t.keep), ts, expiredAt(ts, t.window))
+	case rules.OpTotal:
+		binary.LittleEndian.PutUint64(slot, readTotal(slot)+1)
+		return true
+	case rules.OpAbsent, rules.OpDwell:
+		return t.roles == roleEnd && wait(slot).endIdle(ts)
+	}
+	return false
 }
 
 // reserve makes the slots that an event will begin, all in one go: a new key gets most of its slots by its first event.

@@ -200,7 +200,7 @@ func (t *table) mayLeave(e *entry) bool {
 func (t *table) leave(i uint32, ref slabRef) {
 	e := t.entry(i)
 	if t.focus.entry == i+1 {
-		t.focus.entry = 0
+		t.focus.unfocus()
 	}
 	t.slabs.free(e.ref)
 	e.ref = ref
@@ -211,7 +211,7 @@ func (t *table) leave(i uint32, ref slabRef) {
 func (t *table) move(i uint32) {
 	e := t.entry(i)
 	if t.focus.entry == i+1 {
-		t.focus.entry = 0
+		t.focus.unfocus()
 	}
 	old, rec := e.ref, t.record(i)
 	e.ref = t.slabs.alloc(len(rec))

@@ -110,9 +110,12 @@ func (s *shard) key(in *input) keyRef {
 
 // ensure gives the key an entry, and must be called before the key's record is changed.
 func (s *shard) ensure(k *keyRef) {
-	if k.touched {
-		return
+	if !k.touched {
+		s.touch(k)
 	}
+}
+
+func (s *shard) touch(k *keyRef) {
 	k.touched = true
 	if k.i == noEntry {
 		if k.i = k.t.find(k.hash, k.num, k.text); k.i == noEntry { // what a rule of the key has fired may have joined its past meanwhile
@@ -171,7 +174,12 @@ func (w *scratch) met(g *program, k *keyRef, needs []need, at nudge.Millis) bool
 			}
 			continue
 		}
-		slot := k.t.slot(k.i, n.num)
+		var slot []byte
+		if f := &k.t.focus; f.entry == k.i+1 {
+			slot = f.slot(n.num)
+		} else {
+			slot = k.t.slotOf(k.i, n.num)
+		}
 		switch {
 		case slot == nil:
 			return false

@@ -25,20 +25,41 @@ type dedupEntry struct {
 	at          nudge.Millis
 }
 
-// seen says whether the id was applied within the window; if not, it is noted as applied now.
-func (d *dedup) seen(primary nudge.KeyHash, id string, ordinal uint64, at nudge.Millis) bool {
+// seen says whether the id was applied within the window; if not, it is noted as applied now. fingerprint is nudge.HashID of primary and id.
+func (d *dedup) seen(primary nudge.KeyHash, fingerprint, ordinal uint64, at nudge.Millis) bool {
 	d.expire(ordinal, at)
-	f := nudge.HashID(primary, id)
-	if d.index.has(f, &d.queue) {
+	if d.index.has(fingerprint, &d.queue) {
 		return true
 	}
-	d.add(dedupEntry{f, uint16(primary.Group()), ordinal, at})
+	d.add(dedupEntry{fingerprint, uint16(primary.Group()), ordinal, at})
 	return false
+}
+
+// near meets the memory in which an id is looked for, and that of the n-th oldest one, which may have to go for it (ahead.go).
+func (d *dedup) near(fingerprint uint64, n int) int {
+	sum := d.index.near(fingerprint)
+	if d.queue.len() > n {
+		sum += d.index.near(d.queue.fingerprint(d.queue.nth(n)))
+	}
+	return sum
+}
+
+// setWindow makes the window as many events long. Where its numbers need more room in the index, that is made anew.
+func (d *dedup) setWindow(events uint64) {
+	d.window = events
+	if d.index.low == 0 || lowFor(events) <= d.index.low {
+		return
+	}
+	d.index = dedupIndex{low: lowFor(events)}
+	d.index.reserve(d.queue.len())
+	for n := d.queue.head; n < d.queue.tail; n = d.queue.after(n) {
+		d.index.add(d.queue.fingerprint(n), n, events, &d.queue)
+	}
 }
 
 // add notes an id that is not remembered, behind all others.
 func (d *dedup) add(e dedupEntry) {
-	d.index.add(e.fingerprint, d.queue.add(e), &d.queue)
+	d.index.add(e.fingerprint, d.queue.add(e), d.window, &d.queue)
 }
 
 // expire forgets what has left the window.
@@ -52,7 +73,7 @@ func (d *dedup) expire(ordinal uint64, at nudge.Millis) {
 		if newer < d.window && at-e.at < dedupAge {
 			return
 		}
-		d.index.remove(e.fingerprint, d.queue.head, &d.queue)
+		d.index.remove(e.fingerprint, d.queue.head)
 		d.queue.drop()
 	}
 }

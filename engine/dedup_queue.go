@@ -51,6 +51,9 @@ func (q *dedupQueue) fingerprint(n uint64) uint64 {
 	return p.fingerprints[i]
 }
 
+// nth is the number of the n-th oldest entry, or of one near it where numbers are left out: from 0 on, less than are held.
+func (q *dedupQueue) nth(n int) uint64 { return min(q.head+uint64(n), q.tail-1) }
+
 // after is the number behind one that is held: tail behind the last.
 func (q *dedupQueue) after(n uint64) uint64 {
 	if p, i := q.page(n); i+1 == p.n && n+1 < q.tail {

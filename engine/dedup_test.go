@@ -127,7 +127,7 @@ func TestDedupAgainstAMap(t *testing.T) {
 			id := fmt.Sprint(rng.IntN(ids))
 			m, was := applied[id]
 			want := was && ordinal-m.ordinal < d.window && at-m.at < dedupAge
-			if got := d.seen(7, id, ordinal, at); got != want {
+			if got := d.seen(7, nudge.HashID(7, id), ordinal, at); got != want {
 				t.Fatalf("seed %d: %s at %d: seen %v, want %v (last applied %+v)", seed, id, ordinal, got, want, m)
 			}
 			if !want {
@@ -144,16 +144,40 @@ func TestDedupAgainstAMap(t *testing.T) {
 	}
 }
 
+// TestDedupWindowGrows: a window whose numbers need more room in the index than the one before forgets nothing, and the other way round.
+func TestDedupWindowGrows(t *testing.T) {
+	d := dedup{}
+	d.setWindow(20_000)
+	n := uint64(0)
+	for _, window := range []uint64{20_000, 1 << 26, 1 << 40, 30_000} {
+		d.setWindow(window)
+		for range 10_000 {
+			if d.seen(7, nudge.HashID(7, fmt.Sprint(n)), n, 0) {
+				t.Fatalf("window %d: id %d was not there before", window, n)
+			}
+			n++
+		}
+		for i := n - 10_000; i < n; i++ {
+			if !d.seen(7, nudge.HashID(7, fmt.Sprint(i)), n, 0) {
+				t.Fatalf("window %d: id %d of %d is forgotten", window, i, n)
+			}
+		}
+	}
+	if got, want := d.index.low, lowFor(1<<40); got != want {
+		t.Errorf("the index has %d bits for a number, want %d", got, want)
+	}
+}
+
 // What an id takes in memory stays below what is stated.
 func TestDedupMemory(t *testing.T) {
 	d := dedup{window: 1 << 40}
 	const n = 400_000
 	for i := range uint64(n) {
-		d.seen(7, fmt.Sprint(i), i, nudge.Millis(i))
+		d.seen(7, nudge.HashID(7, fmt.Sprint(i)), i, nudge.Millis(i))
 	}
 	bytes := len(d.queue.pages) * int(unsafe.Sizeof(idPage{}))
 	for i := range d.index.parts {
-		bytes += 4 * len(d.index.parts[i].slots)
+		bytes += len(d.index.parts[i].buckets) * int(unsafe.Sizeof(idBucket{}))
 	}
 	if bytes > n*DedupBytesMost {
 		t.Errorf("%d ids take %d bytes, %.1f each; at most %d are stated", n, bytes, float64(bytes)/n, DedupBytesMost)

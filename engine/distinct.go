@@ -60,7 +60,10 @@ func (d distinctSet) find(id *[16]byte) int {
 			return i
 		}
 	}
-	if text, short := shortOf(id[:]); short && d.hashed() {
+	if !d.hashed() {
+		return -1
+	}
+	if text, short := shortOf(id[:]); short {
 		hash := [16]byte(digestOf(text))
 		return d.find(&hash)
 	}

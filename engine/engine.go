@@ -54,7 +54,7 @@ type Engine struct {
 	warms    bool // a log is there to be read back for operators that lack a past
 	serial   bool // one core is enough
 	firings  []nudge.Firing
-	merged   []settled
+	merged   []*settled
 	fault    atomic.Pointer[Fault] // of the shard that panicked first
 	failed   atomic.Pointer[storeFault]
 	unsorted bool // leaves forwards in the order of arrival: only for the test that shows why they are sorted
@@ -198,25 +198,28 @@ func (e *Engine) onEveryShard(records int, f func(*shard)) {
 func (e *Engine) mergeFirings() []nudge.Firing {
 	e.merged = e.merged[:0]
 	for _, s := range e.shards {
-		e.merged = append(e.merged, s.firings...)
-		clear(s.firings)
-		s.firings = s.firings[:0]
+		for i := range s.firings {
+			e.merged = append(e.merged, &s.firings[i])
+		}
 	}
-	slices.SortFunc(e.merged, func(a, b settled) int { return bytes.Compare(a.path, b.path) })
+	slices.SortFunc(e.merged, func(a, b *settled) int { return bytes.Compare(a.path, b.path) })
 	clear(e.firings)
 	e.firings = e.firings[:0]
 	n := uint32(0)
-	for i := range e.merged {
-		f := e.merged[i].firing
-		if i > 0 && f.Cursor.Offset == e.merged[i-1].firing.Cursor.Offset || planted(bugNumbering) {
+	for i, m := range e.merged {
+		if i > 0 && m.firing.Cursor.Offset == e.firings[i-1].Cursor.Offset || planted(bugNumbering) {
 			n++
 		} else {
 			n = 0
 		}
-		f.Cursor.N = n
-		e.firings = append(e.firings, f)
+		e.firings = append(e.firings, m.firing)
+		e.firings[i].Cursor.N = n
 	}
 	clear(e.merged)
+	for _, s := range e.shards {
+		clear(s.firings)
+		s.firings = s.firings[:0]
+	}
 	return e.firings
 }
 

@@ -47,8 +47,9 @@ func newRebuilt(t *testing.T, seed uint64) *rebuilt {
 }
 
 func idOf(rec nudge.Record) string {
-	if n := readNamed(rec); n.id != "" {
-		return fmt.Sprint(rec.Hash(), n.id)
+	var n nudge.Who
+	if rec.Who(&n); n.ID != "" {
+		return fmt.Sprint(rec.Hash(), n.ID)
 	}
 	return ""
 }

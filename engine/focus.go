@@ -1,74 +1,80 @@
 package engine
 
-import "encoding/binary"
-
 // focus is the key that a table's owner is at work on: where each of its slots lies is noted once, as one event looks for the same slots
 // several times.
 type focus struct {
-	entry uint32 // + 1; 0: none
-	rec   []byte
-	mark  uint32 // of the slots in places that are this key's
-	place []slotPlace
+	entry  uint32 // + 1; 0: none, which is noEntry too: it has no slots
+	rec    []byte
+	mark   uint32      // of the places that are this key's
+	places []slotPlace // by number
 }
 
-type slotPlace struct {
-	mark, from, to uint32
-}
+// slotPlace is mark << 32 | to << 16 | from, of a slot in a narrow record: from and to are where it begins and ends.
+type slotPlace uint64
 
 // maxFocus is how many slots a key has at most to be worth it: with more, they are found by binary search.
 const maxFocus = 64
 
-// focusOn notes where the slots of an entry lie. Whatever moves a record ends the focus on it.
-func (t *table) focusOn(i uint32) {
-	f := &t.focus
-	if f.entry == i+1 && i != noEntry {
-		return
-	}
+// unfocus voids what is noted.
+func (f *focus) unfocus() {
 	f.entry = 0
-	if i == noEntry {
-		return
-	}
-	d := directoryOf(t.record(i))
-	if d.len() > maxFocus {
-		return
-	}
 	if f.mark++; f.mark == 0 {
-		clear(f.place)
+		clear(f.places)
 		f.mark = 1
 	}
+}
+
+// focusOn notes where the slots of an entry lie. Whatever moves a record ends the focus on it.
+func (t *table) focusOn(i uint32) {
+	if t.focus.entry == i+1 {
+		return
+	}
+	t.focus.unfocus()
+	if i != noEntry {
+		t.notePlaces(i)
+	}
+}
+
+func (t *table) notePlaces(i uint32) {
+	d := directoryOf(t.record(i))
+	if d.len() > maxFocus || d.wide {
+		return
+	}
+	f := &t.focus
 	f.entry, f.rec = i+1, d.rec
 	if d.n == 0 {
 		return
 	}
-	if last := int(d.num(d.len() - 1)); last >= len(f.place) {
-		f.place = append(f.place, make([]slotPlace, last+1-len(f.place))...)
+	if last := int(d.num(d.len() - 1)); last >= len(f.places) {
+		f.places = append(f.places, make([]slotPlace, last+1-len(f.places))...)
 	}
-	to := uint32(len(d.rec))
-	if d.wide {
-		for j := d.len() - 1; j >= 0; j-- {
-			num, from := d.entry(j)
-			f.place[num] = slotPlace{f.mark, uint32(from), to}
-			to = uint32(from)
-		}
-		return
-	}
-	place, mark := f.place, f.mark
+	places, mark := f.places, slotPlace(f.mark)<<32
+	to := slotPlace(len(d.rec))
 	dir := d.rec[d.at:][:d.len()*dirEntry]
-	for len(dir) >= dirEntry {
-		e := binary.LittleEndian.Uint32(dir[len(dir)-dirEntry:])
-		dir = dir[:len(dir)-dirEntry]
-		place[e&mostNarrow] = slotPlace{mark, e >> 16, to}
-		to = e >> 16
+	for at := len(dir) - dirEntry; at >= 0; at -= dirEntry {
+		num := uint16(dir[at+1])<<8 | uint16(dir[at])
+		from := slotPlace(dir[at+3])<<8 | slotPlace(dir[at+2])
+		places[num] = mark | to<<16 | from
+		to = from
 	}
 }
 
+// slot is the bytes of a slot of the key, nil if it has none.
 func (f *focus) slot(num uint32) []byte {
-	if int(num) >= len(f.place) {
+	if int(num) >= len(f.places) {
 		return nil
 	}
-	p := &f.place[num]
-	if p.mark != f.mark {
+	p := f.places[num]
+	if uint32(p>>32) != f.mark {
 		return nil
 	}
-	return f.rec[p.from:p.to]
+	return f.rec[p&mostNarrow : p>>16&mostNarrow]
+}
+
+// focused is the bytes of a slot of the key in focus, nil if it has none, or is another key.
+func (t *table) focused(i, num uint32) []byte {
+	if f := &t.focus; f.entry == i+1 {
+		return f.slot(num)
+	}
+	return nil
 }

@@ -69,3 +69,12 @@ func (h *history) last() string {
 	}
 	return h.text[len(h.text)-1]
 }
+
+// near meets the memory of the newest value (ahead.go).
+func (h *history) near() int {
+	last := h.last()
+	if last == "" {
+		return 0
+	}
+	return int(last[0])
+}

@@ -42,44 +42,83 @@ type about struct {
 	event                  bool
 }
 
-// identifyVisitors is the first pass: the records of this shard's primary keys.
+// identifyVisitors is the first pass: the records of this shard's primary keys, block by block.
 func (s *shard) identifyVisitors(b *Batch, list []int32) {
 	s.readWhoIsWho(b, list)
-	for _, i := range list {
-		rec, off, a := b.records[i].rec, b.records[i].off, &b.abouts[i]
-		row := &b.rows[i]
-		s.at = off
-		s.program.plan.Read(rec, b.records[i].at, row)
-		n := readNamed(rec)
-		if n.id != "" && s.dedup.seen(a.primary, n.id, b.records[i].ordinal, row.At) {
-			a.duplicate = true
-			s.stats.duplicates++
-			continue
-		}
-		a.visitor, a.user, a.company, a.mail = n.visitor, n.user, n.company, n.email
-		if a.company == "" {
-			a.company = n.mailDomain
-		}
-		if a.visitor != "" {
-			s.identifyVisitor(b, off, a, &n)
-		} else if a.user == "" {
-			a.user = n.email
-		}
-		if a.user != "" {
-			a.userHash = nudge.HashKey("user", a.user)
+	for len(list) > 0 {
+		block := list[:min(len(list), lookAhead)]
+		list = list[len(block):]
+		s.readBlock(b, block)
+		for j, i := range block {
+			s.at = b.records[i].off
+			s.identifyRecord(b, i, &s.named[j])
 		}
 	}
 	s.at = 0
 }
 
+// named is what a record says of who it is about, and what is found of it ahead.
+type named struct {
+	nudge.Who
+	print uint64           // of the id, if there is one
+	known *visitorIdentity // nil: nobody, or nobody so far
+}
+
+// readBlock reads a block of records. The memory that telling apart and recognising them takes is met for all of them together (ahead.go).
+func (s *shard) readBlock(b *Batch, block []int32) {
+	for j, i := range block {
+		rec, n := b.records[i].rec, &s.named[j]
+		s.at = b.records[i].off
+		s.program.plan.Read(rec, b.records[i].at, &b.rows[i])
+		rec.Who(&n.Who)
+		n.known = nil
+		if n.ID != "" {
+			n.print = nudge.HashID(b.abouts[i].primary, n.ID)
+			s.ahead.sum += s.dedup.near(n.print, j)
+		}
+	}
+	for j, i := range block {
+		if n := &s.named[j]; n.Visitor != "" && s.known.mayHave(b.abouts[i].primary) {
+			n.known = s.visitors[n.Visitor]
+		}
+	}
+	for j := range block {
+		if v := s.named[j].known; v != nil {
+			s.ahead.sum += v.user.near()
+		}
+	}
+}
+
+// identifyRecord says whom a record is about.
+func (s *shard) identifyRecord(b *Batch, i int32, n *named) {
+	a := &b.abouts[i]
+	if n.ID != "" && s.dedup.seen(a.primary, n.print, b.records[i].ordinal, b.rows[i].At) {
+		a.duplicate = true
+		s.stats.duplicates++
+		return
+	}
+	a.visitor, a.user, a.company, a.mail = n.Visitor, n.User, n.Company, n.Email
+	if a.company == "" {
+		a.company = n.MailDomain
+	}
+	if a.visitor != "" {
+		s.identifyVisitor(b, b.records[i].off, a, n)
+	} else if a.user == "" {
+		a.user = n.Email
+	}
+	if a.user != "" {
+		a.userHash = nudge.HashKey("user", a.user)
+	}
+}
+
 // identifyVisitor resolves visitor → user, and the company of a visitor whom nobody knows.
 func (s *shard) identifyVisitor(b *Batch, off nudge.Offset, a *about, n *named) {
-	var v *visitorIdentity
-	if s.known.mayHave(a.primary) {
+	v := n.known
+	if v == nil && s.known.mayHave(a.primary) { // an earlier record of the block may have made it known
 		v = s.visitors[a.visitor]
 	}
 	if v == nil {
-		if a.user == "" && n.email == "" && a.company == "" {
+		if a.user == "" && n.Email == "" && a.company == "" {
 			return // nothing to remember
 		}
 		v = &visitorIdentity{}
@@ -91,7 +130,7 @@ func (s *shard) identifyVisitor(b *Batch, off nudge.Offset, a *about, n *named) 
 	case known != "":
 		a.user = known
 	default:
-		a.user = n.email
+		a.user = n.Email
 	}
 	a.identifies = a.user != "" && known == ""
 	if a.user != "" && a.user != known {
@@ -116,37 +155,66 @@ func (s *shard) addVisitor(hash nudge.KeyHash, visitor string, v *visitorIdentit
 	s.visitors[visitor] = v
 }
 
-// identifyUsers is the second pass: the records of this shard's users.
+// identifyUsers is the second pass: the records of this shard's users, block by block.
 func (s *shard) identifyUsers(b *Batch) {
 	s.readUsers(b)
-	shards := len(s.engine.shards)
+	shards, n := len(s.engine.shards), 0
 	for i := range b.abouts {
 		a := &b.abouts[i]
 		if a.userHash.Shard(shards) != s.id || a.user == "" { // the shard first: another one may be writing its users' texts
 			continue
 		}
-		u := s.users[a.user]
-		if u == nil {
-			u = &userIdentity{}
-			s.users[keep(&a.user)] = u
+		s.block[n] = int32(i)
+		if n++; n == lookAhead {
+			s.identifyUserBlock(b, s.block[:n])
+			n = 0
 		}
-		off := b.records[i].off
-		switch {
-		case a.company != "" && a.company != u.company.last():
-			u.company.set(off, b.first(), keep(&a.company))
-			s.markUser(a.user, u)
-		case a.company == "" && u.company.last() != "":
-			a.company = u.company.last()
-		case a.company == "":
-			a.company = a.fallback
+	}
+	s.identifyUserBlock(b, s.block[:n])
+}
+
+// identifyUserBlock meets the memory of what is known of a block's users together (ahead.go).
+func (s *shard) identifyUserBlock(b *Batch, block []int32) {
+	var known [lookAhead]*userIdentity
+	for j, i := range block {
+		known[j] = s.users[b.abouts[i].user]
+	}
+	for j := range block {
+		if u := known[j]; u != nil {
+			s.ahead.sum += u.company.near() + u.visitor.near()
 		}
-		if a.visitor != "" && a.visitor != u.visitor.last() {
-			u.visitor.set(off, b.first(), keep(&a.visitor))
-			s.markUser(a.user, u)
-		}
-		if a.mail != "" && a.mail != a.user && u.noteMail(a.mail) {
-			s.markUser(a.user, u)
-		}
+	}
+	for j, i := range block {
+		s.identifyUser(b, i, known[j])
+	}
+}
+
+// identifyUser notes what a record says of its user, who is u if known before its block, and gives the record the user's company.
+func (s *shard) identifyUser(b *Batch, i int32, u *userIdentity) {
+	a := &b.abouts[i]
+	if u == nil { // an earlier record of the block may have made it known
+		u = s.users[a.user]
+	}
+	if u == nil {
+		u = &userIdentity{}
+		s.users[keep(&a.user)] = u
+	}
+	off := b.records[i].off
+	switch {
+	case a.company != "" && a.company != u.company.last():
+		u.company.set(off, b.first(), keep(&a.company))
+		s.markUser(a.user, u)
+	case a.company == "" && u.company.last() != "":
+		a.company = u.company.last()
+	case a.company == "":
+		a.company = a.fallback
+	}
+	if a.visitor != "" && a.visitor != u.visitor.last() {
+		u.visitor.set(off, b.first(), keep(&a.visitor))
+		s.markUser(a.user, u)
+	}
+	if a.mail != "" && a.mail != a.user && u.noteMail(a.mail) {
+		s.markUser(a.user, u)
 	}
 }
 
@@ -216,33 +284,4 @@ func (e *Engine) userThen(user string) *userIdentity {
 		return u
 	}
 	return &userIdentity{}
-}
-
-// named holds a record's identity fields.
-type named struct {
-	id, visitor, user, email, company, mailDomain string
-}
-
-func readNamed(rec nudge.Record) (n named) {
-	it := rec.Fields()
-	for it.Next() && it.Name <= nudge.NameMailDomain { // they come first
-		if it.Value.Kind != nudge.Text {
-			continue
-		}
-		switch it.Name {
-		case nudge.NameID_:
-			n.id = it.Value.Text
-		case nudge.NameVisitor:
-			n.visitor = it.Value.Text
-		case nudge.NameUser:
-			n.user = it.Value.Text
-		case nudge.NameEmail:
-			n.email = it.Value.Text
-		case nudge.NameCompany:
-			n.company = it.Value.Text
-		case nudge.NameMailDomain:
-			n.mailDomain = it.Value.Text
-		}
-	}
-	return n
 }

@@ -11,6 +11,7 @@ type query struct {
 	scope uint16
 	key   string
 	entry uint32 // the answer, noEntry if there is none
+	pos   int    // scratch: its place in the index
 	rec   []byte // scratch
 }
 
@@ -25,22 +26,7 @@ func (t *table) findAll(queries []query) {
 		}
 		return
 	}
-	for i := range queries {
-		q := &queries[i]
-		q.entry = noEntry
-		if part := t.index.part(q.hash); len(part.slots) > 0 {
-			q.entry = part.slots[part.home(q.hash)] - 1 // of a free slot 0 − 1, which is noEntry
-		}
-	}
-	for i := range queries {
-		if q := &queries[i]; q.entry != noEntry {
-			if e := t.entry(q.entry); e.hash == q.hash && !e.ref.away() {
-				q.rec = t.slabs.bytes(e.ref, int(e.used))
-			} else { // another key's place: it stands further on, or nowhere; or its record is away
-				q.entry = t.lookup(q.hash, q.scope, q.key)
-			}
-		}
-	}
+	t.findEntries(queries)
 	for i := range queries {
 		q := &queries[i]
 		if q.rec == nil {
@@ -53,6 +39,46 @@ func (t *table) findAll(queries []query) {
 			q.entry = t.lookup(q.hash, q.scope, q.key)
 		}
 		q.rec = nil
+	}
+}
+
+// findEntries finds for each query the first entry with its hash, and that one's record if it is there. Where another hash has the place, the next
+// one is looked at for all such queries together.
+func (t *table) findEntries(queries []query) {
+	var left [lookAhead]uint8 // queries that are not answered
+	n := 0
+	for i := range queries {
+		q := &queries[i]
+		q.entry = noEntry
+		if part := t.index.part(q.hash); len(part.slots) > 0 {
+			q.pos = part.home(q.hash)
+			left[n] = uint8(i)
+			n++
+		}
+	}
+	for n > 0 {
+		for _, i := range left[:n] {
+			q := &queries[i]
+			q.entry = t.index.part(q.hash).slots[q.pos] - 1 // of a free slot 0 − 1, which is noEntry
+		}
+		asked := left[:n]
+		n = 0
+		for _, i := range asked {
+			q := &queries[i]
+			if q.entry == noEntry {
+				continue
+			}
+			switch e := t.entry(q.entry); {
+			case e.hash != q.hash:
+				q.pos = t.index.part(q.hash).after(q.pos)
+				left[n] = i
+				n++
+			case e.ref.away():
+				q.entry = t.lookup(q.hash, q.scope, q.key)
+			default:
+				q.rec = t.slabs.bytes(e.ref, int(e.used))
+			}
+		}
 	}
 }
 

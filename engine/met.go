@@ -26,6 +26,7 @@ type reaction struct {
 	touched []touch // the operators concerned, ascending by number
 	rules   []int32 // places of the rules that may rise by it, in settling order
 	waits   bool    // whether some of touched wait
+	timed   bool    // whether windows of some of touched can set a timer
 }
 
 // touch is an operator that an input concerns. What most kinds need of it stands here, beside that of the others of the same event.
@@ -37,7 +38,6 @@ type touch struct {
 	keep   int32
 	op     int32
 	num    uint32
-	timed  bool // whether its windows can set a timer
 	kind   rules.OpKind
 }
 
@@ -124,19 +124,15 @@ func hashTests(tests []int32) uint64 {
 
 // meetBlock finds what the records of a block mean whose tests are found.
 func (s *shard) meetBlock(b *Batch, block []int32) {
-	hashes, recent := s.ahead.hashes[:len(block)], &s.sets.recent
+	sets, recent := s.ahead.sets[:len(block)], &s.sets.recent
 	for j := range block {
-		hashes[j] = hashTests(s.matches.Of(j))
+		sets[j] = hashTests(s.matches.Of(j))
 		if recent.taken > 0 {
-			s.ahead.sum += int(recent.home(hashes[j]).hash)
+			s.ahead.sum += int(recent.home(sets[j]).hash)
 		}
 	}
 	for j, i := range block {
-		if b.abouts[i].duplicate {
-			b.met[i] = nothingMet
-		} else {
-			b.met[i] = s.met(hashes[j], s.matches.Of(j))
-		}
+		b.met[i] = s.met(sets[j], s.matches.Of(j))
 	}
 }
 
@@ -161,7 +157,7 @@ func (s *shard) met(hash uint64, tests []int32) *met {
 }
 
 // use makes a program the shard's, or notes that it has changed.
-func (s *shard) use(g *program) { s.program, s.sets = g, metSets{} }
+func (s *shard) use(g *program) { s.program, s.sets, s.recall = g, metSets{}, recall{} }
 
 // meet works out what follows from tests. all: also rules that cannot rise are looked at.
 func (g *program) meet(tests []int32, all bool) *met {
@@ -204,9 +200,10 @@ func (r *reaction) touch(g *program, l listener) {
 		i = len(r.touched)
 		op := &g.plan.Ops[l.op]
 		r.touched = append(r.touched, touch{
-			at: op, value: op.Value, window: op.Window, keep: int32(op.Keep), op: l.op, num: g.nums[l.op], kind: op.Kind, timed: g.timed[l.op] && !isWait(op.Kind),
+			at: op, value: op.Value, window: op.Window, keep: int32(op.Keep), op: l.op, num: g.nums[l.op], kind: op.Kind,
 		})
 		r.waits = r.waits || isWait(op.Kind)
+		r.timed = r.timed || g.timed[l.op] && !isWait(op.Kind)
 	}
 	r.touched[i].roles |= l.role
 }

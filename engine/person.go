@@ -140,16 +140,17 @@ func (p *person) sent(rec nudge.Record) bool {
 	if rec.Kind() != nudge.RecordEvent {
 		return false
 	}
-	n := readNamed(rec)
+	var n nudge.Who
+	rec.Who(&n)
 	switch {
-	case p.isVisitor(n.visitor):
+	case p.isVisitor(n.Visitor):
 		return true
-	case n.user != "":
-		return p.isUser(n.user)
-	case n.email != "":
-		return p.isUser(n.email)
+	case n.User != "":
+		return p.isUser(n.User)
+	case n.Email != "":
+		return p.isUser(n.Email)
 	}
-	return n.visitor == "" && p.isCompany(n.company)
+	return n.Visitor == "" && p.isCompany(n.Company)
 }
 
 // personRow is a person as it is stored.

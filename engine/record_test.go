@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -97,5 +98,50 @@ func TestIsRecord(t *testing.T) {
 		if isRecord(rec) {
 			t.Error("a record of an older layout is one")
 		}
+	}
+}
+
+// TestWidenIsGrowAnew lets slots of random records grow and come into being in both ways: the records are equal, byte for byte.
+func TestWidenIsGrowAnew(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	widened := 0
+	for range 300 {
+		var quick, anew table
+		key := strings.Repeat("k", r.IntN(30))
+		i, j := quick.add(1, 0, key), anew.add(1, 0, key)
+		for range 40 {
+			num := uint32(r.IntN(12))
+			size := len(quick.slot(i, num)) + r.IntN(40)
+			if r.IntN(40) == 0 {
+				size += mostNarrow / 3
+			}
+			if quick.focusOn(i); quick.widen(i, num, size) {
+				widened++
+			} else {
+				quick.growAnew(i, num, size)
+			}
+			anew.growAnew(j, num, size)
+			if !bytes.Equal(quick.record(i), anew.record(j)) {
+				t.Fatalf("slot %d with %d bytes:\n%x\nand anew\n%x", num, size, quick.record(i), anew.record(j))
+			}
+			if !bytes.Equal(quick.slot(i, num), anew.slot(j, num)) {
+				t.Fatalf("slot %d is not found where it is", num)
+			}
+			r1 := quick.slot(i, num)
+			for k := range r1 {
+				r1[k] = byte(r.Uint32())
+			}
+			copy(anew.slot(j, num), r1)
+		}
+	}
+	if widened < 1000 {
+		t.Errorf("%d slots grew in the quick way", widened)
+	}
+	var tb table
+	i := tb.add(1, 0, "key")
+	tb.addSlots(i, []slotCopy{{num: 1, size: 8}, {num: 9, size: 8}})
+	tb.live = []bool{9: true}
+	if tb.widen(i, 9, 16) {
+		t.Error("a record keeps a slot that no rule uses any more")
 	}
 }

@@ -86,11 +86,37 @@ func (r ring) insert(ts nudge.Millis) {
 	r.put(i, ts)
 }
 
+// turn is what happens most where many are kept: in a full ring that may not grow, of which nothing has expired, a time that is the newest takes the
+// oldest one's place. It says whether it is so.
+func (r ring) turn(keep int, ts, expired nudge.Millis) bool {
+	n, head := r.len(), int(binary.LittleEndian.Uint16(r[2:]))
+	if n < keep || len(r) != ringHeader+8*n {
+		return false
+	}
+	newest := head - 1
+	if head == 0 {
+		newest = n - 1
+	}
+	oldest := r[ringHeader+8*head:]
+	if nudge.Millis(binary.LittleEndian.Uint64(oldest)) <= expired || nudge.Millis(binary.LittleEndian.Uint64(r[ringHeader+8*newest:])) > ts {
+		return false
+	}
+	binary.LittleEndian.PutUint64(oldest, uint64(ts))
+	if head++; head == n {
+		head = 0
+	}
+	binary.LittleEndian.PutUint16(r[2:], uint16(head))
+	return true
+}
+
 // addTime adds an event's time to the key's ring, growing it up to keep entries. Times at or before expired can never count again.
 func (t *table) addTime(i uint32, num uint32, keep int, ts, expired nudge.Millis) {
 	r := ring(t.slot(i, num))
 	if r == nil {
 		r = ring(t.grow(i, num, ringHeader+8*min(ringFirst, keep)))
+	}
+	if r.turn(keep, ts, expired) {
+		return
 	}
 	if r.len() == r.cap() {
 		if old := r.len() - r.after(expired); old > 0 {

@@ -58,7 +58,7 @@ func (e *Engine) use(s Settings) {
 func (e *Engine) adopt(s Settings) {
 	e.settings = s
 	for _, sh := range e.shards {
-		sh.dedup.window = uint64(s.DedupEvents)
+		sh.dedup.setWindow(uint64(s.DedupEvents))
 	}
 }
 

@@ -29,8 +29,11 @@ type shard struct {
 
 	out     [levels][][]input // what this shard sends to each shard of a level
 	in      []input
+	named   [lookAhead]named // of a block
+	block   [lookAhead]int32
 	queries [lookAhead]query // of a block
 	sets    metSets
+	recall  recall
 	matches rules.Matches // of a block
 	matched []int32       // of a fired event
 	ahead   ahead
@@ -111,20 +114,42 @@ func (s *shard) askVisitors(b *Batch, block []int32) []query {
 	return s.queries[:len(block)]
 }
 
-// match finds what the records of a block mean to each scope.
+// match finds what the records of a block mean to each scope. Duplicates mean nothing.
 func (s *shard) match(b *Batch, block []int32) {
+	a := &s.ahead
+	a.unknown = a.unknown[:0]
 	for _, i := range block {
-		a := &b.abouts[i]
-		s.program.fillIdentity(&b.rows[i], a.visitor, a.user, a.company)
+		who := &b.abouts[i]
+		if who.duplicate {
+			b.met[i] = nothingMet
+			continue
+		}
+		s.program.fillIdentity(&b.rows[i], who.visitor, who.user, who.company)
+		m, hash := s.recall.find(s.program, &b.rows[i])
+		if b.met[i] = m; m == nil {
+			a.hashes[len(a.unknown)] = hash
+			a.unknown = append(a.unknown, i)
+		}
+	}
+	s.matchAnew(b, a.unknown)
+	s.lookAt(b, block)
+}
+
+// matchAnew matches the records of a block of which nobody remembers what they mean.
+func (s *shard) matchAnew(b *Batch, unknown []int32) {
+	if len(unknown) == 0 {
+		return
 	}
 	defer func() {
 		if at := s.matches.At(); at >= 0 { // it has panicked
-			s.at = b.records[block[at]].off
+			s.at = b.records[unknown[at]].off
 		}
 	}()
-	s.program.plan.MatchBlock(b.rows, block, &s.matches)
-	s.meetBlock(b, block)
-	s.lookAt(b, block)
+	s.program.plan.MatchBlock(b.rows, unknown, &s.matches)
+	s.meetBlock(b, unknown)
+	for j, i := range unknown {
+		s.recall.note(s.program, &b.rows[i], s.ahead.hashes[j], b.met[i])
+	}
 }
 
 // runLevel is level 1 or 2: what came up to this shard's keys, and their timers.

@@ -139,6 +139,9 @@ func (s *slabs) giveBack(at uint32) {
 	s.vacant = append(s.vacant, at)
 }
 
+// room is how many bytes a range has.
+func (s *slabs) room(ref slabRef) int { return int(s.about[ref>>32].bytes) }
+
 func (s *slabs) bytes(ref slabRef, size int) []byte {
 	pos := int(uint32(ref))
 	return s.chunks[ref>>32][pos : pos+size : pos+size]

@@ -143,7 +143,7 @@ func (t *table) addEntry(hash nudge.KeyHash, scope uint16, size int) uint32 {
 // remove forgets a key, and lets the next checkpoint delete its row. What the heap holds of its timers is found to be nothing.
 func (t *table) remove(i uint32) {
 	t.touch(i) // first of all for a checkpoint that still has to serialise it
-	t.focus.entry = 0
+	t.focus.unfocus()
 	e := t.entry(i)
 	t.noteDue(e)
 	if !t.unsaved {
@@ -173,11 +173,16 @@ func (t *table) identity(i uint32) (scope uint16, key []byte) { return identityO
 
 // slot returns the bytes of an operator's slot, nil if the key has none.
 func (t *table) slot(i uint32, num uint32) []byte {
+	if t.focus.entry == i+1 {
+		return t.focus.slot(num)
+	}
+	return t.slotOf(i, num)
+}
+
+// slotOf is slot of a key that is not in focus.
+func (t *table) slotOf(i, num uint32) []byte {
 	if i == noEntry {
 		return nil
-	}
-	if i+1 == t.focus.entry {
-		return t.focus.slot(num)
 	}
 	d := directoryOf(t.record(i))
 	return d.find(num)
@@ -186,6 +191,14 @@ func (t *table) slot(i uint32, num uint32) []byte {
 // grow gives the key's slot size bytes: what it held stays, what is new is zero. The record is rewritten, so earlier views of it
 // are void; slots that no rule uses any more are left out.
 func (t *table) grow(i uint32, num uint32, size int) []byte {
+	if !t.widen(i, num, size) {
+		t.growAnew(i, num, size)
+	}
+	return t.slot(i, num)
+}
+
+// growAnew is grow for all cases.
+func (t *table) growAnew(i, num uint32, size int) {
 	d := directoryOf(t.record(i))
 	t.slots = append(t.slots[:0], slotCopy{num: num, size: size})
 	for j := range d.len() {
@@ -200,7 +213,6 @@ func (t *table) grow(i uint32, num uint32, size int) []byte {
 		t.slots[j], t.slots[j+1] = t.slots[j+1], t.slots[j]
 	}
 	t.rewrite(i)
-	return t.slot(i, num)
 }
 
 // addSlots gives slots to a key that has none of them, ascending by number; what they hold at first is old, then zeros. It spares rewriting
@@ -240,12 +252,19 @@ func (t *table) rewrite(i uint32) {
 	s := shapeOf(len(text), t.slots)
 	ref := t.slabs.alloc(s.length)
 	s.write(t.slabs.bytes(ref, s.length), scope, text, t.slots)
+	t.replace(i, ref, s.length)
+}
+
+// replace makes a range the key's record, in place of the one that it has.
+func (t *table) replace(i uint32, ref slabRef, size int) {
 	e := t.entry(i)
-	t.slabs.free(e.ref)
-	e.ref, e.used = ref, uint32(s.length)
+	if ref != e.ref {
+		t.slabs.free(e.ref)
+	}
+	e.ref, e.used = ref, uint32(size)
 	if t.focus.entry == i+1 {
-		t.focus.entry = 0
-		t.focusOn(i)
+		t.focus.unfocus()
+		t.notePlaces(i)
 	}
 }
 

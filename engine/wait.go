@@ -99,6 +99,17 @@ func (t *table) endWait(i uint32, num uint32, ts, window nudge.Millis) (gone boo
 	return gone
 }
 
+// endIdle is endWait where nothing is open, nor has pulsed. It says whether it is so.
+func (w wait) endIdle(ts nudge.Millis) bool {
+	if w[0] != waitIdle {
+		return false
+	}
+	if w[1]&flagEnd == 0 || ts > w.newestEnd() {
+		w.noteEnd(ts)
+	}
+	return true
+}
+
 // startWait opens a wait, unless one is open or has pulsed, or an ending event was newer, and says whether it did. kept is copied.
 func (t *table) startWait(i uint32, num uint32, ts, at, window nudge.Millis, kept []byte) bool {
 	w := wait(t.slot(i, num))

@@ -1,5 +1,11 @@
 package rules
 
+import (
+	"slices"
+
+	"nudge"
+)
+
 // What a row may match among ten thousand rules lies scattered over more memory than the processor's caches hold: each step of a look-up, from
 // slot to text to tests, waits for the one before. So the look-ups of many rows are made step by step together: with nothing done at the end of a
 // step but to have been there, the processor waits for all of them at once.
@@ -36,7 +42,7 @@ func askText(s *shelf[string, []int32], text string, dst []int32, ask *questions
 	if s.base.taken == 0 && s.fresh.taken == 0 {
 		return dst
 	}
-	hash := textHash(text)
+	hash := TextHash(text)
 	if ask == nil || s.base.taken < manyTexts {
 		tests, _ := s.get(hash, text)
 		return append(dst, tests...)
@@ -97,4 +103,30 @@ func (m *Matches) answer() {
 		tests, _ := q.table.get(q.hash, q.text)
 		m.rows[q.row] = append(m.rows[q.row], tests...)
 	}
+}
+
+// fewTests is up to how many tests Decides looks through.
+const fewTests = 1000
+
+// Decides are the slots whose values, with the row's type, decide which tests a row of the type matches. ok is false where there are many tests.
+func (p *Plan) Decides(typ nudge.NameID) (slots []int32, ok bool) {
+	if len(p.Tests) > fewTests {
+		return nil, false
+	}
+	name := p.names.Text(typ)
+	for i := range p.Tests {
+		t := p.Tests[i].term
+		if types, bound := requiredTypes(t); bound && !slices.Contains(types, name) {
+			continue
+		}
+		t.each(func(t *term) {
+			if t.kind == termField {
+				if id, known := p.names.Find(t.name); known && p.Slot(id) >= 0 {
+					slots = append(slots, int32(p.Slot(id)))
+				}
+			}
+		})
+	}
+	slices.Sort(slots)
+	return slices.Compact(slots), true
 }

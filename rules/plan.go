@@ -109,6 +109,7 @@ type Test struct {
 	Fired bool   // contains fired: the only tests that see fired events
 
 	left testFunc // what is still to be tried of a row under which the index has the test filed; nil: nothing
+	term *term
 }
 
 // Scope is one kind of key that rules watch.

@@ -195,7 +195,7 @@ func (p *planner) test(t *term) int {
 		return i
 	}
 	i := len(p.next.Tests)
-	p.next.Tests = append(p.next.Tests, Test{Text: text, Fired: t.isFired(), left: p.leftFunc(t)})
+	p.next.Tests = append(p.next.Tests, Test{Text: text, Fired: t.isFired(), left: p.leftFunc(t), term: t})
 	p.terms, p.testUses = append(p.terms, t), append(p.testUses, 0)
 	p.tests[text] = i
 	p.file(int32(i), t, true)

@@ -122,9 +122,8 @@ func (t *table[K, V]) clone() table[K, V] {
 	return table[K, V]{slots: append([]slot[K, V](nil), t.slots...), taken: t.taken}
 }
 
-// textHash, numberHash and typeHash are hashes for tables: never 0. They are no secret, but what is put into tables are the texts of rules alone: an event
-// cannot fill them.
-func textHash(s string) uint64 {
+// TextHash, numberHash and typeHash are hashes for tables: never 0. They are no secret: an event must not be able to make such a table longer.
+func TextHash(s string) uint64 {
 	b := unsafe.Slice(unsafe.StringData(s), len(s))
 	h := uint64(len(b))
 	for ; len(b) >= 8; b = b[8:] {

@@ -122,7 +122,7 @@ func (x *affixes) change(text string, test int32, add bool, age uint64) {
 
 // changeText is changeList for a text. The shelf gets it as a text of its own: those of one table lie together then, and not all over the rules' files.
 func changeText(s *shelf[string, []int32], text string, test int32, add bool, age uint64) {
-	changeList(s, textHash(text), strings.Clone(text), test, add, age)
+	changeList(s, TextHash(text), strings.Clone(text), test, add, age)
 }
 
 // changeList adds a test to an entry of a shelf, or takes it away.

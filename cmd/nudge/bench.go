@@ -50,7 +50,7 @@ Data folders are made in the folder for temporary files ($TMPDIR) and removed. N
 	fs.StringVar(&f.Level, "level", "", "what is measured; core, or the level that the workload is for")
 	fs.IntVar(&f.Events, "events", 0, "size of a round; 0 is the level's default")
 	fs.IntVar(&f.Rounds, "rounds", bench.DefaultRounds, "rounds beside the warm-up")
-	fs.StringVar(&f.Peers, "peers", bench.DefaultPeers, "folder of the other engines, for --level peers")
+	fs.StringVar(&f.Peers, "peers", bench.DefaultPeers, "folder of the other engines, for the levels peers and peers-http")
 	fs.Var(&f.memory, flagMemory, "budget of the level memory, as 1GiB; 0: room for one record in ten")
 	fs.StringVar(&f.Clicks, "clicks", "", "file of the workload globo: CSV with the columns user_id, click_article_id and click_timestamp; packed if its name ends in .gz")
 	fs.BoolVar(&f.json, "json", false, "print one JSON object")
@@ -64,7 +64,7 @@ Data folders are made in the folder for temporary files ($TMPDIR) and removed. N
 func levelsHelp() string {
 	var b strings.Builder
 	for _, l := range bench.Levels() {
-		fmt.Fprintf(&b, "  %-8s %s; %s (default %s)\n", l.Name, l.Does, l.Counts, grouped(int64(l.Events)))
+		fmt.Fprintf(&b, "  %-10s %s; %s (default %s)\n", l.Name, l.Does, l.Counts, grouped(int64(l.Events)))
 	}
 	return b.String()
 }
