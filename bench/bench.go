@@ -83,7 +83,7 @@ func Levels() []Level {
 		{"replay", "clicks from a CSV file and from the log, through one rule", 1_000_000, "clicks; of the workload globo all of its file", runReplay},
 		{"restart", "recovery from the log and from a checkpoint", 500_000, "events in the log", runRestart},
 		{"overload", "twice as much as the server can take, open loop", 200_000, "most events of one slot", runOverload},
-		{"memory", "a memory budget for a tenth of the records, beside none", 400_000, "visitors; a round has half as many events in each of three slots", runMemory},
+		{"memory", "a memory budget for a tenth of the records, beside none", 400_000, "visitors; a round has half as many events in each of three slots, 2,000,000 at most", runMemory},
 		{"warm", "a new 30-day rule reads the log back beside traffic", 1_000_000, "events in the log", runWarm},
 		{"peers", "other engines with the same rules and events, those that `make peers` has built", 1_000_000, "events in the stream", runPeers},
 		{"peers-http", "another server with the same rules and requests, if `make peers` has built it", 1_000_000, "most requests of one slot", runPeersHTTP},
@@ -164,7 +164,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.Progress == nil {
 		o.Progress = func(string) {}
 	}
-	r := &Report{Workload: o.Workload, Level: o.Level, Events: o.Events, Rounds: o.Rounds, Machine: thisMachine()}
+	r := &Report{Workload: o.Workload, Level: o.Level, Events: o.Events, Rounds: o.Rounds, Memory: o.Memory, Machine: thisMachine()}
 	if err := level.run(ctx, &o, r); err != nil {
 		return nil, fmt.Errorf("bench %s: %w", o.Level, err)
 	}

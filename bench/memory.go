@@ -29,8 +29,12 @@ const (
 	memoryFixed   = 64  // bytes of a key besides its record, about
 	memoryRequest = 500 // events
 	memorySenders = 4
-	memoryAtOnce  = 1_000_000 // events that are written down before they are sent
+	memoryMost    = 2_000_000 // events of a slot
+	memoryAtOnce  = 1_000_000 // events that are written down before they are sent, while the folder is filled
 )
+
+// memorySlot is how many events a slot has.
+func memorySlot(visitors int) int { return min(visitors/2, memoryMost) }
 
 // memoryShares are how many events of a hundred are about any visitor; the others are about hot ones.
 var memoryShares = []int{0, 10, 50}
@@ -47,7 +51,7 @@ type budgeted struct {
 }
 
 type sharesFound struct {
-	rate, reads, waited, records, rss []float64
+	rate, longest, reads, waited, records, rss []float64
 }
 
 // runMemory measures a node whose records do not all fit into its memory budget, beside one that has none.
@@ -105,7 +109,7 @@ func (b *budgeted) open(names *nudge.Names) (node *engine.Node, stop func() erro
 	}, nil
 }
 
-// fill writes the folder: every visitor comes some times. It returns how many bytes their records take.
+// fill writes the folder: every visitor comes some times in a row, so that few checkpoints take it. It returns how many bytes their records take.
 func (b *budgeted) fill(ctx context.Context, o *Options) (records int64, err error) {
 	names := nudge.NewNames()
 	node, stop, err := b.open(names)
@@ -117,12 +121,28 @@ func (b *budgeted) fill(ctx context.Context, o *Options) (records int64, err err
 	if err = errors.Join(err, diags.Err()); err != nil {
 		return 0, err
 	}
-	next := 0
+	visits := 0
 	for left := memoryVisits * o.Events; left > 0 && err == nil; left -= memoryAtOnce {
-		_, err = b.send(ctx, node, names, min(left, memoryAtOnce), func() int { next++; return next % o.Events })
+		_, _, err = b.send(ctx, node, names, min(left, memoryAtOnce), func() int { visits++; return (visits - 1) / memoryVisits })
 	}
 	return int64(node.Stats().RecordBytes.Load()), err
 }
+
+// untilLoaded waits until all that the checkpoint holds is in memory, or left it again: until then the node reads it between batches.
+func untilLoaded(ctx context.Context, node *engine.Node) error {
+	poll := time.NewTicker(memoryPoll)
+	defer poll.Stop()
+	for node.Stats().Loading() {
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+const memoryPoll = 10 * time.Millisecond
 
 // run measures all shares once.
 func (b *budgeted) run(ctx context.Context, o *Options, recorded bool) (err error) {
@@ -134,9 +154,13 @@ func (b *budgeted) run(ctx context.Context, o *Options, recorded bool) (err erro
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	ready, stats := time.Since(begun), node.Stats()
+	if err := untilLoaded(ctx, node); err != nil {
+		return err
+	}
+	events := memorySlot(o.Events)
 	for i, share := range memoryShares {
 		reads, waited := stats.StoreReads.Load(), stats.StoreWaitNanos.Load()
-		took, err := b.send(ctx, node, names, o.Events/2, func() int {
+		took, longest, err := b.send(ctx, node, names, events, func() int {
 			if b.random.IntN(100) < share {
 				return b.random.IntN(o.Events)
 			}
@@ -147,7 +171,8 @@ func (b *budgeted) run(ctx context.Context, o *Options, recorded bool) (err erro
 		}
 		if recorded {
 			f := &b.found[i]
-			f.rate = append(f.rate, float64(o.Events/2)/took.Seconds())
+			f.rate = append(f.rate, float64(events)/took.Seconds())
+			f.longest = append(f.longest, float64(longest.Microseconds()))
 			f.reads = append(f.reads, float64(stats.StoreReads.Load()-reads))
 			f.waited = append(f.waited, float64(stats.StoreWaitNanos.Load()-waited)/1e3)
 			f.records = append(f.records, float64(stats.RecordBytes.Load()))
@@ -160,15 +185,15 @@ func (b *budgeted) run(ctx context.Context, o *Options, recorded bool) (err erro
 	return nil
 }
 
-// send submits page views of visitors that draw names, and returns how long that took until the last was applied.
-func (b *budgeted) send(ctx context.Context, node *engine.Node, names *nudge.Names, events int, draw func() int) (time.Duration, error) {
+// send submits page views of visitors that draw names, and returns how long that took until the last was applied, and how long the longest request waited.
+func (b *budgeted) send(ctx context.Context, node *engine.Node, names *nudge.Names, events int, draw func() int) (took, longest time.Duration, err error) {
 	type request struct {
 		records []byte
 		count   int
 	}
 	w, err := newStreamWriter(names)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	var all []request
 	for left := events; left > 0; left -= memoryRequest {
@@ -183,26 +208,28 @@ func (b *budgeted) send(ctx context.Context, node *engine.Node, names *nudge.Nam
 		all = append(all, request{slices.Clone(w.b.Buf), n})
 	}
 	begun := time.Now()
-	errs := make([]error, memorySenders)
+	errs, longests := make([]error, memorySenders), make([]time.Duration, memorySenders)
 	var wg sync.WaitGroup
 	for sender := range memorySenders {
 		wg.Go(func() {
 			for i := sender; i < len(all) && errs[sender] == nil; i += memorySenders {
+				sent := time.Now()
 				_, errs[sender] = node.Submit(ctx, all[i].records, all[i].count, i+memorySenders >= len(all))
+				longests[sender] = max(longests[sender], time.Since(sent))
 			}
 		})
 	}
 	wg.Wait()
-	return time.Since(begun), errors.Join(errs...)
+	return time.Since(begun), slices.Max(longests), errors.Join(errs...)
 }
 
 func tellMemory(o *Options, r *Report, all []*budgeted, records int64) {
 	for _, b := range all {
-		t := Table{Title: b.name, Columns: []string{"events/s", "rows read", "waited for them", "bytes of records", "memory of the process"}}
+		t := Table{Title: b.name, Columns: []string{"events/s", "longest answer", "rows read", "waited for them", "bytes of records", "memory of the process"}}
 		for i, share := range memoryShares {
 			f := &b.found[i]
 			t.row(fmt.Sprintf("%d %% of the events about any visitor", share),
-				spread(PerSecond, f.rate), spread(Count, f.reads), spread(Micros, f.waited), spread(Bytes, f.records), spread(Bytes, f.rss))
+				spread(PerSecond, f.rate), spread(Micros, f.longest), spread(Count, f.reads), spread(Micros, f.waited), spread(Bytes, f.records), spread(Bytes, f.rss))
 		}
 		r.Tables = append(r.Tables, t)
 	}
@@ -221,7 +248,8 @@ func tellMemory(o *Options, r *Report, all []*budgeted, records int64) {
 		fmt.Sprintf("a data folder in which %d visitors made %d page views each under the workload's six rules, %d MiB of records; a node over it, with every default of `nudge serve`, and with a budget of %d MiB",
 			o.Events, memoryVisits, records>>20, few.budget>>20),
 		fmt.Sprintf("%d events in requests of %d by %d senders, each answered when it is durable, the last ones when they are applied: page views of the hottest 1 %% of the visitors, and a share of any of them",
-			o.Events/2, memoryRequest, memorySenders),
+			memorySlot(o.Events), memoryRequest, memorySenders),
+		"a slot begins when all that the checkpoint holds is in memory or has left it again; checkpoints are written meanwhile",
 		"waited: by all shards together; the store's files are in the system's page cache; the memory of the process holds the senders' requests too",
 		"events_per_second is that of the budget with 10 %",
 	)

@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
 // WriteFiles writes the report into a folder, which it makes: LEVEL.json for programs, LEVEL.md for a page, and LEVEL.svg where the level
-// has a chart; of another workload than the level's own LEVEL-WORKLOAD.json and so on, and on one core LEVEL-one-core.json.
+// has a chart; of another workload than the level's own LEVEL-WORKLOAD.json and so on, with a memory budget LEVEL-1024MiB.json, and on one core
+// LEVEL-one-core.json.
 func (r *Report) WriteFiles(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the folder for reports: %w", err)
@@ -35,10 +37,21 @@ func (r *Report) fileName() string {
 	if r.Workload != workloadOf(r.Level) {
 		name += "-" + r.Workload
 	}
+	if r.Memory > 0 {
+		name += "-" + r.memory()
+	}
 	if r.Machine.Procs == 1 {
 		name += "-one-core"
 	}
 	return name
+}
+
+// memory is the budget as --memory takes it.
+func (r *Report) memory() string {
+	if r.Memory%(1<<20) == 0 {
+		return fmt.Sprintf("%dMiB", r.Memory>>20)
+	}
+	return strconv.FormatInt(r.Memory, 10)
 }
 
 // WriteMarkdown writes the report for a page.
@@ -47,6 +60,9 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 	size := fmt.Sprintf("--events %d", r.Events)
 	if r.Workload == globoName {
 		size = "--clicks FILE" // all of it
+	}
+	if r.Memory > 0 {
+		size += " --memory " + r.memory()
 	}
 	fmt.Fprintf(&b, "`nudge bench %s --level %s %s --rounds %d`, on %s. Median (least – most) of the rounds.\n\n", r.Workload, r.Level, size, r.Rounds, r.Machine.String())
 	if len(r.bars()) > 0 {

@@ -90,7 +90,7 @@ func TestReportFiles(t *testing.T) {
 	}
 }
 
-// TestReportFilesOfWorkloads: reports of two workloads, or numbers of cores, at one level do not overwrite each other.
+// TestReportFilesOfWorkloads: reports of two workloads, budgets or numbers of cores at one level do not overwrite each other.
 func TestReportFilesOfWorkloads(t *testing.T) {
 	dir := t.TempDir()
 	if err := (&Report{Workload: "mission", Level: "core"}).WriteFiles(dir); err != nil {
@@ -101,6 +101,12 @@ func TestReportFilesOfWorkloads(t *testing.T) {
 		t.Fatal(err)
 	}
 	readText(t, dir, "core-one-core.md")
+	if err := (&Report{Workload: coldName, Level: "memory", Events: 500, Rounds: 1, Memory: 1 << 30}).WriteFiles(dir); err != nil {
+		t.Fatal(err)
+	}
+	if page := readText(t, dir, "memory-1024MiB.md"); !strings.Contains(page, "--events 500 --memory 1024MiB --rounds 1") {
+		t.Errorf("the page does not say with which budget:\n%s", page)
+	}
 }
 
 // TestReportWithoutChart: no column, no chart.

@@ -15,6 +15,7 @@ type Report struct {
 	Level    string
 	Events   int // size of a round
 	Rounds   int
+	Memory   int64 // the memory budget that was asked for; 0: none was
 	Machine  Machine
 	Method   []string // what was measured and how, a sentence each
 	LeftOut  []string // what was to be measured and was not, and why

@@ -14,22 +14,28 @@ import (
 func (n *Node) applyAll() error {
 	w := &n.writer
 	defer w.wait()
+	defer n.engine.finishEarly()
 	defer n.warmup.stop()
 	n.warmup.start()
 	wait := time.NewTimer(time.Hour)
 	defer wait.Stop()
 	sweeping, reading := false, n.options.ReadStep > 0
+	var next *sealed // its rows are being read
 	for {
 		wait.Reset(idleTime)
 		if w.serialising() || n.engine.takingOver() || sweeping || reading {
 			wait.Reset(stepPause)
 		}
-		s, ok := n.nextBatch(wait.C)
+		s, ok := next, true
+		if s == nil {
+			s, ok = n.nextBatch(wait.C)
+		}
 		if !ok {
 			return w.finish()
 		}
 		records := 0
 		if s != nil {
+			next = n.readEarly()
 			records = s.entry.Count
 			if err := n.applySealed(s); err != nil {
 				return err
@@ -90,6 +96,19 @@ func (n *Node) nextBatch(other <-chan time.Time) (s *sealed, ok bool) {
 	case <-other:
 		return nil, true
 	}
+}
+
+// readEarly begins to read what the batch needs that waits already, and returns it; nil if none does.
+func (n *Node) readEarly() *sealed {
+	select {
+	case s, ok := <-n.batches:
+		if ok {
+			n.engine.readEarly(s.entry)
+			return s
+		}
+	default:
+	}
+	return nil
 }
 
 // applySealed applies one batch of the sequencer's.

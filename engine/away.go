@@ -28,7 +28,10 @@ type shelf struct {
 	budget int              // bytes that each shard may take
 	wall   func() time.Time // nil: nobody wants to know how long reads take
 
+	commits uint64 // of checkpoints
+
 	evicted, reads, waited atomic.Uint64 // keys that left, rows that were read, nanoseconds that shards waited for them
+	early                  atomic.Uint64 // rows that were read early and then needed
 }
 
 // away says whether a reference is to the store, and not into slabs.
@@ -39,6 +42,8 @@ func awayRef(d []byte) slabRef { return slabRef(binary.BigEndian.Uint64(d)) }
 // wanted is a row to read: of its key all is known, or the beginning.
 type wanted struct {
 	entry uint32
+	ref   slabRef // the entry's
+	hash  nudge.KeyHash
 	key   []byte
 	row   []byte
 }
@@ -56,25 +61,54 @@ func (e *entry) prefixOf() []byte {
 	return binary.BigEndian.AppendUint64(key, uint64(e.ref))
 }
 
-// want notes that a key is going to be looked at, and brings it back with the next bring if it is away.
-func (t *table) want(hash nudge.KeyHash, scope uint16, text string) {
-	part := t.index.part(hash)
-	if len(part.slots) == 0 {
-		return
+// want notes that up to lookAhead keys are going to be looked at, and brings those that are away back with the next bring. As in findAll each step is made for
+// all of them before the next one.
+func (t *table) want(queries []query) {
+	for i := range queries {
+		q := &queries[i]
+		q.entry = noEntry
+		if part := t.index.part(q.hash); len(part.slots) > 0 {
+			q.entry = part.slots[part.home(q.hash)] - 1
+		}
 	}
-	for pos := part.home(hash); part.slots[pos] != 0; pos = part.after(pos) {
-		i := part.slots[pos] - 1
-		e := t.entry(i)
-		if e.hash != hash {
+	for i := range queries {
+		q := &queries[i]
+		if q.entry == noEntry {
 			continue
 		}
-		e.marks |= markMet
-		if e.ref.away() && e.scope == scope {
-			if d := digestOf(text); awayRef(d[:]) == e.ref {
-				t.wanted = append(t.wanted, wanted{entry: i, key: rowKey(hash, scope, text)})
-			}
+		if e := t.entry(q.entry); e.hash == q.hash && e.scope == q.scope {
+			t.wantKey(q.entry, e, q.key)
+		} else {
+			t.wantBehind(q)
 		}
 	}
+}
+
+// wantBehind is want for a key whose place in the index another one has.
+func (t *table) wantBehind(q *query) {
+	part := t.index.part(q.hash)
+	for pos := part.after(part.home(q.hash)); part.slots[pos] != 0; pos = part.after(pos) {
+		i := part.slots[pos] - 1
+		if e := t.entry(i); e.hash == q.hash && e.scope == q.scope {
+			t.wantKey(i, e, q.key)
+		}
+	}
+}
+
+func (t *table) wantKey(i uint32, e *entry, text string) {
+	e.marks |= markMet
+	if !e.ref.away() {
+		return
+	}
+	if d := digestOf(text); awayRef(d[:]) == e.ref {
+		t.wanted = append(t.wanted, wanted{entry: i, ref: e.ref, hash: e.hash, key: rowKeyOf(e.hash, e.scope, d)})
+	}
+}
+
+// takeWanted are the rows that are wanted, in the order of the store.
+func (t *table) takeWanted() []wanted {
+	slices.SortFunc(t.wanted, func(a, b wanted) int { return bytes.Compare(a.key, b.key) })
+	return slices.CompactFunc(t.wanted, func(a, b wanted) bool { return a.entry == b.entry })
 }
 
 // bring brings back what is wanted.
@@ -82,12 +116,9 @@ func (t *table) bring() {
 	if len(t.wanted) == 0 {
 		return
 	}
-	slices.SortFunc(t.wanted, func(a, b wanted) int { return bytes.Compare(a.key, b.key) })
-	list := slices.CompactFunc(t.wanted, func(a, b wanted) bool { return a.entry == b.entry })
-	t.shelf.fetch(t, list)
-	for j := range list {
-		t.fill(list[j].entry, list[j].row)
-	}
+	list := t.takeWanted()
+	t.shelf.fetch(list)
+	t.fillAll(list)
 	clear(t.wanted)
 	t.wanted = t.wanted[:0]
 }
@@ -96,9 +127,22 @@ func (t *table) bring() {
 func (t *table) recall(i uint32) {
 	e := t.entry(i)
 	e.marks |= markMet
-	one := []wanted{{entry: i, key: e.prefixOf()}}
-	t.shelf.fetch(t, one)
-	t.fill(i, one[0].row)
+	one := []wanted{{entry: i, ref: e.ref, hash: e.hash, key: e.prefixOf()}}
+	t.shelf.fetch(one)
+	t.fillAll(one)
+}
+
+// fillAll gives entries their records back, as far as they are still away, and returns how many are.
+func (t *table) fillAll(list []wanted) (filled int) {
+	for j := range list {
+		w := &list[j]
+		if e := t.entry(w.entry); e.hash == w.hash && (e.ref == w.ref || planted(bugStaleEarly)) {
+			failOn(t.shelf.check(e, w.row))
+			t.fill(w.entry, w.row)
+			filled++
+		}
+	}
+	return filled
 }
 
 // fill gives an entry its record back.
@@ -116,29 +160,32 @@ const (
 	dueTogether = 1024
 )
 
-// fetch reads the rows of a table's entries. Where one cannot be read, or is not there, it panics with a storeFault.
-func (x *shelf) fetch(t *table, list []wanted) {
+// fetch reads rows, and waits for them. Where one cannot be read it panics with a storeFault.
+func (x *shelf) fetch(list []wanted) {
 	began := x.now()
-	n := min(readers, len(list)/fewReads)
-	if n <= 1 {
-		failOn(x.readAll(t, list))
+	if len(list) < 2*fewReads {
+		x.reads.Add(uint64(len(list)))
+		failOn(x.readAll(list))
 	} else {
-		errs := make([]error, n)
-		var wg sync.WaitGroup
-		for r := range n {
-			wg.Add(1)
-			go func() {
-				defer wg.Done()
-				errs[r] = x.readAll(t, list[r*len(list)/n:(r+1)*len(list)/n])
-			}()
-		}
-		wg.Wait()
-		for _, err := range errs {
+		var reading sync.WaitGroup
+		var failed [readers]error
+		x.load(list, &reading, &failed)
+		reading.Wait()
+		for _, err := range failed {
 			failOn(err)
 		}
 	}
+	x.waitedSince(began)
+}
+
+// load begins to read rows.
+func (x *shelf) load(list []wanted, reading *sync.WaitGroup, failed *[readers]error) {
 	x.reads.Add(uint64(len(list)))
-	x.waited.Add(uint64(max(x.now().Sub(began), 0)))
+	n := max(min(readers, len(list)/fewReads), 1)
+	for r := range n {
+		part := list[r*len(list)/n : (r+1)*len(list)/n]
+		reading.Go(func() { failed[r] = x.readAll(part) })
+	}
 }
 
 func (x *shelf) now() (t time.Time) {
@@ -148,37 +195,46 @@ func (x *shelf) now() (t time.Time) {
 	return t
 }
 
-func (x *shelf) readAll(t *table, list []wanted) error {
+func (x *shelf) waitedSince(began time.Time) {
+	x.waited.Add(uint64(max(x.now().Sub(began), 0)))
+}
+
+func (x *shelf) readAll(list []wanted) error {
 	for j := range list {
-		if err := x.read(t.entry(list[j].entry), &list[j]); err != nil {
+		if err := x.read(&list[j]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// read reads one row. What has its length and its hash is the one that left: a key's row changes only while the key is not away.
-func (x *shelf) read(e *entry, w *wanted) (err error) {
+// read reads one row. It looks at no key, as it may run beside what changes them.
+func (x *shelf) read(w *wanted) (err error) {
 	if len(w.key) == rowKeySize {
 		w.row, _, err = x.store.Get(w.key)
 	} else {
 		err = x.store.Scan(w.key, prefixEnd(w.key), func(_, row []byte) error {
-			if x.engine.rowHash(row) == e.hash {
+			if x.engine.rowHash(row) == w.hash {
 				w.row = slices.Clone(row)
 			}
 			return nil
 		})
 	}
-	per := x.engine.perOf(e.scope)
-	switch {
-	case err != nil:
-		return fmt.Errorf("read back the record of a key per %s (table %c, group %d): %w", per, tableKeys, e.hash.Group(), err)
-	case len(w.row) != int(e.used) || !isRecord(w.row):
-		return fmt.Errorf("the record of a key per %s (table %c, group %d), of %d bytes, left memory for the store, and a row of %d bytes is there: the store is damaged. "+
-			"Go on from a backup; or, where the log still begins at offset 1, move the store's folder away and start again: the state is made anew from the log",
-			per, tableKeys, e.hash.Group(), e.used, len(w.row))
+	if err != nil {
+		scope := binary.BigEndian.Uint16(w.key[1:])
+		return fmt.Errorf("read back the record of a key per %s (table %c, group %d): %w", x.engine.perOf(scope), tableKeys, w.hash.Group(), err)
 	}
 	return nil
+}
+
+// check says whether a row is the record that left. What has its length and its hash is the one: a key's row changes only while the key is not away.
+func (x *shelf) check(e *entry, row []byte) error {
+	if len(row) == int(e.used) && isRecord(row) {
+		return nil
+	}
+	return fmt.Errorf("the record of a key per %s (table %c, group %d), of %d bytes, left memory for the store, and a row of %d bytes is there: the store is damaged. "+
+		"Go on from a backup; or, where the log still begins at offset 1, move the store's folder away and start again: the state is made anew from the log",
+		x.engine.perOf(e.scope), tableKeys, e.hash.Group(), e.used, len(row))
 }
 
 // rowHash is the hash of the key that a row is of; of a row that is none, 0.
@@ -252,10 +308,13 @@ func (s *shard) bringVisitors(b *Batch, list []int32) {
 	if t.shelf == nil {
 		return
 	}
-	for _, i := range list {
-		if a := &b.abouts[i]; a.visitor != "" && !a.duplicate {
-			t.want(a.primary, rules.ScopeVisitor, a.visitor)
-		}
+	if s.tookEarly(b) {
+		return
+	}
+	for len(list) > 0 {
+		block := list[:min(len(list), lookAhead)]
+		list = list[len(block):]
+		t.want(s.askVisitors(b, block))
 	}
 	t.bring()
 }
@@ -271,9 +330,10 @@ func (s *shard) bringKeys(t *table) {
 	if t.shelf == nil {
 		return
 	}
-	for i := range s.in {
-		in := &s.in[i]
-		t.want(in.hash, s.program.scopeNums[in.scope], in.key)
+	for left := s.in; len(left) > 0; {
+		block := left[:min(len(left), lookAhead)]
+		left = left[len(block):]
+		t.want(s.askKeys(block))
 	}
 	t.bring()
 }
@@ -292,7 +352,7 @@ func (t *table) bringDue(i uint32, until nudge.Millis) {
 func (t *table) wantEntry(i uint32) {
 	if e := t.entry(i); e.ref.away() {
 		e.marks |= markMet
-		t.wanted = append(t.wanted, wanted{entry: i, key: e.prefixOf()})
+		t.wanted = append(t.wanted, wanted{entry: i, ref: e.ref, hash: e.hash, key: e.prefixOf()})
 	}
 }
 

@@ -57,6 +57,9 @@ func (e *Engine) maxDirty() int {
 
 // committed notes that the checkpoint that was begun last is in the store.
 func (e *Engine) committed() {
+	if e.shelf != nil {
+		e.shelf.commits++
+	}
 	for _, s := range e.shards {
 		s.hand.idle = 0
 		for l := range s.tables {
@@ -216,7 +219,8 @@ func (t *table) move(i uint32) {
 	t.slabs.free(old)
 }
 
-// readInStep is called for each key that is read before anybody looks for it. Where the records of before take the budget, it leaves again.
+// readInStep is called for each key that is read before anybody looks for it. Where the records of before take the budget, it leaves again, and some of those do:
+// the more entries there are, the less is left for records.
 func (s *shard) readInStep(t *table, i uint32, key []byte) {
 	if t.shelf == nil {
 		return
@@ -227,6 +231,7 @@ func (s *shard) readInStep(t *table, i uint32, key []byte) {
 	s.keepLimit()
 	if _, live := s.held(); live > s.hand.target() {
 		t.leave(i, awayRef(key[rowPrefix:]))
+		s.sweep(leaveWork * sweepLeaves)
 	}
 }
 
@@ -234,6 +239,7 @@ func (s *shard) readInStep(t *table, i uint32, key []byte) {
 type memoryStats struct {
 	bytes, away            int
 	evicted, reads, waited uint64
+	early                  uint64 // reads of rows that were there when they were needed
 }
 
 func (e *Engine) memory() (m memoryStats) {
@@ -244,7 +250,7 @@ func (e *Engine) memory() (m memoryStats) {
 		}
 	}
 	if x := e.shelf; x != nil {
-		m.evicted, m.reads, m.waited = x.evicted.Load(), x.reads.Load(), x.waited.Load()
+		m.evicted, m.reads, m.waited, m.early = x.evicted.Load(), x.reads.Load(), x.waited.Load(), x.early.Load()
 	}
 	return m
 }

@@ -30,6 +30,7 @@ const (
 	bugLiveEarly      // a checkpoint forgets that rules are warming
 	bugLeavesDirty    // a record leaves memory though it has changed since the last checkpoint
 	bugLeavesEarly    // a record leaves memory before the checkpoint that holds it is committed
+	bugStaleEarly     // a row that was read early counts although its key has come back and changed since
 	bugHintLost       // a checkpoint's keys have no hints that their timers are due
 	bugHintLate       // a hint is as late as a key's timer was when the sweep came by
 	bugBinTwice       // what has been read of a checkpoint is read again by the steps in the background

@@ -243,11 +243,14 @@ func (t *table) rowKey(i uint32) []byte {
 // rowKey is where a key stands in the store. No text of a person is in the key of a row: a store keeps keys longer than rows, in its own
 // notes on its files, and they must not name who was erased.
 func rowKey(hash nudge.KeyHash, scope uint16, text string) []byte {
+	return rowKeyOf(hash, scope, digestOf(text))
+}
+
+func rowKeyOf(hash nudge.KeyHash, scope uint16, d digest) []byte {
 	key := make([]byte, 0, rowKeySize)
 	key = append(key, tableKeys)
 	key = binary.BigEndian.AppendUint16(key, scope)
 	key = appendHash(key, hash)
-	d := digestOf(text)
 	return append(key, d[:]...)
 }
 

@@ -15,7 +15,7 @@ var bugNames = map[string]bug{
 	"fired-visitor": bugFiredVisitor, "dedup-shard": bugDedupShard, "early-answer": bugEarlyAnswer, "loose-tick": bugLooseTick,
 	"shard-behind": bugShardBehind, "late-key": bugLateKey, "timers-lost": bugTimersLost, "rows-later": bugRowsLater,
 	"clock-anew": bugClockAnew, "numbering": bugNumbering, "seen-last": bugSeenLast, "warms-short": bugWarmsShort, "live-early": bugLiveEarly,
-	"leaves-dirty": bugLeavesDirty, "leaves-early": bugLeavesEarly,
+	"leaves-dirty": bugLeavesDirty, "leaves-early": bugLeavesEarly, "stale-early": bugStaleEarly,
 	"vacant-early": bugVacantEarly, "vacant-cooldown": bugVacantCooldown,
 	"hint-lost": bugHintLost, "hint-late": bugHintLate, "bin-twice": bugBinTwice, "known-late": bugKnownLate,
 }

@@ -119,6 +119,7 @@ type run struct {
 	slow     bool              // a checkpoint is taken in steps of one key, with batches between
 	vanish   bool              // every key that is vacant vanishes behind each batch
 	memory   int64             // budget in bytes; 0: none. A checkpoint in steps is what lets records leave
+	early    bool              // the rows that a batch needs are read while the one before is applied
 	gone     *uint64           // counts the keys that vanished
 	read     int               // after a restart so many rows of each shard are read between batches; the others when they are needed
 	seen     func(memoryStats) // is told what became of each engine
@@ -128,8 +129,8 @@ type run struct {
 }
 
 func (r run) String() string {
-	return fmt.Sprintf("shards=%d batch=%d restarts=%v crashes=%v slow=%v memory=%d read=%d vanish=%v",
-		r.shards, r.batch, r.restarts, r.crashes, r.slow, r.memory, r.read, r.vanish)
+	return fmt.Sprintf("shards=%d batch=%d restarts=%v crashes=%v slow=%v memory=%d early=%v read=%d vanish=%v",
+		r.shards, r.batch, r.restarts, r.crashes, r.slow, r.memory, r.early, r.read, r.vanish)
 }
 
 // firings runs the stream and returns every firing, with its cursor.
@@ -172,6 +173,9 @@ func (s *stream) firings(t testing.TB, r run) []nudge.Firing {
 		for _, rec := range s.records[i : i+n] {
 			b.Add(rec.off, rec.at, rec.rec)
 		}
+		if r.early {
+			s.readEarly(e, i+n, r.batch)
+		}
 		out = append(out, e.Apply(&b)...)
 		i += n
 		s.eraseLast(t, e, i-1)
@@ -194,6 +198,16 @@ func (s *stream) firings(t testing.TB, r run) []nudge.Firing {
 	}
 	r.tell(e)
 	return out
+}
+
+// readEarly reads what up to n records from i on need, all of it before anything else is done: then it is as old as it can be.
+func (s *stream) readEarly(e *Engine, i, n int) {
+	entry := nudge.Entry{First: nudge.Offset(i + 1)}
+	for _, rec := range s.records[i:min(i+n, len(s.records))] {
+		entry.Records, entry.Count = append(entry.Records, rec.rec...), entry.Count+1
+	}
+	e.readEarly(entry)
+	e.finishEarly()
 }
 
 func (r run) tell(e *Engine) {

@@ -40,6 +40,7 @@ type shard struct {
 	firings []settled
 	stats   shardStats
 	hand    hand
+	early   early
 
 	vanishing vanishing
 
@@ -100,13 +101,17 @@ func (s *shard) runVisitors(b *Batch, list []int32) {
 // findVisitors looks up the visitors of a block of records. Records without one, and duplicates, ask for a key that nobody has: nothing is brought
 // back for them.
 func (s *shard) findVisitors(b *Batch, block []int32) {
+	s.tables[0].findAll(s.askVisitors(b, block))
+}
+
+func (s *shard) askVisitors(b *Batch, block []int32) []query {
 	for j, i := range block {
 		s.queries[j] = query{}
 		if a := &b.abouts[i]; a.visitor != "" && !a.duplicate {
 			s.queries[j] = query{hash: a.primary, scope: rules.ScopeVisitor, key: a.visitor}
 		}
 	}
-	s.tables[0].findAll(s.queries[:len(block)])
+	return s.queries[:len(block)]
 }
 
 // match finds what the records of a block mean to each scope. Duplicates mean nothing.
@@ -169,14 +174,19 @@ func (s *shard) runLevel(level int, b *Batch) {
 
 // findKeys looks up the keys of a block of inputs.
 func (s *shard) findKeys(level int, block []input) {
+	queries := s.askKeys(block)
+	s.tables[level].findAll(queries)
+	for i := range block {
+		block[i].entry = queries[i].entry
+	}
+}
+
+func (s *shard) askKeys(block []input) []query {
 	for i := range block {
 		in := &block[i]
 		s.queries[i] = query{hash: in.hash, scope: s.program.scopeNums[in.scope], key: in.key}
 	}
-	s.tables[level].findAll(s.queries[:len(block)])
-	for i := range block {
-		block[i].entry = s.queries[i].entry
-	}
+	return s.queries[:len(block)]
 }
 
 // takeRecord gives a record to its visitor and sends it up to the keys whose rules it concerns.

@@ -65,7 +65,7 @@ func (t *table) bringSome() {
 	for j := t.taken; j < min(t.taken+takeOverKeys, t.warmed.count); j++ {
 		if e := t.warmed.entry(j); e.marks&markDirty != 0 {
 			scope, text := t.warmed.identity(j)
-			t.want(e.hash, scope, string(text))
+			t.want([]query{{hash: e.hash, scope: scope, key: string(text)}})
 		}
 	}
 	t.bring()
