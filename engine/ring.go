@@ -26,13 +26,15 @@ const (
 func (r ring) len() int { return int(binary.LittleEndian.Uint16(r)) }
 func (r ring) cap() int { return (len(r) - ringHeader) / 8 }
 
+func (r ring) head() int { return int(binary.LittleEndian.Uint16(r[2:])) }
+
 func (r ring) set(n, head int) {
 	binary.LittleEndian.PutUint16(r, uint16(n))
 	binary.LittleEndian.PutUint16(r[2:], uint16(head))
 }
 
 func (r ring) position(i int) int { // i counts from the oldest
-	i += int(binary.LittleEndian.Uint16(r[2:]))
+	i += r.head()
 	if c := r.cap(); i >= c {
 		i -= c
 	}
@@ -52,7 +54,7 @@ func (r ring) newest(n int) nudge.Millis { return r.at(r.len() - n) }
 
 // dropOldest removes the oldest n entries.
 func (r ring) dropOldest(n int) {
-	head := int(binary.LittleEndian.Uint16(r[2:])) + n
+	head := r.head() + n
 	if c := r.cap(); head >= c {
 		head -= c
 	}
@@ -78,7 +80,7 @@ func (r ring) after(ts nudge.Millis) int {
 // insert puts ts in its place; there is room.
 func (r ring) insert(ts nudge.Millis) {
 	n := r.len()
-	r.set(n+1, int(binary.LittleEndian.Uint16(r[2:])))
+	r.set(n+1, r.head())
 	i := n
 	for ; i > 0 && r.at(i-1) > ts; i-- { // one step, unless the event is late
 		r.put(i, r.at(i-1))
@@ -89,7 +91,7 @@ func (r ring) insert(ts nudge.Millis) {
 // turn is what happens most where many are kept: in a full ring that may not grow, of which nothing has expired, a time that is the newest takes the
 // oldest one's place. It says whether it is so.
 func (r ring) turn(keep int, ts, expired nudge.Millis) bool {
-	n, head := r.len(), int(binary.LittleEndian.Uint16(r[2:]))
+	n, head := r.len(), r.head()
 	if n < keep || len(r) != ringHeader+8*n {
 		return false
 	}
@@ -155,6 +157,9 @@ func (t *table) mergeTimes(i, num uint32, keep int, src ring, expired nudge.Mill
 // growRing gives the ring room for c entries, the oldest at position 0.
 func (t *table) growRing(i uint32, num uint32, c int) ring {
 	r := ring(t.slot(i, num))
+	if r.head() == 0 {
+		return ring(t.grow(i, num, ringHeader+8*c))
+	}
 	times := make([]nudge.Millis, r.len())
 	for j := range times {
 		times[j] = r.at(j)
