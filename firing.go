@@ -146,6 +146,11 @@ func (f *Firing) AppendJSON(dst []byte) []byte {
 // FiringID is the id of a firing: 128 bits of a hash over what it is a function of. cause is CauseRecord's, CauseTimer or
 // CauseFired's text.
 func FiringID(rule, per, key string, at Millis, cause string) string {
+	return string(AppendFiringID(nil, rule, per, key, at, cause))
+}
+
+// AppendFiringID appends FiringID to dst.
+func AppendFiringID(dst []byte, rule, per, key string, at Millis, cause string) []byte {
 	b := make([]byte, 0, 128)
 	for _, part := range [...]string{rule, per, key, cause} {
 		b = append(b, part...)
@@ -153,14 +158,17 @@ func FiringID(rule, per, key string, at Millis, cause string) string {
 	}
 	b = strconv.AppendInt(b, int64(at), 10)
 	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:16])
+	return hex.AppendEncode(dst, sum[:16])
 }
 
 // CauseTimer is the cause of a firing that time alone brought about.
 const CauseTimer = "timer"
 
 // CauseRecord is the cause, for FiringID, of a firing by the record at an offset (in a replay: of a line).
-func CauseRecord(o Offset) string { return "record:" + strconv.FormatUint(uint64(o), 10) }
+func CauseRecord(o Offset) string { return CauseRecordPrefix + strconv.FormatUint(uint64(o), 10) }
+
+// CauseRecordPrefix is what stands before the offset in CauseRecord.
+const CauseRecordPrefix = "record:"
 
 // CauseFired is the cause of a firing by another firing.
 func CauseFired(id string) string { return "fired:" + id }

@@ -264,6 +264,9 @@ func (w *workload) method(o *Options, keys int) []string {
 	if w.isMission() {
 		about = "twelve rules: dwell 20 s, absent 3 d and 1 h, first 14 d and 30 d, count, days, distinct, happened, on, per visitor, user and company"
 	}
+	if w.signIn {
+		about += "; known users are visitors without a user up to some instant, and what they did before counts for them: the program by hand keeps that of every visitor too"
+	}
 	if w.live > 0 {
 		about += "; every visitor has a page view before the clock starts; collections and their pauses count from that on"
 	}

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -15,7 +16,8 @@ type missionHand struct {
 	visitors  []missionVisitor
 	users     map[string]*missionUser
 	companies map[string]*missionCompany
-	queues    [3]handQueue // dwell, report, form
+	queues    [3]handQueue  // dwell, report, form
+	pasts     []missionUser // by visitor: what it did before it was a user; nil: no stream of ours has any
 	firings   []handFiring
 }
 
@@ -30,6 +32,7 @@ type missionVisitor struct {
 	paths   newestOf[string, [8]string, [8]nudge.Millis]
 	seen    nudge.Millis // m06: the newest page view
 	count   int8         // m06: page views, up to 2
+	isUser  bool
 }
 
 type missionUser struct {
@@ -113,6 +116,13 @@ func newMissionHand(s *stream) handProgram {
 	return &missionHand{buf: s.buf, index: map[string]int32{}, users: map[string]*missionUser{}, companies: map[string]*missionCompany{}}
 }
 
+// newSignInHand is newMissionHand for streams in which visitors become users: what they did before counts for the user.
+func newSignInHand(s *stream) handProgram {
+	h := newMissionHand(s).(*missionHand)
+	h.pasts = []missionUser{}
+	return h
+}
+
 func (h *missionHand) text(s span) string {
 	if s.len == 0 {
 		return ""
@@ -150,8 +160,12 @@ func (h *missionHand) apply(e *event) {
 	case reportCreated:
 		h.wait(1, &v.report, i, e.at)
 	}
-	if user := h.text(e.user); user != "" {
-		h.ofUser(user, e)
+	user := h.text(e.user)
+	if h.pasts != nil && user == "" {
+		h.pasts[i].took(e)
+	}
+	if user != "" {
+		h.ofUser(user, e, h.pastOf(i))
 		if e.kind == pageView {
 			h.ofCompany(h.text(e.company), user, h.text(e.path), e.at)
 		}
@@ -185,6 +199,9 @@ func (h *missionHand) visitor(name string) int32 {
 		i = int32(len(h.visitors))
 		name = strings.Clone(name)
 		h.visitors = append(h.visitors, missionVisitor{name: name, seen: long})
+		if h.pasts != nil {
+			h.pasts = append(h.pasts, newMissionUser())
+		}
 		h.index[name] = i
 	}
 	return i
@@ -220,33 +237,79 @@ func (h *missionHand) viewed(v *missionVisitor, path string, at nudge.Millis) {
 	}
 }
 
-// ofUser is m08, m09 and m10.
-func (h *missionHand) ofUser(user string, e *event) {
-	u := h.users[user]
-	if u == nil {
-		u = &missionUser{submit: long, signup: long, busyAt: long, reportAt: long}
-		h.users[strings.Clone(user)] = u
+// pastOf is what a visitor did before it was a user, once: at the event by which it becomes one.
+func (h *missionHand) pastOf(visitor int32) *missionUser {
+	v := &h.visitors[visitor]
+	if h.pasts == nil || v.isUser {
+		return nil
 	}
+	v.isUser = true
+	return &h.pasts[visitor]
+}
+
+func newMissionUser() missionUser {
+	return missionUser{submit: long, signup: long, busyAt: long, reportAt: long}
+}
+
+// took notes an event.
+func (u *missionUser) took(e *event) {
 	switch e.kind {
 	case pageView:
-		was := ringFull(u.views.times[:], u.views.at, u.views.n, e.at-7*day)
 		ringAdd(u.views.times[:], &u.views.at, &u.views.n, e.at)
-		if !was && ringFull(u.views.times[:], u.views.at, u.views.n, e.at-7*day) && e.at-u.busyAt >= 7*day {
-			u.busyAt = e.at
-			h.fire(m08, user, e.at)
-		}
 	case formSubmit:
 		u.submit = e.at
+	case signup:
+		u.signup = e.at
+	}
+}
+
+// join adds what happened before.
+func (u *missionUser) join(past *missionUser) {
+	var times []nudge.Millis
+	for _, r := range []*recent[[15]nudge.Millis]{&u.views, &past.views} {
+		times = append(times, r.times[:r.n]...)
+	}
+	slices.Sort(times)
+	u.views = recent[[15]nudge.Millis]{}
+	for _, t := range times {
+		ringAdd(u.views.times[:], &u.views.at, &u.views.n, t)
+	}
+	u.submit, u.signup = max(u.submit, past.submit), max(u.signup, past.signup)
+}
+
+func (u *missionUser) busy(at nudge.Millis) bool {
+	return ringFull(u.views.times[:], u.views.at, u.views.n, at-7*day)
+}
+
+// ofUser is m08, m09 and m10. past joins the user by the event, if there is one.
+func (h *missionHand) ofUser(user string, e *event, past *missionUser) {
+	u := h.users[user]
+	if u == nil {
+		fresh := newMissionUser()
+		u = &fresh
+		h.users[strings.Clone(user)] = u
+	}
+	views := past != nil || e.kind == pageView
+	was := views && u.busy(e.at)
+	if past != nil {
+		u.join(past)
+	}
+	signed := u.signup
+	u.took(e)
+	if views && !was && u.busy(e.at) && e.at-u.busyAt >= 7*day {
+		u.busyAt = e.at
+		h.fire(m08, user, e.at)
+	}
+	switch e.kind {
 	case reportCreated:
 		if u.submit <= e.at-day && e.at-u.reportAt >= day {
 			u.reportAt = e.at
 			h.fire(m09, user, e.at)
 		}
 	case signup:
-		if u.signup <= e.at-30*day {
+		if signed <= e.at-30*day {
 			h.fire(m10, user, e.at)
 		}
-		u.signup = e.at
 	}
 }
 

@@ -12,7 +12,7 @@ func TestSameFirings(t *testing.T) {
 	if !ok {
 		t.Fatal("there is no workload keys-10000")
 	}
-	for _, load := range []*workload{six, b2b, late, keys, mission(2_000)} {
+	for _, load := range []*workload{six, b2b, late, keys, mission(2_000), signIns(2_000)} {
 		t.Run(load.name, func(t *testing.T) { testSameFirings(t, load) })
 	}
 }
@@ -41,6 +41,30 @@ func testSameFirings(t *testing.T, load *workload) {
 		if a.answers != want {
 			t.Errorf("%s: %v, by hand %v", a.name(), a.answers, want)
 		}
+	}
+}
+
+// TestPastsDecide: in the workload sign-in a program that forgets what visitors did before they were known gives other firings.
+func TestPastsDecide(t *testing.T) {
+	load := signIns(2_000)
+	var found [2]answers
+	for i, hand := range []func(*stream) handProgram{newSignInHand, newMissionHand} {
+		load.hand = hand
+		s, err := newStream(load, 60_000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := &applied{}
+		if _, _, err := a.apply(s, true); err != nil {
+			t.Fatal(err)
+		}
+		found[i] = a.answers
+		if err := s.close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found[0] == found[1] {
+		t.Error("no past joins a user that decides anything")
 	}
 }
 

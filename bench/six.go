@@ -111,6 +111,11 @@ func (w *workload) visitOf(visitor int) visit {
 	return visit{visitor: visitor, user: h%100 < uint64(w.identified), company: int(h / 100 % uint64(w.companies))}
 }
 
+// isUser says whether one of the visitors that are known users is one already.
+func (w *workload) isUser(visitor int, at nudge.Millis) bool {
+	return !w.signIn || at >= sixBegin+nudge.Millis(mix(uint64(visitor)+1)%uint64(sixSpan))
+}
+
 // mix scatters numbers; different ones stay different (splitmix64).
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
@@ -208,7 +213,9 @@ func newStream(load *workload, n int) (s *stream, err error) {
 	s.events = unsafe.Slice((*event)(unsafe.Pointer(unsafe.SliceData(room))), all)
 	for i := range load.live {
 		at := sixBegin - nudge.Millis(load.live-i)
-		s.events[i] = w.write(load.visitOf(i), at, at)
+		v := load.visitOf(i)
+		v.user = v.user && load.isUser(i, at)
+		s.events[i] = w.write(v, at, at)
 	}
 	site := newSite(sixSeed, load)
 	step := max(int64(sixSpan)/int64(n), 2)
@@ -218,7 +225,9 @@ func newStream(load *workload, n int) (s *stream, err error) {
 		if load.delay != nil {
 			ts -= load.delay(site.random)
 		}
-		s.events[load.live+i] = w.write(site.next(), at, ts)
+		v := site.next()
+		v.user = v.user && load.isUser(v.visitor, at)
+		s.events[load.live+i] = w.write(v, at, ts)
 	}
 	s.buf = w.b.Buf
 	if len(s.buf) > all*maxRecord {

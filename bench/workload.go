@@ -18,6 +18,7 @@ type workload struct {
 	companies  int
 	live       int // visitors that make a page view before the clock starts
 	hand       func(*stream) handProgram
+	signIn     bool                          // those that are known users are so from some instant of the stream on
 	delay      func(*rand.Rand) nudge.Millis // how much later an event comes than it happened; nil: no event is late
 }
 
@@ -71,10 +72,14 @@ func streamsOf(name string) []*workload {
 		return []*workload{b2b}
 	case late.name:
 		return []*workload{late}
-	case missionName:
+	case missionName, signInName:
+		make := mission
+		if name == signInName {
+			make = signIns
+		}
 		var all []*workload
 		for _, live := range missionLive {
-			all = append(all, mission(live))
+			all = append(all, make(live))
 		}
 		return all
 	}
@@ -89,7 +94,18 @@ func mission(visitors int) *workload {
 	}
 }
 
-const missionName = "mission"
+// signIns is mission, but each of the known users becomes one at some instant of the 35 days: what it did before counts for the user's rules, so that of
+// every visitor without a user something has to be kept.
+func signIns(visitors int) *workload {
+	w := mission(visitors)
+	w.name, w.hand, w.signIn = signInName, newSignInHand, true
+	return w
+}
+
+const (
+	missionName = "mission"
+	signInName  = "sign-in"
+)
 
 // handMost is how many visitors the program by hand for mission is given: it takes 0.7 kB of each, and twice that while its slice grows and until
 // it is collected.

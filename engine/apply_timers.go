@@ -27,7 +27,7 @@ func (s *shard) runKeyTimers(b *Batch, t *table, i uint32, due nudge.Millis) {
 	t.arm(i, s.nextDue(t, i, due))
 	if len(w.rules) > 0 {
 		_, text := t.identity(i)
-		k.text = string(text)
+		k.text = s.texts.keepBytes(text)
 		in := input{when: instant{at: due, timer: true, off: b.offsetAt(due)}, scope: k.scope, hash: k.hash, key: k.text, rec: -1}
 		s.settle(b, w, &k, &in, nil)
 	}
@@ -165,11 +165,12 @@ func (s *shard) eachTimed(t *table, i uint32, f func(op int32, slot []byte)) {
 	visitor := scopeOf(rec) == rules.ScopeVisitor
 	d := directoryOf(rec)
 	for j := range d.len() {
-		num, slot := d.slot(j)
-		if int(num) >= len(s.program.opOf) {
+		num := d.num(j)
+		if int(num) >= len(s.program.opOf) || s.program.opOf[num] < 0 {
 			continue
 		}
-		if op := s.program.opOf[num]; op >= 0 && (!visitor || s.program.plan.Ops[op].Scope == rules.ScopeVisitor) {
+		if op := s.program.opOf[num]; !visitor || s.program.plan.Ops[op].Scope == rules.ScopeVisitor {
+			_, slot := d.slot(j)
 			f(op, slot)
 		}
 	}

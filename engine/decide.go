@@ -61,7 +61,12 @@ func (s *shard) leave() { s.depth-- }
 // take gives one input to its key, which k is. Each rule concerned is decided once: it rises when its condition is false before the input,
 // with the windows moved to the instant, and true after it.
 func (s *shard) take(b *Batch, k *keyRef, in *input, t *turn) {
-	w, r := s.enter(), in.met.at(in.scope)
+	s.takeBy(b, k, in, in.met.at(in.scope), t)
+}
+
+// takeBy is take where the key's reaction is at hand; nil: it has none.
+func (s *shard) takeBy(b *Batch, k *keyRef, in *input, r *reaction, t *turn) {
+	w := s.enter()
 	if r != nil {
 		w.rules = append(w.rules, r.rules...)
 	}
@@ -128,10 +133,12 @@ func (s *shard) touch(k *keyRef) {
 
 // dropTrue keeps, of the rules concerned, those whose condition is false before.
 func (s *shard) dropTrue(w *scratch, k *keyRef, at nudge.Millis) {
-	g, kept := s.program, w.rules[:0]
+	g, kept, observed := s.program, w.rules[:0], s.engine.options.Observe != nil
 	for _, ri := range w.rules {
 		r := &g.rules[ri]
-		s.observe(w, k, ri, at, false)
+		if observed {
+			s.observe(w, k, ri, at, false)
+		}
 		if !r.paused && !r.held && (r.pulses || !s.isTrue(w, k, ri, at)) {
 			kept = append(kept, ri)
 		}
@@ -141,9 +148,11 @@ func (s *shard) dropTrue(w *scratch, k *keyRef, at nudge.Millis) {
 
 // keepRisen keeps those whose condition is true after.
 func (s *shard) keepRisen(w *scratch, k *keyRef, at nudge.Millis) {
-	kept := w.rules[:0]
+	kept, observed := w.rules[:0], s.engine.options.Observe != nil
 	for _, ri := range w.rules {
-		s.observe(w, k, ri, at, true)
+		if observed {
+			s.observe(w, k, ri, at, true)
+		}
 		if s.isTrue(w, k, ri, at) {
 			kept = append(kept, ri)
 		}
@@ -153,10 +162,20 @@ func (s *shard) keepRisen(w *scratch, k *keyRef, at nudge.Millis) {
 
 // isTrue evaluates a rule's condition for a key at an instant.
 func (s *shard) isTrue(w *scratch, k *keyRef, ri int32, at nudge.Millis) bool {
-	if needs := s.program.rules[ri].needs; needs != nil {
-		return w.met(s.program, k, needs, at)
+	needs := s.program.rules[ri].needs
+	if needs == nil {
+		return s.holds(w, k, &s.program.plan.Rules[ri].When, at)
 	}
-	return s.holds(w, k, &s.program.plan.Rules[ri].When, at)
+	for i := range needs {
+		if n := &needs[i]; n.pulse {
+			if !w.pulsed(int(n.op), n.window) {
+				return false
+			}
+		} else if !n.isMet(s.program, k, at) {
+			return false
+		}
+	}
+	return true
 }
 
 // holds evaluates a condition for a key at an instant.
@@ -164,34 +183,26 @@ func (s *shard) holds(w *scratch, k *keyRef, c *rules.Cond, at nudge.Millis) boo
 	return c.Eval(s.read(w, k, c.Uses, at))
 }
 
-// met says whether all needs of a conjunction are met. No reading is made for that.
-func (w *scratch) met(g *program, k *keyRef, needs []need, at nudge.Millis) bool {
-	for i := range needs {
-		n := &needs[i]
-		if n.pulse {
-			if !w.pulsed(int(n.op), n.window) {
-				return false
-			}
-			continue
-		}
-		var slot []byte
-		if f := &k.t.focus; f.entry == k.i+1 {
-			slot = f.slot(n.num)
-		} else {
-			slot = k.t.slotOf(k.i, n.num)
-		}
-		switch {
-		case slot == nil:
-			return false
-		case n.kind == rules.OpTotal:
-			if readTotal(slot) < uint64(n.atLeast) {
-				return false
-			}
-		case !timesOf(n.kind, slot).reach(n.atLeast, g.above(n.num, expiredIn(n.kind, n.window, at))):
-			return false
-		}
+// isMet says whether a need that is no pulse is met. No reading is made for that.
+func (n *need) isMet(g *program, k *keyRef, at nudge.Millis) bool {
+	var slot []byte
+	if f := &k.t.focus; f.entry == k.i+1 {
+		slot = f.slot(n.num)
+	} else {
+		slot = k.t.slotOf(k.i, n.num)
 	}
-	return true
+	if slot == nil {
+		return false
+	}
+	switch n.kind {
+	case rules.OpTotal:
+		return readTotal(slot) >= uint64(n.atLeast)
+	case rules.OpDistinct:
+		d := distinctSet(slot)
+		return d.len() >= n.atLeast && d.newest(n.atLeast) > g.above(n.num, expiredAt(at, n.window))
+	}
+	r := ring(slot)
+	return r.len() >= n.atLeast && r.newest(n.atLeast) > g.above(n.num, expiredIn(n.kind, n.window, at))
 }
 
 // expiredIn is expiredAt for a use of OpCount or OpDistinct.

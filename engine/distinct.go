@@ -96,12 +96,15 @@ func (t *table) addValue(i uint32, num uint32, keep int, id [16]byte, ts, expire
 	if d == nil {
 		d = distinctSet(t.grow(i, num, distinctHeader+distinctEntry*min(distinctFirst, keep)))
 	}
-	n := d.len()
-	if n > 0 && d.at(0) <= ts && [16]byte(d.value(0)) == id { // the newest once more, as of days most are
+	n, to := d.len(), 0
+	switch {
+	case n == 0:
+	case d.at(0) > ts:
+		to = d.after(ts)
+	case [16]byte(d.value(0)) == id: // the newest once more, as of days most are
 		d.setTime(0, ts)
 		return
 	}
-	to := d.after(ts)
 	if at := d.find(&id); at >= 0 {
 		if d.at(at) <= ts {
 			d.place(to, at, &id, ts)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -231,17 +230,6 @@ func (e *Engine) stats() (sum shardStats) {
 		sum.overflows += s.stats.overflows
 	}
 	return sum
-}
-
-// causeText is how a record is named as a cause: its id, else its place.
-func (e *Engine) causeText(r *stamped) string {
-	if id := r.rec.Field(nudge.NameID_); id.Kind == nudge.Text && id.Text != "" {
-		return id.Text
-	}
-	if e.options.Replay {
-		return "line:" + strconv.FormatUint(uint64(r.off), 10)
-	}
-	return "offset:" + strconv.FormatUint(uint64(r.off), 10)
 }
 
 func (b *Batch) anyUser() bool {

@@ -17,10 +17,8 @@ type Decision struct {
 
 // observe tells whoever wants to know of a rule's condition.
 func (s *shard) observe(w *scratch, k *keyRef, ri int32, at nudge.Millis, after bool) {
-	if s.engine.options.Observe != nil {
-		r := &s.program.plan.Rules[ri]
-		s.tell(w, k, r.When.Uses, Decision{Rule: r, At: at, After: after})
-	}
+	r := &s.program.plan.Rules[ri]
+	s.tell(w, k, r.When.Uses, Decision{Rule: r, At: at, After: after})
 }
 
 // observeUnless tells of a rule's unless.

@@ -12,6 +12,7 @@ import (
 // tests, so what follows from a set is worked out once and remembered.
 type met struct {
 	fixed  [rules.ScopeCompany + 1]*reaction // of visitor, user and company; nil: not concerned
+	joint  *reaction                         // of a visitor without a user, with its past; nil: the two are taken one after the other
 	others []otherReaction                   // of the other scopes concerned, ascending
 	tests  []int32
 }
@@ -172,6 +173,7 @@ func (g *program) meet(tests []int32, all bool) *met {
 			r.finish(g, all)
 		}
 	}
+	m.join()
 	slices.SortFunc(m.others, func(a, b otherReaction) int { return a.scope - b.scope })
 	for i := range m.others {
 		m.others[i].reaction.finish(g, all)
@@ -194,6 +196,22 @@ func (m *met) add(scope int) *reaction {
 	return r
 }
 
+// join makes one reaction of a visitor's and of that of its past, which decides nothing: what its operators pulse nobody asks for. A past that waits has
+// to be looked at first.
+func (m *met) join() {
+	own, past := m.fixed[rules.ScopeVisitor], m.fixed[rules.ScopeUser]
+	if own == nil || past == nil || past.waits {
+		return
+	}
+	m.joint = &reaction{touched: slices.Concat(own.touched, past.touched), rules: own.rules, waits: own.waits, timed: own.timed}
+	m.joint.sort()
+}
+
+// sort puts the operators in order.
+func (r *reaction) sort() {
+	slices.SortFunc(r.touched, func(a, b touch) int { return cmp.Compare(a.num, b.num) })
+}
+
 func (r *reaction) touch(g *program, l listener) {
 	i := slices.IndexFunc(r.touched, func(t touch) bool { return t.op == l.op })
 	if i < 0 {
@@ -210,7 +228,7 @@ func (r *reaction) touch(g *program, l listener) {
 
 // finish puts the operators in order and adds the rules whose when uses one of them.
 func (r *reaction) finish(g *program, all bool) {
-	slices.SortFunc(r.touched, func(a, b touch) int { return cmp.Compare(a.num, b.num) })
+	r.sort()
 	for _, t := range r.touched {
 		for _, number := range g.opRules[t.op] {
 			r.rules = append(r.rules, g.at[number])

@@ -33,7 +33,7 @@ type recalled struct {
 const (
 	recallSlots = 512
 	recallText  = 128   // bytes of all texts of a row that is remembered
-	recallWays  = 2     // places for a row
+	recallWays  = 4     // places for a row
 	recallAsk   = 1024  // rows, after which it pays if three quarters of them were known
 	recallPause = 16384 // rows, before it is tried once more
 )

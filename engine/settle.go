@@ -94,10 +94,21 @@ func (s *shard) causeOf(b *Batch, w *scratch, k *keyRef, in *input, ri int32) ca
 	}
 	a, rec := &b.abouts[in.rec], &b.records[in.rec]
 	c := cause{
-		id: nudge.CauseRecord(rec.off), text: s.engine.causeText(rec), visitor: a.visitor, user: a.user, company: a.company,
+		id: s.texts.number(nudge.CauseRecordPrefix, uint64(rec.off)), text: s.causeText(rec), visitor: a.visitor, user: a.user, company: a.company,
 		popupTo: a.visitor, row: in.row, parent: s.rootPath(in.when, kind, "", ""), source: a.primary,
 	}
 	return c
+}
+
+// causeText is how a record is named as a cause: its id, else its place.
+func (s *shard) causeText(r *stamped) string {
+	if id := r.rec.Field(nudge.NameID_); id.Kind == nudge.Text && id.Text != "" {
+		return s.texts.keep(id.Text)
+	}
+	if s.engine.options.Replay {
+		return s.texts.number("line:", uint64(r.off))
+	}
+	return s.texts.number("offset:", uint64(r.off))
 }
 
 // sourceOfTimer is the source of what time brings: a person's key itself, else what the wait kept.
@@ -129,11 +140,12 @@ func (s *shard) firing(w *scratch, k *keyRef, in *input, ri int32, c *cause) set
 	r, sc := &s.program.plan.Rules[ri], &s.program.plan.Scopes[k.scope]
 	key := s.texts.keep(k.text)
 	n := s.settling.next(in.when, s.program.scopeNums[k.scope], key)
+	s.idText = nudge.AppendFiringID(s.idText[:0], r.ID, sc.Per, key, in.when.at, c.id)
 	return settled{
 		path: s.hopPath(c.parent, sc.Kind, sc.Per, key, n),
 		firing: nudge.Firing{
-			ID: nudge.FiringID(r.ID, sc.Per, key, in.when.at, c.id), Cursor: nudge.Cursor{Offset: in.when.off, N: n},
-			Rule: r.ID, Kind: sc.Kind, Per: sc.Per, Key: key, At: in.when.at, Cause: s.texts.keep(c.text),
+			ID: s.texts.keepBytes(s.idText), Cursor: nudge.Cursor{Offset: in.when.off, N: n},
+			Rule: r.ID, Kind: sc.Kind, Per: sc.Per, Key: key, At: in.when.at, Cause: c.text,
 			Visitor: s.texts.keep(c.popupTo), Timer: in.when.timer, Shadow: r.Mode == rules.ModeShadow, Source: c.source,
 		},
 	}
@@ -219,7 +231,8 @@ func (s *shard) roomForActions(n int) []nudge.Action {
 // counter numbers the firings of each key by one instant, in order of settling.
 type counter struct {
 	when instant
-	n    map[countedKey]uint32
+	few  []counted // the first keys; mostly they are all
+	more map[countedKey]uint32
 }
 
 type countedKey struct {
@@ -227,14 +240,37 @@ type countedKey struct {
 	key   string
 }
 
+type counted struct {
+	countedKey
+	n uint32
+}
+
+// fewKeys is how many keys are looked through.
+const fewKeys = 8
+
 // next is the number of the key's next firing. The key must outlive the batch.
 func (c *counter) next(when instant, scope uint16, key string) uint32 {
 	if c.when != when {
-		c.when = when
-		clear(c.n)
+		c.when, c.few = when, c.few[:0]
+		if len(c.more) > 0 {
+			clear(c.more)
+		}
 	}
 	id := countedKey{scope, key}
-	n := c.n[id]
-	c.n[id] = n + 1
+	for i := range c.few {
+		if k := &c.few[i]; k.countedKey == id {
+			k.n++
+			return k.n
+		}
+	}
+	if len(c.few) < fewKeys {
+		c.few = append(c.few, counted{countedKey: id})
+		return 0
+	}
+	if c.more == nil {
+		c.more = map[countedKey]uint32{}
+	}
+	n := c.more[id]
+	c.more[id] = n + 1
 	return n
 }

@@ -46,6 +46,7 @@ type shard struct {
 
 	settling counter
 	texts    texts
+	idText   []byte         // scratch of firing
 	actions  []nudge.Action // see roomForActions
 	paths    []byte         // of the batch's firings
 	tried    table          // a copy of one key, to try out fired events on
@@ -62,7 +63,6 @@ type shardStats struct {
 func newShard(id nudge.ShardID, e *Engine, shards int) *shard {
 	s := &shard{
 		id: id, engine: e, visitors: map[string]*visitorIdentity{}, users: map[string]*userIdentity{},
-		settling: counter{n: map[countedKey]uint32{}},
 	}
 	for l := range levels {
 		s.out[l] = make([][]input, shards)
@@ -205,12 +205,16 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 		scope: rules.ScopeVisitor, key: a.visitor, hash: a.primary, entry: visitor,
 	}
 	if a.visitor != "" {
-		k := s.key(&in)
-		if a.user == "" { // before the visitor takes it: what its rules fire by it comes later in the past, too
+		k, r := s.key(&in), met.fixed[rules.ScopeVisitor]
+		switch {
+		case a.user != "":
+		case met.joint != nil:
+			r = met.joint
+		default: // before the visitor takes it: what its rules fire by it comes later in the past, too
 			s.remember(b, &k, &in)
 		}
-		if met.at(rules.ScopeVisitor) != nil {
-			s.take(b, &k, &in, nil)
+		if r != nil {
+			s.takeBy(b, &k, &in, r, nil)
 		}
 	}
 	if a.user != "" {

@@ -125,15 +125,21 @@ func (t *table[K, V]) clone() table[K, V] {
 // TextHash, numberHash and typeHash are hashes for tables: never 0. They are no secret: an event must not be able to make such a table longer.
 func TextHash(s string) uint64 {
 	b := unsafe.Slice(unsafe.StringData(s), len(s))
-	h := uint64(len(b))
-	for ; len(b) >= 8; b = b[8:] {
-		h = mixed(h ^ binary.LittleEndian.Uint64(b))
+	n := len(b)
+	h := uint64(n)
+	switch {
+	case n >= 8: // the last eight bytes may share some with those before
+		last := binary.LittleEndian.Uint64(b[n-8:])
+		for ; len(b) > 8; b = b[8:] {
+			h = mixed(h ^ binary.LittleEndian.Uint64(b))
+		}
+		h = mixed(h ^ last)
+	case n >= 4:
+		h = mixed(h ^ (uint64(binary.LittleEndian.Uint32(b)) | uint64(binary.LittleEndian.Uint32(b[n-4:]))<<32))
+	case n > 0:
+		h = mixed(h ^ (uint64(b[0]) | uint64(b[n/2])<<8 | uint64(b[n-1])<<16))
 	}
-	var rest uint64
-	for i, c := range b {
-		rest |= uint64(c) << (8 * i)
-	}
-	return mixed(h^rest) | 1<<63
+	return h | 1<<63
 }
 
 func numberHash(f float64) uint64     { return mixed(math.Float64bits(f+0)) | 1<<63 } // + 0: minus zero is zero
