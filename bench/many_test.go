@@ -132,10 +132,16 @@ func TestManyRulesAreLight(t *testing.T) {
 	t.Logf("%v allocations for one rule", allocs)
 }
 
-// BenchmarkMission is one event of the workload mission, all of whose visitors are live.
+// BenchmarkMission is one event of the workload mission, all of whose visitors are live, and BenchmarkSignIn one of the workload sign-in.
 func BenchmarkMission(b *testing.B) {
 	for _, live := range missionLive {
 		b.Run(fmt.Sprintf("visitors=%d", live), func(b *testing.B) { benchmarkStream(b, mission(live)) })
+	}
+}
+
+func BenchmarkSignIn(b *testing.B) {
+	for _, live := range missionLive {
+		b.Run(fmt.Sprintf("visitors=%d", live), func(b *testing.B) { benchmarkStream(b, signIns(live)) })
 	}
 }
 
@@ -143,6 +149,33 @@ func BenchmarkMission(b *testing.B) {
 func BenchmarkSix(b *testing.B) {
 	for _, load := range []*workload{six, b2b} {
 		b.Run(load.name, func(b *testing.B) { benchmarkStream(b, load) })
+	}
+}
+
+// BenchmarkByHand is the same by the hand-written programs. Instructions can be counted on a busy machine too (docs/BENCHMARKS.md, "Where the time goes").
+func BenchmarkByHand(b *testing.B) {
+	loads := []*workload{six, b2b}
+	for _, live := range missionLive {
+		loads = append(loads, mission(live), signIns(live))
+	}
+	for _, load := range loads {
+		b.Run(fmt.Sprintf("%s/visitors=%d", load.name, load.visitors), func(b *testing.B) {
+			s, err := newStream(load, b.N)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.close()
+			h := load.hand(s)
+			for i := range s.events[:load.live] {
+				h.apply(&s.events[i])
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := range s.events[load.live:] {
+				h.apply(&s.events[load.live+i])
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+		})
 	}
 }
 
