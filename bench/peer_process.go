@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -110,7 +111,41 @@ func (p *peerProcess) apply(firings string) (passed, error) {
 		return passed{}, fmt.Errorf("it says that a pass took %d ns", nanos)
 	}
 	out.seconds, out.cpu = float64(nanos)/1e9, float64(cpu)/1e9
+	p.rest()
 	return out, nil
+}
+
+// How long a peer is given to come to rest after a pass: it tears down a job, collects and compiles, and would take that time from whoever comes next.
+const (
+	restMost  = 3 * time.Second
+	restPause = 50 * time.Millisecond
+	restTicks = 1 // of processor time in a pause, of 10 ms each
+)
+
+// rest waits until the process uses next to no processor time. Where the system does not tell, it does not wait.
+func (p *peerProcess) rest() {
+	for begun, before := time.Now(), p.ticks(); time.Since(begun) < restMost; {
+		time.Sleep(restPause)
+		now := p.ticks()
+		if now-before <= restTicks {
+			return
+		}
+		before = now
+	}
+}
+
+// ticks is the processor time that the process has used, from /proc: user and system time are the 14th and 15th field, the 12th and 13th behind its name.
+func (p *peerProcess) ticks() (sum int) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	for _, field := range fields[min(11, len(fields)):min(13, len(fields))] {
+		n, _ := strconv.Atoi(field)
+		sum += n
+	}
+	return sum
 }
 
 // answer reads the next line, for as long as peerPatience allows.
