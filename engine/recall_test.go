@@ -75,3 +75,25 @@ func TestRecallIsMatching(t *testing.T) {
 		t.Errorf("of form views, none of which is like another, %d were recalled; it pauses for %d", known["form_view"], form.pause)
 	}
 }
+
+// TestErasureForgetsWhatIsRecalled: values of an erased person's events are recalled no more.
+func TestErasureForgetsWhatIsRecalled(t *testing.T) {
+	s := newSingle(t, Options{Shards: 1}, `{per: visitor, when: on(page_view and visitor endsWith "7"), then: alert("seven", {})}`)
+	s.take(1000, `{"type":"page_view","visitor":"secret-7"}`)
+	holds := func() bool {
+		for _, k := range s.engine.shards[0].recall.slots {
+			for _, v := range k.values {
+				if v.Text == "secret-7" {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	if !holds() {
+		t.Fatal("the visitor's row is not recalled")
+	}
+	if eraseNow(t, s.engine, "visitor", "secret-7"); holds() {
+		t.Error("the visitor's id is still recalled")
+	}
+}
