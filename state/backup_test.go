@@ -295,7 +295,7 @@ func TestBackupCrash(t *testing.T) {
 	}
 	c.crash("behind it")
 	whole, none := 0, 0
-	for i, crash := range c.clones {
+	for i, crash := range c.taken() {
 		if !crash.state.(bool) {
 			continue
 		}

@@ -3,6 +3,7 @@ package state
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -28,6 +29,13 @@ type clone struct {
 
 func newCrasher(mem *vfs.MemFS, seed uint64, state func() any) *crasher {
 	return &crasher{mem: mem, rng: rand.New(rand.NewPCG(seed, 0)), state: state}
+}
+
+// taken are the copies so far: Pebble may be compacting, and change files, while a test looks at them.
+func (c *crasher) taken() []clone {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.clones)
 }
 
 func (c *crasher) fs() vfs.FS {

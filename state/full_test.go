@@ -185,7 +185,7 @@ func fullLog(t *testing.T, seed uint64, met map[string]bool) {
 	if tl.Log.First() > 1 {
 		met["trimmed"] = true
 	}
-	for i, crash := range c.clones {
+	for i, crash := range c.taken() {
 		if i%5 == 0 {
 			checkCrash(t, fmt.Sprintf("seed %d, crash %d (%s)", seed, i, crash.op), crash.fs, o, tl.want, crash.state.(known))
 		}

@@ -67,11 +67,11 @@ func crashLog(t *testing.T, seed uint64) {
 			tl.reopen(t)
 		}
 	}
-	if len(c.clones) < 200 || tl.Log.First() == 1 {
-		t.Fatalf("%d crashes, first offset %d: the test does not test", len(c.clones), tl.Log.First())
+	if len(c.taken()) < 200 || tl.Log.First() == 1 {
+		t.Fatalf("%d crashes, first offset %d: the test does not test", len(c.taken()), tl.Log.First())
 	}
 	dropped := 0
-	for i, crash := range c.clones {
+	for i, crash := range c.taken() {
 		name := fmt.Sprintf("crash %d (%s)", i, crash.op)
 		if i%9 != 0 {
 			dropped += checkCrash(t, name, crash.fs, o, tl.want, crash.state.(known))
@@ -83,7 +83,7 @@ func crashLog(t *testing.T, seed uint64) {
 		} else {
 			opened.closeQuietly()
 		}
-		for _, second := range again.clones {
+		for _, second := range again.taken() {
 			checkCrash(t, name+", again "+second.op, second.fs, o, tl.want, crash.state.(known))
 		}
 	}

@@ -115,7 +115,7 @@ func TestReadOnlyAfterCrashes(t *testing.T) {
 	}
 	tl.rewrite(t, RewriteOptions{Hurry: true, Through: 9})
 	looked, rolls, torn := 0, 0, 0
-	for i, crash := range c.clones {
+	for i, crash := range c.taken() {
 		name := fmt.Sprintf("crash %d (%s)", i, crash.op)
 		if _, err := crash.fs.Stat("data/log/" + manifestName); err != nil {
 			continue // the folder is just being made

@@ -504,7 +504,7 @@ func TestRewriteCrash(t *testing.T) {
 			t.Fatal(err)
 		}
 		tested := 0
-		for i, crash := range c.clones {
+		for i, crash := range c.taken() {
 			if crash.state.(bool) {
 				tested++
 				checkRewriteCrash(t, fmt.Sprintf("seed %d, crash %d (%s)", seed, i, crash.op), crash.fs, o, tl.want, ro)

@@ -151,10 +151,10 @@ func crashStore(t *testing.T, seed uint64, valueBytes int) {
 	if err := s.close(); err != nil {
 		t.Fatal(err)
 	}
-	if len(c.clones) < 50 {
-		t.Fatalf("only %d crashes: the test does not test", len(c.clones))
+	if len(c.taken()) < 50 {
+		t.Fatalf("only %d crashes: the test does not test", len(c.taken()))
 	}
-	for i, clone := range c.clones {
+	for i, clone := range c.taken() {
 		s, err := tryOpenStore(clone.fs)
 		if err != nil {
 			t.Fatalf("crash %d (%s): %v", i, clone.op, err)

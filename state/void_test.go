@@ -105,7 +105,7 @@ func TestVoidCrash(t *testing.T) {
 		}
 	}
 	seen := map[int]int{}
-	for i, crash := range c.clones {
+	for i, crash := range c.taken() {
 		if !crash.state.(bool) {
 			continue
 		}
