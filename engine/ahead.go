@@ -10,8 +10,8 @@ type ahead struct {
 	reactions []*reaction
 	rules     []int32
 	needs     [][]need
-	unknown   []int32           // records of which recall does not know what they mean
-	hashes    [lookAhead]uint64 // recall's, of these
+	unknown   []int32           // records of which memo does not know what they mean
+	hashes    [lookAhead]uint64 // memo's, of these
 	sets      [lookAhead]uint64 // hashes of the tests that they match
 	sum       int               // keeps the steps from being left out
 }

@@ -1,8 +1,6 @@
 package engine
 
-import (
-	"math/bits"
-)
+import "math/bits"
 
 // dedupIndex finds the entry of a fingerprint in a queue. It is cut into tables of buckets; an id stands in the bucket that its fingerprint says, or, where that is
 // full, in the next one with room. A bucket is a line of the processor's cache and counts the ids that went past it: most look-ups end in the first one, and an id can go

@@ -158,7 +158,7 @@ func (s *shard) met(hash uint64, tests []int32) *met {
 }
 
 // use makes a program the shard's, or notes that it has changed.
-func (s *shard) use(g *program) { s.program, s.sets, s.recall = g, metSets{}, recall{} }
+func (s *shard) use(g *program) { s.program, s.sets, s.memo = g, metSets{}, memo{} }
 
 // meet works out what follows from tests. all: also rules that cannot rise are looked at.
 func (g *program) meet(tests []int32, all bool) *met {

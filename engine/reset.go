@@ -11,7 +11,7 @@ func (e *Engine) Reset() {
 	e.deployed = 0
 	for i, old := range e.shards { // what is still to be taken over goes with the old tables
 		s := newShard(nudge.ShardID(i), e, len(e.shards))
-		s.program, s.sets, s.recall, s.scratch = e.program, old.sets, old.recall, old.scratch
+		s.program, s.sets, s.memo, s.scratch = e.program, old.sets, old.memo, old.scratch
 		for l := range s.tables {
 			s.tables[l].live, s.tables[l].entries = e.program.live, old.tables[l].entries // chunks of entries, which are written anew
 		}

@@ -33,7 +33,7 @@ type shard struct {
 	block   [lookAhead]int32
 	queries [lookAhead]query // of a block
 	sets    metSets
-	recall  recall
+	memo    memo
 	matches rules.Matches // of a block
 	matched []int32       // of a fired event
 	ahead   ahead
@@ -125,7 +125,7 @@ func (s *shard) match(b *Batch, block []int32) {
 			continue
 		}
 		s.program.fillIdentity(&b.rows[i], who.visitor, who.user, who.company)
-		m, hash := s.recall.find(s.program, &b.rows[i])
+		m, hash := s.memo.find(s.program, &b.rows[i])
 		if b.met[i] = m; m == nil {
 			a.hashes[len(a.unknown)] = hash
 			a.unknown = append(a.unknown, i)
@@ -148,7 +148,7 @@ func (s *shard) matchAnew(b *Batch, unknown []int32) {
 	s.program.plan.MatchBlock(b.rows, unknown, &s.matches)
 	s.meetBlock(b, unknown)
 	for j, i := range unknown {
-		s.recall.note(s.program, &b.rows[i], s.ahead.hashes[j], b.met[i])
+		s.memo.note(s.program, &b.rows[i], s.ahead.hashes[j], b.met[i])
 	}
 }
 

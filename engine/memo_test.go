@@ -10,9 +10,9 @@ import (
 	"nudge/rules"
 )
 
-// TestRecallIsMatching: what is recalled of a row is what matching it would find, whatever its fields hold. The tests read fields of every kind, ones that
+// TestMemoIsMatching: what is remembered of a row is what matching it would find, whatever its fields hold. The tests read fields of every kind, ones that
 // only look at whether there is a value, the visitor's id and the event's time.
-func TestRecallIsMatching(t *testing.T) {
+func TestMemoIsMatching(t *testing.T) {
 	names := nudge.NewNames()
 	plan, diags := rules.Compile(ruleFiles(
 		"a", `{per: visitor, when: count(page_view and path startsWith "/p" and n >= 1, "7d") >= 2, then: alert("a", {})}`,
@@ -59,9 +59,9 @@ func TestRecallIsMatching(t *testing.T) {
 		s.program.fillIdentity(&row, "visitor-"+string(rune('0'+r.IntN(10))), "", "")
 		tests := plan.Match(&row, nil)
 		want := s.met(hashTests(tests), tests)
-		got, hash := s.recall.find(s.program, &row)
+		got, hash := s.memo.find(s.program, &row)
 		if got == nil {
-			s.recall.note(s.program, &row, hash, want)
+			s.memo.note(s.program, &row, hash, want)
 			continue
 		}
 		if known[name]++; got != want {
@@ -71,17 +71,17 @@ func TestRecallIsMatching(t *testing.T) {
 	if known["page_view"] < 1000 || known["click"] < 1000 {
 		t.Errorf("recalled were %v rows: too few to say anything", known)
 	}
-	if form := s.recall.of(s.program, types["form_view"]); known["form_view"] > 0 || form.pause == 0 {
+	if form := s.memo.of(s.program, types["form_view"]); known["form_view"] > 0 || form.pause == 0 {
 		t.Errorf("of form views, none of which is like another, %d were recalled; it pauses for %d", known["form_view"], form.pause)
 	}
 }
 
-// TestErasureForgetsWhatIsRecalled: values of an erased person's events are recalled no more.
-func TestErasureForgetsWhatIsRecalled(t *testing.T) {
+// TestErasureForgetsTheMemo: values of an erased person's events are recalled no more.
+func TestErasureForgetsTheMemo(t *testing.T) {
 	s := newSingle(t, Options{Shards: 1}, `{per: visitor, when: on(page_view and visitor endsWith "7"), then: alert("seven", {})}`)
 	s.take(1000, `{"type":"page_view","visitor":"secret-7"}`)
 	holds := func() bool {
-		for _, k := range s.engine.shards[0].recall.slots {
+		for _, k := range s.engine.shards[0].memo.slots {
 			for _, v := range k.values {
 				if v.Text == "secret-7" {
 					return true

@@ -8,22 +8,22 @@ import (
 	"nudge/rules"
 )
 
-// recall remembers what rows meant, by the values that decide which tests they match: the events of a site are much the same again and again. It
+// memo remembers what rows meant, by the values that decide which tests they match: the events of a site are much the same again and again. It
 // holds so few that they stay in the processor's nearest caches; what is met seldom is matched anew.
-type recall struct {
-	types []*recallType // by name id; nil: not met so far
-	slots []recalled
+type memo struct {
+	types []*memoType // by name id; nil: not met so far
+	slots []memoSlot
 }
 
-// recallType is how rows of one type are remembered.
-type recallType struct {
+// memoType is how rows of one type are remembered.
+type memoType struct {
 	slots       []int32 // whose values decide
 	never       bool
 	asked, knew int // since it was last looked whether remembering pays
 	pause       int // so many rows are not looked up
 }
 
-type recalled struct {
+type memoSlot struct {
 	hash   uint64 // 0: nothing
 	typ    nudge.NameID
 	values []nudge.Value
@@ -31,15 +31,15 @@ type recalled struct {
 }
 
 const (
-	recallSlots = 512
-	recallText  = 128   // bytes of all texts of a row that is remembered
-	recallWays  = 4     // places for a row
-	recallAsk   = 1024  // rows, after which it pays if three quarters of them were known
-	recallPause = 16384 // rows, before it is tried once more
+	memoSlots = 512
+	memoText  = 128   // bytes of all texts of a row that is remembered
+	memoWays  = 4     // places for a row
+	memoAsk   = 1024  // rows, after which it pays if three quarters of them were known
+	memoPause = 16384 // rows, before it is tried once more
 )
 
 // find is what a row meant before, nil if that is not known. hash is that of its values, 0 where it is not to be remembered.
-func (r *recall) find(g *program, row *rules.Row) (m *met, hash uint64) {
+func (r *memo) find(g *program, row *rules.Row) (m *met, hash uint64) {
 	t := r.of(g, row.Type)
 	if t.never {
 		return nil, 0
@@ -48,9 +48,9 @@ func (r *recall) find(g *program, row *rules.Row) (m *met, hash uint64) {
 		t.pause--
 		return nil, 0
 	}
-	if t.asked == recallAsk {
+	if t.asked == memoAsk {
 		if 4*t.knew < 3*t.asked {
-			t.pause = recallPause
+			t.pause = memoPause
 		}
 		t.asked, t.knew = 0, 0
 	}
@@ -69,18 +69,18 @@ func (r *recall) find(g *program, row *rules.Row) (m *met, hash uint64) {
 }
 
 // places are those where a row with a hash may stand, the newest first.
-func (r *recall) places(hash uint64) []recalled {
-	at := hash % (recallSlots / recallWays) * recallWays
-	return r.slots[at : at+recallWays]
+func (r *memo) places(hash uint64) []memoSlot {
+	at := hash % (memoSlots / memoWays) * memoWays
+	return r.slots[at : at+memoWays]
 }
 
 // note remembers what a row means. hash is what find gave.
-func (r *recall) note(g *program, row *rules.Row, hash uint64, m *met) {
+func (r *memo) note(g *program, row *rules.Row, hash uint64, m *met) {
 	if hash == 0 {
 		return
 	}
 	t, places := r.of(g, row.Type), r.places(hash)
-	last := places[recallWays-1]
+	last := places[memoWays-1]
 	copy(places[1:], places)
 	places[0] = last
 	k := &places[0]
@@ -92,23 +92,23 @@ func (r *recall) note(g *program, row *rules.Row, hash uint64, m *met) {
 	}
 }
 
-func (r *recall) of(g *program, typ nudge.NameID) *recallType {
+func (r *memo) of(g *program, typ nudge.NameID) *memoType {
 	if int(typ) < len(r.types) && r.types[typ] != nil {
 		return r.types[typ]
 	}
 	if r.slots == nil {
-		r.slots = make([]recalled, recallSlots)
+		r.slots = make([]memoSlot, memoSlots)
 	}
 	for int(typ) >= len(r.types) {
 		r.types = append(r.types, nil)
 	}
 	slots, ok := g.plan.Decides(typ)
-	r.types[typ] = &recallType{slots: slots, never: !ok}
+	r.types[typ] = &memoType{slots: slots, never: !ok}
 	return r.types[typ]
 }
 
 // hash is one of the values that decide, 0 if they are too long.
-func (t *recallType) hash(row *rules.Row) uint64 {
+func (t *memoType) hash(row *rules.Row) uint64 {
 	hash, bytes := uint64(row.Type)+1, 0
 	for _, slot := range t.slots {
 		v := &row.Vals[slot]
@@ -122,14 +122,14 @@ func (t *recallType) hash(row *rules.Row) uint64 {
 		hash = (hash ^ part) * 0x9e3779b97f4a7c15
 		hash ^= hash >> 32
 	}
-	if bytes > recallText {
+	if bytes > memoText {
 		return 0
 	}
 	return hash
 }
 
 // same says whether the values that decide are those of a row.
-func (k *recalled) same(t *recallType, row *rules.Row) bool {
+func (k *memoSlot) same(t *memoType, row *rules.Row) bool {
 	for i, slot := range t.slots {
 		v, was := &row.Vals[slot], &k.values[i]
 		if v.Kind != was.Kind || v.Text != was.Text || math.Float64bits(v.Num) != math.Float64bits(was.Num) {
