@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/binary"
 	"math"
 	"slices"
 
@@ -24,6 +25,7 @@ type keyRef struct {
 // scratch is what deciding one input needs. It is reused.
 type scratch struct {
 	rules    []int32 // the rules concerned, in settling order
+	open     []int32 // of a reaction's rules those whose condition was false before, by their places in asked
 	readings []rules.Reading
 	whole    []rules.Use // of readWhole
 	pulses   []pulse
@@ -67,8 +69,26 @@ func (s *shard) take(b *Batch, k *keyRef, in *input, t *turn) {
 // takeBy is take where the key's reaction is at hand; nil: it has none.
 func (s *shard) takeBy(b *Batch, k *keyRef, in *input, r *reaction, t *turn) {
 	w := s.enter()
+	if in.past != nil || s.engine.options.Observe != nil {
+		s.takeWhole(b, w, k, in, r)
+	} else {
+		k.t.focusOn(k.i)
+		s.findOpen(w, k, r, in.when.at)
+		s.applyEvent(b, w, k, in, r)
+		s.findRisen(w, k, r, in.when.at)
+	}
+	if len(w.rules) > 0 {
+		s.settle(b, w, k, in, t)
+	}
+	s.leave()
+}
+
+// takeWhole is take up to settling, with a past, and for those who observe.
+func (s *shard) takeWhole(b *Batch, w *scratch, k *keyRef, in *input, r *reaction) {
 	if r != nil {
-		w.rules = append(w.rules, r.rules...)
+		for i := range r.asked {
+			w.rules = append(w.rules, r.asked[i].rule)
+		}
 	}
 	if in.past != nil {
 		s.concernPast(w, in.past)
@@ -82,10 +102,34 @@ func (s *shard) takeBy(b *Batch, k *keyRef, in *input, r *reaction, t *turn) {
 		s.applyEvent(b, w, k, in, r)
 	}
 	s.keepRisen(w, k, in.when.at)
-	if len(w.rules) > 0 {
-		s.settle(b, w, k, in, t)
+}
+
+// findOpen finds, of the rules of a reaction, those whose condition is false before.
+func (s *shard) findOpen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
+	open := w.open[:0]
+	for i := range r.asked {
+		if a := &r.asked[i]; a.pulses || !s.answer(w, k, r, a, at) {
+			open = append(open, int32(i))
+		}
 	}
-	s.leave()
+	w.open = open
+}
+
+// findRisen makes those of them the rules concerned whose condition is true after.
+func (s *shard) findRisen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
+	for _, i := range w.open {
+		if a := &r.asked[i]; s.answer(w, k, r, a, at) {
+			w.rules = append(w.rules, a.rule)
+		}
+	}
+}
+
+// answer evaluates the condition of a reaction's rule for a key at an instant.
+func (s *shard) answer(w *scratch, k *keyRef, r *reaction, a *asked, at nudge.Millis) bool {
+	if a.whole {
+		return s.holds(w, k, &s.program.plan.Rules[a.rule].When, at)
+	}
+	return s.areMet(w, k, r.needs[a.first:a.end], at)
 }
 
 // concern adds the rules whose when uses an operator. sortRules comes after it.
@@ -139,7 +183,7 @@ func (s *shard) dropTrue(w *scratch, k *keyRef, at nudge.Millis) {
 		if observed {
 			s.observe(w, k, ri, at, false)
 		}
-		if !r.paused && !r.held && (r.pulses || !s.isTrue(w, k, ri, at)) {
+		if !r.silent() && (r.pulses || !s.isTrue(w, k, ri, at)) {
 			kept = append(kept, ri)
 		}
 	}
@@ -166,12 +210,17 @@ func (s *shard) isTrue(w *scratch, k *keyRef, ri int32, at nudge.Millis) bool {
 	if needs == nil {
 		return s.holds(w, k, &s.program.plan.Rules[ri].When, at)
 	}
+	return s.areMet(w, k, needs, at)
+}
+
+// areMet says whether all needs of a conjunction are met.
+func (s *shard) areMet(w *scratch, k *keyRef, needs []need, at nudge.Millis) bool {
 	for i := range needs {
 		if n := &needs[i]; n.pulse {
 			if !w.pulsed(int(n.op), n.window) {
 				return false
 			}
-		} else if !n.isMet(s.program, k, at) {
+		} else if slot := k.t.slot(k.i, n.num); slot == nil || !n.isMet(s.program, slot, at) {
 			return false
 		}
 	}
@@ -184,25 +233,20 @@ func (s *shard) holds(w *scratch, k *keyRef, c *rules.Cond, at nudge.Millis) boo
 }
 
 // isMet says whether a need that is no pulse is met. No reading is made for that.
-func (n *need) isMet(g *program, k *keyRef, at nudge.Millis) bool {
-	var slot []byte
-	if f := &k.t.focus; f.entry == k.i+1 {
-		slot = f.slot(n.num)
-	} else {
-		slot = k.t.slotOf(k.i, n.num)
+func (n *need) isMet(g *program, slot []byte, at nudge.Millis) bool {
+	if n.kind == rules.OpTotal {
+		return readTotal(slot) >= uint64(n.atLeast)
 	}
-	if slot == nil {
+	if entries := int(binary.LittleEndian.Uint16(slot)); entries < n.atLeast { // of a ring as of a set
 		return false
 	}
-	switch n.kind {
-	case rules.OpTotal:
-		return readTotal(slot) >= uint64(n.atLeast)
-	case rules.OpDistinct:
-		d := distinctSet(slot)
-		return d.len() >= n.atLeast && d.newest(n.atLeast) > g.above(n.num, expiredAt(at, n.window))
+	var newest nudge.Millis // the one of which there must be so many
+	if n.kind == rules.OpDistinct {
+		newest = distinctSet(slot).newest(n.atLeast)
+	} else {
+		newest = ring(slot).newest(n.atLeast)
 	}
-	r := ring(slot)
-	return r.len() >= n.atLeast && r.newest(n.atLeast) > g.above(n.num, expiredIn(n.kind, n.window, at))
+	return newest > g.above(n.num, expiredIn(n.kind, n.window, at))
 }
 
 // expiredIn is expiredAt for a use of OpCount or OpDistinct.
