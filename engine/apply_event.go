@@ -1,9 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
-	"math/bits"
 	"slices"
 
 	"nudge"
@@ -20,24 +20,24 @@ func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reacti
 		s.ensure(k)
 	}
 	timed := r.timed
-	for touched := r.touched; len(touched) > 0; {
-		n := min(len(touched), quickTouches)
-		for left := k.t.quickly(k.i, touched[:n], in.row); left != 0; left &= left - 1 {
-			timed = s.applyTouch(b, w, k, in, &touched[bits.TrailingZeros64(left)]) || timed
-		}
-		touched = touched[n:]
+	for _, i := range s.applyQuick(w, k, in.row, r) {
+		timed = s.applyTouch(b, w, k, in, &r.touched[i]) || timed
 	}
 	if timed && k.i != noEntry && !k.isPast {
 		k.t.arm(k.i, s.nextDue(k.t, k.i, in.when.at))
 	}
 }
 
-// quickly does what can be done quickly to a key, and returns which touches are left.
-func (t *table) quickly(i uint32, touched []touch, row *rules.Row) (left uint64) {
-	if i == noEntry || t.focus.entry != i+1 {
-		return allTouches(len(touched))
+// applyQuick does what can be done quickly to a key, and returns the places of the touches that are left.
+func (s *shard) applyQuick(w *scratch, k *keyRef, row *rules.Row, r *reaction) []int32 {
+	w.left = slices.Grow(w.left[:0], len(r.touched))
+	if f := k.t.focusOf(k.i); f != nil {
+		return f.applyQuick(r, row.Ts, row.At, w.left)
 	}
-	return t.focus.update(touched, row.Ts, row.At)
+	for i := range r.touched {
+		w.left = append(w.left, int32(i))
+	}
+	return w.left
 }
 
 // applyTouch lets an event change an operator that it concerns, and says whether the key's deadlines are others now.
@@ -75,6 +75,7 @@ func (s *shard) reserve(w *scratch, k *keyRef, in *input, r *reaction) {
 	if len(w.added) < 2 {
 		return
 	}
+	slices.SortFunc(w.added, func(a, b slotCopy) int { return cmp.Compare(a.num, b.num) })
 	s.ensure(k)
 	k.t.addSlots(k.i, w.added)
 }

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/binary"
 	"math"
 	"slices"
 
@@ -25,6 +24,7 @@ type keyRef struct {
 // scratch is what deciding one input needs. It is reused.
 type scratch struct {
 	rules    []int32 // the rules concerned, in settling order
+	left     []int32 // of a reaction's operators those that are not changed quickly, by their places in touched
 	open     []int32 // of a reaction's rules those whose condition was false before, by their places in asked
 	readings []rules.Reading
 	whole    []rules.Use // of readWhole
@@ -106,30 +106,36 @@ func (s *shard) takeWhole(b *Batch, w *scratch, k *keyRef, in *input, r *reactio
 
 // findOpen finds, of the rules of a reaction, those whose condition is false before.
 func (s *shard) findOpen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
-	open := w.open[:0]
+	open, f := w.open[:0], k.t.focusOf(k.i)
 	for i := range r.asked {
-		if a := &r.asked[i]; a.pulses || !s.answer(w, k, r, a, at) {
-			open = append(open, int32(i))
+		switch a := &r.asked[i]; {
+		case a.pulses:
+		case a.whole || f == nil:
+			if s.isTrue(w, k, a.rule, at) {
+				continue
+			}
+		case f.areMet(s.program, r.needs[a.first:a.end], at):
+			continue
 		}
+		open = append(open, int32(i))
 	}
 	w.open = open
 }
 
 // findRisen makes those of them the rules concerned whose condition is true after.
 func (s *shard) findRisen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
+	f := k.t.focusOf(k.i)
 	for _, i := range w.open {
-		if a := &r.asked[i]; s.answer(w, k, r, a, at) {
+		switch a := &r.asked[i]; {
+		case a.pulses || a.whole || f == nil:
+			if !s.isTrue(w, k, a.rule, at) {
+				continue
+			}
+			w.rules = append(w.rules, a.rule)
+		case f.areMet(s.program, r.needs[a.first:a.end], at):
 			w.rules = append(w.rules, a.rule)
 		}
 	}
-}
-
-// answer evaluates the condition of a reaction's rule for a key at an instant.
-func (s *shard) answer(w *scratch, k *keyRef, r *reaction, a *asked, at nudge.Millis) bool {
-	if a.whole {
-		return s.holds(w, k, &s.program.plan.Rules[a.rule].When, at)
-	}
-	return s.areMet(w, k, r.needs[a.first:a.end], at)
 }
 
 // concern adds the rules whose when uses an operator. sortRules comes after it.
@@ -210,11 +216,6 @@ func (s *shard) isTrue(w *scratch, k *keyRef, ri int32, at nudge.Millis) bool {
 	if needs == nil {
 		return s.holds(w, k, &s.program.plan.Rules[ri].When, at)
 	}
-	return s.areMet(w, k, needs, at)
-}
-
-// areMet says whether all needs of a conjunction are met.
-func (s *shard) areMet(w *scratch, k *keyRef, needs []need, at nudge.Millis) bool {
 	for i := range needs {
 		if n := &needs[i]; n.pulse {
 			if !w.pulsed(int(n.op), n.window) {
@@ -232,18 +233,19 @@ func (s *shard) holds(w *scratch, k *keyRef, c *rules.Cond, at nudge.Millis) boo
 	return c.Eval(s.read(w, k, c.Uses, at))
 }
 
-// isMet says whether a need that is no pulse is met. No reading is made for that.
+// isMet says whether a need that is no pulse is met.
 func (n *need) isMet(g *program, slot []byte, at nudge.Millis) bool {
 	if n.kind == rules.OpTotal {
 		return readTotal(slot) >= uint64(n.atLeast)
 	}
-	if entries := int(binary.LittleEndian.Uint16(slot)); entries < n.atLeast { // of a ring as of a set
+	if entriesOf(slot) < n.atLeast {
 		return false
 	}
 	var newest nudge.Millis // the one of which there must be so many
-	if n.kind == rules.OpDistinct {
+	switch n.kind {
+	case rules.OpDistinct:
 		newest = distinctSet(slot).newest(n.atLeast)
-	} else {
+	default:
 		newest = ring(slot).newest(n.atLeast)
 	}
 	return newest > g.above(n.num, expiredIn(n.kind, n.window, at))

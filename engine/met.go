@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"slices"
 
 	"nudge"
@@ -24,7 +23,10 @@ type otherReaction struct {
 
 // reaction is how the keys of one scope take such events.
 type reaction struct {
-	touched []touch // the operators concerned, ascending by number
+	touched []touch // the operators concerned, by quick, then by number
+	totals  int     // place of the first of touched that is quickTotal, or comes behind
+	counts  int     // quickCount
+	others  int     // quickNone
 	asked   []asked // the rules that may rise by it, in settling order
 	needs   []need  // of these, one after the other
 	waits   bool    // whether some of touched wait
@@ -41,7 +43,6 @@ type touch struct {
 	op     int32
 	num    uint32
 	kind   rules.OpKind
-	quick  quick
 }
 
 // asked is a rule of a reaction. What deciding it takes stands in the reaction, so that an event meets it in one place.
@@ -220,11 +221,6 @@ func (m *met) join() {
 	m.joint.sort()
 }
 
-// sort puts the operators in order.
-func (r *reaction) sort() {
-	slices.SortFunc(r.touched, func(a, b touch) int { return cmp.Compare(a.num, b.num) })
-}
-
 func (r *reaction) touch(g *program, l listener) {
 	i := slices.IndexFunc(r.touched, func(t touch) bool { return t.op == l.op })
 	if i < 0 {
@@ -243,9 +239,7 @@ func (r *reaction) finish(g *program, all bool) {
 	r.sort()
 	var concerned []int32
 	for i := range r.touched {
-		t := &r.touched[i]
-		t.quick = quickOf(t)
-		for _, number := range g.opRules[t.op] {
+		for _, number := range g.opRules[r.touched[i].op] {
 			concerned = append(concerned, g.at[number])
 		}
 	}

@@ -89,30 +89,54 @@ func (r ring) insert(ts nudge.Millis) {
 }
 
 // note adds an event's time, unless that takes a longer ring: then it says so and nothing has changed. Times at or before expired can never count again.
+// What comes most, a time that is the newest, is written out.
 func (r ring) note(keep int, ts, expired nudge.Millis) bool {
-	n, head, c := r.len(), r.head(), r.cap()
-	switch {
-	case ts <= expired:
+	if ts <= expired {
 		return true
-	case n < c:
-	case r.at(0) <= expired:
+	}
+	n, head, times := r.len(), r.head(), r[ringHeader:]
+	free := 8 * (head + n) // where the next time goes; of a full ring, where the oldest one is
+	if free >= len(times) {
+		free -= len(times)
+	}
+	newest := free - 8
+	if newest < 0 {
+		newest += len(times)
+	}
+	isNewest := n == 0 || timeAt(times, newest) <= ts
+	if 8*n < len(times) {
+		if isNewest {
+			binary.LittleEndian.PutUint64(times[free:], uint64(ts))
+			binary.LittleEndian.PutUint16(r, uint16(n+1))
+			return true
+		}
+		r.insert(ts)
+		return true
+	}
+	switch oldest := timeAt(times, free); {
+	case oldest <= expired:
 		r.dropOldest(n - r.after(expired))
 	case n < keep:
 		return false
-	case r.newest(1) <= ts: // as most times are where many are kept: it takes the oldest one's place
-		binary.LittleEndian.PutUint64(r[ringHeader+8*head:], uint64(ts))
-		if head++; head == c {
+	case isNewest:
+		binary.LittleEndian.PutUint64(times[free:], uint64(ts))
+		if head++; head == n {
 			head = 0
 		}
 		binary.LittleEndian.PutUint16(r[2:], uint16(head))
 		return true
-	case ts <= r.at(0):
+	case ts <= oldest:
 		return true
 	default:
 		r.dropOldest(1)
 	}
 	r.insert(ts)
 	return true
+}
+
+// timeAt is the time that stands at a byte.
+func timeAt(times []byte, at int) nudge.Millis {
+	return nudge.Millis(binary.LittleEndian.Uint64(times[at:]))
 }
 
 // addTime adds an event's time to the key's ring, growing it up to keep entries.
