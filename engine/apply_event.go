@@ -32,7 +32,7 @@ func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reacti
 func (s *shard) applyQuick(w *scratch, k *keyRef, row *rules.Row, r *reaction) []int32 {
 	w.left = slices.Grow(w.left[:0], len(r.touched))
 	if f := k.t.focusOf(k.i); f != nil {
-		return f.applyQuick(r, row.Ts, row.At, w.left)
+		return f.applyQuick(r, row, w.left)
 	}
 	for i := range r.touched {
 		w.left = append(w.left, int32(i))

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"sort"
+	"unsafe"
 
 	"nudge"
 )
@@ -189,12 +190,26 @@ func idOfValue(v nudge.Value) valueID {
 	case v.Kind == nudge.Bool:
 		return valueID{first: 0x30 | uint64(v.Num)<<8}
 	case v.Kind == nudge.Text && len(v.Text) <= shortText:
-		var id [16]byte
-		id[0] = byte(len(v.Text))
-		copy(id[1:], v.Text)
-		return idIn(id)
+		return idOfShort(v.Text)
 	}
 	return idIn(hashOf(v.Kind, v.Text))
+}
+
+// idOfShort is the id of a text of up to shortText bytes: its length, then its bytes, then zeros.
+func idOfShort(text string) valueID {
+	b, n := unsafe.Slice(unsafe.StringData(text), len(text)), len(text)
+	var first, rest uint64 // the text's bytes
+	switch {
+	case n >= 8: // the last eight bytes may share some with the first
+		first, rest = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[n-8:])>>(8*(16-n))
+	case n >= 4:
+		first = uint64(binary.LittleEndian.Uint32(b)) | uint64(binary.LittleEndian.Uint32(b[n-4:]))<<(8*(n-4))
+	default:
+		for i, c := range b {
+			first |= uint64(c) << (8 * i)
+		}
+	}
+	return valueID{uint64(n) | first<<8, first>>56 | rest<<8}
 }
 
 // idIn is the id that 16 bytes hold.

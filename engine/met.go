@@ -23,15 +23,13 @@ type otherReaction struct {
 
 // reaction is how the keys of one scope take such events.
 type reaction struct {
-	touched []touch // the operators concerned, by quick, then by number
-	totals  int     // place of the first of touched that is quickTotal, or comes behind
-	counts  int     // quickCount
-	others  int     // quickNone
-	asked   []asked // the rules that may rise by it, in settling order
-	needs   []need  // of these, one after the other
-	waits   bool    // whether some of touched wait
-	timed   bool    // whether windows of some of touched can set a timer
-	stores  bool    // whether some of touched keep anything
+	touched []touch        // the operators concerned, by quick, then by number
+	behind  [quickNone]int // by quick, the place behind the last of these touches, and of those before them
+	asked   []asked        // the rules that may rise by it, in settling order
+	needs   []need         // of these, one after the other
+	waits   bool           // whether some of touched wait
+	timed   bool           // whether windows of some of touched can set a timer
+	stores  bool           // whether some of touched keep anything
 }
 
 // touch is an operator that an input concerns. What most kinds need of it stands here, beside that of the others of the same event.

@@ -16,9 +16,10 @@ import (
 type quick uint8
 
 const (
-	quickEnd   quick = iota // the end of a wait, where none is open
-	quickTotal              // one more
-	quickCount              // a time for a ring
+	quickEnd      quick = iota // the end of a wait, where none is open
+	quickTotal                 // one more
+	quickCount                 // a time for a ring
+	quickDistinct              // a value for a set
 	quickNone
 )
 
@@ -30,6 +31,8 @@ func quickOf(t *touch) quick {
 		return quickTotal
 	case t.kind == rules.OpCount:
 		return quickCount
+	case t.kind == rules.OpDistinct:
+		return quickDistinct
 	}
 	return quickNone
 }
@@ -37,20 +40,20 @@ func quickOf(t *touch) quick {
 // sort puts the touches in order, those of a kind by number.
 func (r *reaction) sort() {
 	slices.SortFunc(r.touched, func(a, b touch) int { return cmp.Or(cmp.Compare(quickOf(&a), quickOf(&b)), cmp.Compare(a.num, b.num)) })
-	var n [quickNone + 1]int
+	r.behind = [quickNone]int{}
 	for i := range r.touched {
-		n[quickOf(&r.touched[i])]++
+		for q := quickOf(&r.touched[i]); q < quickNone; q++ {
+			r.behind[q] = i + 1
+		}
 	}
-	r.totals = n[quickEnd]
-	r.counts = r.totals + n[quickTotal]
-	r.others = r.counts + n[quickCount]
 }
 
 // applyQuick does to the key in focus what can be done quickly, and notes the places of the touches that are left, for which there is room.
-func (f *focus) applyQuick(r *reaction, ts, at nudge.Millis, left []int32) []int32 {
+func (f *focus) applyQuick(r *reaction, row *rules.Row, left []int32) []int32 {
 	left = left[:len(r.touched)]
-	n := f.endQuick(r.touched[:r.totals], ts, left)
-	for i := r.totals; i < r.counts; i++ {
+	ends, totals, counts, distincts := r.behind[quickEnd], r.behind[quickTotal], r.behind[quickCount], r.behind[quickDistinct]
+	n := f.endQuick(r.touched[:ends], row.Ts, left)
+	for i := ends; i < totals; i++ {
 		if slot := f.slot(r.touched[i].num); slot != nil {
 			binary.LittleEndian.PutUint64(slot, readTotal(slot)+1)
 			continue
@@ -58,15 +61,26 @@ func (f *focus) applyQuick(r *reaction, ts, at nudge.Millis, left []int32) []int
 		left[n] = int32(i)
 		n++
 	}
-	for i := r.counts; i < r.others; i++ {
+	for i := totals; i < counts; i++ {
 		t := &r.touched[i]
-		if slot := f.slot(t.num); slot != nil && ring(slot).note(int(t.keep), ts, expiredAt(at, t.window)) {
+		if slot := f.slot(t.num); slot != nil && ring(slot).note(int(t.keep), row.Ts, expiredAt(row.At, t.window)) {
 			continue
 		}
 		left[n] = int32(i)
 		n++
 	}
-	for i := r.others; i < len(r.touched); i++ {
+	for i := counts; i < distincts; i++ {
+		t := &r.touched[i]
+		if slot := f.slot(t.num); slot != nil {
+			v, expired := t.value(row), expiredAt(row.At, t.window)
+			if !v.Present() || row.Ts <= expired || distinctSet(slot).note(int(t.keep), idOfValue(v), row.Ts, expired) {
+				continue
+			}
+		}
+		left[n] = int32(i)
+		n++
+	}
+	for i := distincts; i < len(r.touched); i++ {
 		left[n] = int32(i)
 		n++
 	}
