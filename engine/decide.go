@@ -104,7 +104,7 @@ func (s *shard) takeWhole(b *Batch, w *scratch, k *keyRef, in *input, r *reactio
 	s.keepRisen(w, k, in.when.at)
 }
 
-// findOpen finds, of the rules of a reaction, those whose condition is false before.
+// findOpen finds, of the rules of a reaction, those that may rise: the condition is false before, and not so far from true that one event cannot make it so.
 func (s *shard) findOpen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
 	open, f := w.open[:0], k.t.focusOf(k.i)
 	for i := range r.asked {
@@ -114,7 +114,7 @@ func (s *shard) findOpen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
 			if s.isTrue(w, k, a.rule, at) {
 				continue
 			}
-		case f.areMet(s.program, r.needs[a.first:a.end], at):
+		case !f.isOpen(s.program, r.needs[a.first:a.end], at):
 			continue
 		}
 		open = append(open, int32(i))
@@ -126,13 +126,12 @@ func (s *shard) findOpen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
 func (s *shard) findRisen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
 	f := k.t.focusOf(k.i)
 	for _, i := range w.open {
-		switch a := &r.asked[i]; {
-		case a.pulses || a.whole || f == nil:
-			if !s.isTrue(w, k, a.rule, at) {
-				continue
+		a := &r.asked[i]
+		if a.whole || f == nil {
+			if s.isTrue(w, k, a.rule, at) {
+				w.rules = append(w.rules, a.rule)
 			}
-			w.rules = append(w.rules, a.rule)
-		case f.areMet(s.program, r.needs[a.first:a.end], at):
+		} else if f.areMet(w, s.program, r.needs[a.first:a.end], at) {
 			w.rules = append(w.rules, a.rule)
 		}
 	}
@@ -221,7 +220,7 @@ func (s *shard) isTrue(w *scratch, k *keyRef, ri int32, at nudge.Millis) bool {
 			if !w.pulsed(int(n.op), n.window) {
 				return false
 			}
-		} else if slot := k.t.slot(k.i, n.num); slot == nil || !n.isMet(s.program, slot, at) {
+		} else if slot := k.t.slot(k.i, n.num); n.kept(slot) < n.atLeast || !n.isMet(s.program, slot, at) {
 			return false
 		}
 	}
@@ -233,13 +232,10 @@ func (s *shard) holds(w *scratch, k *keyRef, c *rules.Cond, at nudge.Millis) boo
 	return c.Eval(s.read(w, k, c.Uses, at))
 }
 
-// isMet says whether a need that is no pulse is met.
+// isMet says whether a need of which enough is kept is met.
 func (n *need) isMet(g *program, slot []byte, at nudge.Millis) bool {
 	if n.kind == rules.OpTotal {
-		return readTotal(slot) >= uint64(n.atLeast)
-	}
-	if entriesOf(slot) < n.atLeast {
-		return false
+		return true
 	}
 	var newest nudge.Millis // the one of which there must be so many
 	switch n.kind {

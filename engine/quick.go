@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"encoding/binary"
+	"math"
 	"slices"
 
 	"nudge"
@@ -103,21 +104,43 @@ func (f *focus) endQuick(ends []touch, ts nudge.Millis, left []int32) (n int) {
 	return n
 }
 
-// areMet says whether all needs are met, none of which is a pulse. That too little is kept, which is what is found most, is found here.
-func (f *focus) areMet(g *program, needs []need, at nudge.Millis) bool {
+// isOpen says whether a conjunction without pulses is false, and one event may make it true. As that adds one entry at most to what is kept, it does
+// not where more than one is lacking of the first need that is not met.
+func (f *focus) isOpen(g *program, needs []need, at nudge.Millis) bool {
 	for i := range needs {
 		n := &needs[i]
-		if int(n.num) >= len(f.places) || !f.places[n.num].isOf(f.mark) {
-			return false
+		slot := f.slot(n.num)
+		if kept := n.kept(slot); kept < n.atLeast {
+			return kept+1 == n.atLeast
 		}
-		from, to := f.places[n.num].from(), f.places[n.num].to()
-		slot := f.rec[from:to:to]
-		if n.kind != rules.OpTotal && entriesOf(slot) < n.atLeast || !n.isMet(g, slot, at) {
+		if !n.isMet(g, slot, at) {
+			return true
+		}
+	}
+	return false
+}
+
+// kept is how many entries there are of which a need wants so many, expired or not.
+func (n *need) kept(slot []byte) int {
+	switch {
+	case slot == nil:
+		return 0
+	case n.kind == rules.OpTotal:
+		return int(min(readTotal(slot), math.MaxInt))
+	}
+	return int(binary.LittleEndian.Uint16(slot)) // of a ring as of a set
+}
+
+// areMet says whether all needs of a conjunction are met.
+func (f *focus) areMet(w *scratch, g *program, needs []need, at nudge.Millis) bool {
+	for i := range needs {
+		if n := &needs[i]; n.pulse {
+			if !w.pulsed(int(n.op), n.window) {
+				return false
+			}
+		} else if slot := f.slot(n.num); n.kept(slot) < n.atLeast || !n.isMet(g, slot, at) {
 			return false
 		}
 	}
 	return true
 }
-
-// entriesOf is how many entries are kept in a ring or a set.
-func entriesOf(slot []byte) int { return int(binary.LittleEndian.Uint16(slot)) }
