@@ -37,6 +37,7 @@ type about struct {
 	fallback               string // the visitor's remembered company
 	primary                nudge.KeyHash
 	userHash               nudge.KeyHash
+	fields                 int32 // where the record's fields begin that say nothing of who it is about
 	duplicate              bool
 	identifies             bool // the visitor has its first user by this record
 	event                  bool
@@ -67,13 +68,12 @@ type named struct {
 // readBlock reads a block of records. The memory that telling apart and recognising them takes is met for all of them together (ahead.go).
 func (s *shard) readBlock(b *Batch, block []int32) {
 	for j, i := range block {
-		rec, n := b.records[i].rec, &s.named[j]
-		s.at = b.records[i].off
-		s.program.plan.Read(rec, b.records[i].at, &b.rows[i])
-		rec.Who(&n.Who)
+		r, a, n := &b.records[i], &b.abouts[i], &s.named[j]
+		s.at = r.off
+		a.fields = int32(r.rec.Who(&n.Who))
 		n.known = nil
 		if n.ID != "" {
-			n.print = nudge.HashID(b.abouts[i].primary, n.ID)
+			n.print = nudge.HashID(a.primary, n.ID)
 			s.ahead.sum += s.dedup.near(n.print, j)
 		}
 	}
@@ -92,7 +92,7 @@ func (s *shard) readBlock(b *Batch, block []int32) {
 // identifyRecord says whom a record is about.
 func (s *shard) identifyRecord(b *Batch, i int32, n *named) {
 	a := &b.abouts[i]
-	if n.ID != "" && s.dedup.seen(a.primary, n.print, b.records[i].ordinal, b.rows[i].At) {
+	if n.ID != "" && s.dedup.seen(a.primary, n.print, b.records[i].ordinal, b.records[i].at) {
 		a.duplicate = true
 		s.stats.duplicates++
 		return

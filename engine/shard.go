@@ -124,8 +124,11 @@ func (s *shard) match(b *Batch, block []int32) {
 			b.met[i] = nothingMet
 			continue
 		}
-		s.program.fillIdentity(&b.rows[i], who.visitor, who.user, who.company)
-		m, hash := s.memo.find(s.program, &b.rows[i])
+		r, row := &b.records[i], &b.rows[i]
+		s.at = r.off
+		s.program.plan.ReadFrom(r.rec, int(who.fields), r.at, row)
+		s.program.fillIdentity(row, who.visitor, who.user, who.company)
+		m, hash := s.memo.find(s.program, row)
 		if b.met[i] = m; m == nil {
 			a.hashes[len(a.unknown)] = hash
 			a.unknown = append(a.unknown, i)
