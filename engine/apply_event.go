@@ -13,31 +13,20 @@ import (
 // applyEvent lets an event change the operators that it concerns. An event later than Options.Lateness is history: it enters
 // windows and ends waits, but starts none and makes no pulse.
 func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reaction) {
-	if k.i == noEntry || k.t.slotCount(k.i) < len(r.touched) {
+	if f := k.t.focusOf(k.i); f == nil || f.slots < len(r.touched) {
 		s.reserve(w, k, in, r)
 	}
 	if k.i != noEntry && r.stores {
 		s.ensure(k)
 	}
 	timed := r.timed
-	for _, i := range s.applyQuick(w, k, in.row, r) {
+	w.left = slices.Grow(w.left[:0], len(r.touched))
+	for _, i := range k.t.focusOf(k.i).applyQuick(r, in.row, w.left) {
 		timed = s.applyTouch(b, w, k, in, &r.touched[i]) || timed
 	}
 	if timed && k.i != noEntry && !k.isPast {
 		k.t.arm(k.i, s.nextDue(k.t, k.i, in.when.at))
 	}
-}
-
-// applyQuick does what can be done quickly to a key, and returns the places of the touches that are left.
-func (s *shard) applyQuick(w *scratch, k *keyRef, row *rules.Row, r *reaction) []int32 {
-	w.left = slices.Grow(w.left[:0], len(r.touched))
-	if f := k.t.focusOf(k.i); f != nil {
-		return f.applyQuick(r, row, w.left)
-	}
-	for i := range r.touched {
-		w.left = append(w.left, int32(i))
-	}
-	return w.left
 }
 
 // applyTouch lets an event change an operator that it concerns, and says whether the key's deadlines are others now.

@@ -232,19 +232,16 @@ func (s *shard) holds(w *scratch, k *keyRef, c *rules.Cond, at nudge.Millis) boo
 	return c.Eval(s.read(w, k, c.Uses, at))
 }
 
-// isMet says whether a need of which enough is kept is met.
+// isMet says whether a need of which enough is kept is met: the one of which there must be so many has not expired.
 func (n *need) isMet(g *program, slot []byte, at nudge.Millis) bool {
-	if n.kind == rules.OpTotal {
+	if n.kind == rules.OpTotal || n.window == rules.Ever && g.floors == nil {
 		return true
 	}
-	var newest nudge.Millis // the one of which there must be so many
-	switch n.kind {
-	case rules.OpDistinct:
-		newest = distinctSet(slot).newest(n.atLeast)
-	default:
-		newest = ring(slot).newest(n.atLeast)
+	expired := g.above(n.num, expiredIn(n.kind, n.window, at))
+	if n.kind == rules.OpDistinct {
+		return distinctSet(slot).newest(n.atLeast) > expired
 	}
-	return newest > g.above(n.num, expiredIn(n.kind, n.window, at))
+	return ring(slot).newest(n.atLeast) > expired
 }
 
 // expiredIn is expiredAt for a use of OpCount or OpDistinct.

@@ -6,6 +6,7 @@ import "encoding/binary"
 // several times.
 type focus struct {
 	entry  uint32 // + 1; 0: none, which is noEntry too: it has no slots
+	slots  int    // how many it has
 	rec    []byte
 	mark   uint32      // of the places that are this key's
 	places []slotPlace // by number
@@ -47,7 +48,7 @@ func (t *table) notePlaces(i uint32) {
 		return
 	}
 	f := &t.focus
-	f.entry, f.rec = i+1, d.rec
+	f.entry, f.slots, f.rec = i+1, d.len(), d.rec
 	if d.n == 0 {
 		return
 	}

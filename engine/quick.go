@@ -49,47 +49,52 @@ func (r *reaction) sort() {
 	}
 }
 
-// applyQuick does to the key in focus what can be done quickly, and notes the places of the touches that are left, for which there is room.
+// applyQuick does to the key in focus, if there is one, what can be done quickly, and notes the places of the touches that are left, for which there is room.
 func (f *focus) applyQuick(r *reaction, row *rules.Row, left []int32) []int32 {
-	left = left[:len(r.touched)]
+	if f == nil {
+		return appendRest(left, 0, len(r.touched))
+	}
 	ends, totals, counts, distincts := r.behind[quickEnd], r.behind[quickTotal], r.behind[quickCount], r.behind[quickDistinct]
-	n := f.endQuick(r.touched[:ends], row.Ts, left)
+	if ends > 0 {
+		left = f.endQuick(r.touched[:ends], row.Ts, left)
+	}
 	for i := ends; i < totals; i++ {
 		if slot := f.slot(r.touched[i].num); slot != nil {
 			binary.LittleEndian.PutUint64(slot, readTotal(slot)+1)
-			continue
+		} else {
+			left = append(left, int32(i))
 		}
-		left[n] = int32(i)
-		n++
 	}
 	for i := totals; i < counts; i++ {
 		t := &r.touched[i]
-		if slot := f.slot(t.num); slot != nil && ring(slot).note(int(t.keep), row.Ts, expiredAt(row.At, t.window)) {
-			continue
+		if slot := f.slot(t.num); slot == nil || !ring(slot).note(int(t.keep), row.Ts, expiredAt(row.At, t.window)) {
+			left = append(left, int32(i))
 		}
-		left[n] = int32(i)
-		n++
 	}
 	for i := counts; i < distincts; i++ {
 		t := &r.touched[i]
-		if slot := f.slot(t.num); slot != nil {
-			v, expired := t.value(row), expiredAt(row.At, t.window)
-			if !v.Present() || row.Ts <= expired || distinctSet(slot).note(int(t.keep), idOfValue(v), row.Ts, expired) {
-				continue
-			}
+		if slot := f.slot(t.num); slot == nil || !distinctSet(slot).noteOf(t, row) {
+			left = append(left, int32(i))
 		}
-		left[n] = int32(i)
-		n++
 	}
-	for i := distincts; i < len(r.touched); i++ {
-		left[n] = int32(i)
-		n++
-	}
-	return left[:n]
+	return appendRest(left, distincts, len(r.touched))
 }
 
-// endQuick ends the waits that are not open, and notes the others in left; it returns how many they are.
-func (f *focus) endQuick(ends []touch, ts nudge.Millis, left []int32) (n int) {
+// noteOf adds what a row has of the value, if it does and that does not take room for more; in that case it says so.
+func (d distinctSet) noteOf(t *touch, row *rules.Row) bool {
+	v, expired := t.value(row), expiredAt(row.At, t.window)
+	return !v.Present() || row.Ts <= expired || d.note(int(t.keep), idOfValue(v), row.Ts, expired)
+}
+
+func appendRest(left []int32, from, to int) []int32 {
+	for i := from; i < to; i++ {
+		left = append(left, int32(i))
+	}
+	return left
+}
+
+// endQuick ends the waits that are not open, and notes the others in left.
+func (f *focus) endQuick(ends []touch, ts nudge.Millis, left []int32) []int32 {
 	places, mark, rec := f.places, f.mark, f.rec
 	for i := range ends {
 		if num := int(ends[i].num); num < len(places) && places[num].isOf(mark) {
@@ -98,10 +103,9 @@ func (f *focus) endQuick(ends []touch, ts nudge.Millis, left []int32) (n int) {
 				continue
 			}
 		}
-		left[n] = int32(i)
-		n++
+		left = append(left, int32(i))
 	}
-	return n
+	return left
 }
 
 // isOpen says whether a conjunction without pulses is false, and one event may make it true. As that adds one entry at most to what is kept, it does

@@ -214,7 +214,10 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 		scope: rules.ScopeVisitor, key: a.visitor, hash: a.primary, entry: visitor,
 	}
 	if a.visitor != "" {
-		k, r := s.key(&in), met.fixed[rules.ScopeVisitor]
+		k, r := keyRef{t: &s.tables[0], i: visitor, hash: a.primary, text: a.visitor}, met.fixed[rules.ScopeVisitor]
+		if visitor == noEntry { // an earlier record of the block may have made it
+			k.i = k.t.find(k.hash, k.num, k.text)
+		}
 		switch {
 		case a.user != "":
 		case met.joint != nil:
