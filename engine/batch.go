@@ -24,6 +24,8 @@ type stamped struct {
 	off     nudge.Offset
 	at      nudge.Millis
 	ordinal uint64
+
+	duplicate bool // an event with this id was there before: it means nothing
 }
 
 // Reset empties the batch.
@@ -88,8 +90,8 @@ func (b *Batch) split(shards int, ordinal uint64) uint64 {
 		}
 		r.ordinal = ordinal
 		ordinal++
-		hash, a := r.rec.Hash(), &b.abouts[i]
-		a.event, a.primary = true, hash
+		hash := r.rec.Hash()
+		b.abouts[i].primary = hash
 		list := &b.lists[hash.Shard(shards)]
 		*list = append(*list, int32(i))
 	}

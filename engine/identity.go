@@ -38,9 +38,7 @@ type about struct {
 	primary                nudge.KeyHash
 	userHash               nudge.KeyHash
 	fields                 int32 // where the record's fields begin that say nothing of who it is about
-	duplicate              bool
-	identifies             bool // the visitor has its first user by this record
-	event                  bool
+	identifies             bool  // the visitor has its first user by this record
 }
 
 // identifyVisitors is the first pass: the records of this shard's primary keys, block by block.
@@ -99,7 +97,7 @@ func (s *shard) readBlock(b *Batch, block []int32) {
 // identifyRecord says whom a record is about.
 func (s *shard) identifyRecord(b *Batch, r *stamped, a *about, n *named) {
 	if n.ID != "" && s.dedup.seen(a.primary, n.print, r.ordinal, r.at) {
-		a.duplicate = true
+		r.duplicate = true
 		s.stats.duplicates++
 		return
 	}

@@ -89,7 +89,7 @@ func (s *shard) runVisitors(b *Batch, list []int32) {
 		t.findAll(queries)
 		s.match(b, block)
 		for j, i := range block {
-			if b.abouts[i].duplicate {
+			if b.records[i].duplicate {
 				continue
 			}
 			r := &b.records[i]
@@ -122,12 +122,11 @@ func (s *shard) match(b *Batch, block []int32) {
 	a := &s.ahead
 	a.unknown = a.unknown[:0]
 	for _, i := range block {
-		who := &b.abouts[i]
-		if who.duplicate {
+		r, who, row := &b.records[i], &b.abouts[i], &b.rows[i]
+		if r.duplicate {
 			b.met[i] = nothingMet
 			continue
 		}
-		r, row := &b.records[i], &b.rows[i]
 		s.at = r.off
 		s.program.plan.ReadFrom(r.rec, int(who.fields), r.at, row)
 		s.program.fillIdentity(row, who.visitor, who.user, who.company)
