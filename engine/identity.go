@@ -37,7 +37,8 @@ type about struct {
 	fallback               string // the visitor's remembered company
 	primary                nudge.KeyHash
 	userHash               nudge.KeyHash
-	fields                 int32 // where the record's fields begin that say nothing of who it is about
+	companyHash            nudge.KeyHash // 0: not worked out
+	fields                 int32         // where the record's fields begin that say nothing of who it is about
 	duplicate              bool
 	identifies             bool // the visitor has its first user by this record
 	event                  bool
@@ -46,15 +47,23 @@ type about struct {
 // identifyVisitors is the first pass: the records of this shard's primary keys, block by block.
 func (s *shard) identifyVisitors(b *Batch, list []int32) {
 	s.readWhoIsWho(b, list)
+	shards := len(s.ofUsers)
+	for i := range s.ofUsers {
+		s.ofUsers[i] = s.ofUsers[i][:0]
+	}
 	for len(list) > 0 {
 		block := list[:min(len(list), lookAhead)]
 		list = list[len(block):]
 		s.readBlock(b, block)
 		s.added = false
 		for j, i := range block {
-			r := &b.records[i]
+			r, a := &b.records[i], &b.abouts[i]
 			s.at = r.off
-			s.identifyRecord(b, r, &b.abouts[i], &s.named[j])
+			s.identifyRecord(b, r, a, &s.named[j])
+			if a.user != "" {
+				of := &s.ofUsers[a.userHash.Shard(shards)]
+				*of = append(*of, i)
+			}
 		}
 	}
 	s.at = 0
@@ -114,12 +123,22 @@ func (s *shard) identifyRecord(b *Batch, r *stamped, a *about, n *named) {
 	}
 	if a.visitor != "" {
 		s.identifyVisitor(b, r.off, a, n)
-	} else if a.user == "" {
+		return
+	}
+	if a.user == "" {
 		a.user = n.Email
 	}
 	if a.user != "" {
 		a.userHash = nudge.HashKey("user", a.user)
 	}
+}
+
+// companyKey is the hash of the record's company.
+func (a *about) companyKey() nudge.KeyHash {
+	if a.companyHash != 0 {
+		return a.companyHash
+	}
+	return nudge.HashKey("company", a.company)
 }
 
 // identifyVisitor resolves visitor → user, and the company of a visitor whom nobody knows.
@@ -149,7 +168,7 @@ func (s *shard) identifyVisitor(b *Batch, off nudge.Offset, a *about, n *named) 
 		s.markVisitor(a.visitor, v)
 	}
 	if a.user != "" {
-		a.fallback = v.company.last()
+		a.userHash, a.fallback = v.user.key("user"), v.company.last()
 		return
 	}
 	if a.company == "" {
@@ -169,20 +188,34 @@ func (s *shard) addVisitor(hash nudge.KeyHash, visitor string, v *visitorIdentit
 
 // identifyUsers is the second pass: the records of this shard's users, block by block.
 func (s *shard) identifyUsers(b *Batch) {
-	s.readUsers(b)
-	shards, n := len(s.engine.shards), 0
-	for i := range b.abouts {
-		a := &b.abouts[i]
-		if a.userHash.Shard(shards) != s.id || a.user == "" { // the shard first: another one may be writing its users' texts
-			continue
-		}
-		s.block[n] = int32(i)
-		if n++; n == lookAhead {
-			s.identifyUserBlock(b, s.block[:n])
-			n = 0
+	s.list = s.engine.recordsOfUsers(s.id, s.list[:0])
+	s.readUsers(b, s.list)
+	for left := s.list; len(left) > 0; {
+		block := left[:min(len(left), lookAhead)]
+		left = left[len(block):]
+		s.identifyUserBlock(b, block)
+	}
+}
+
+// recordsOfUsers appends the records of one shard's users, which all shards have found, in stamp order.
+func (e *Engine) recordsOfUsers(id nudge.ShardID, dst []int32) []int32 {
+	for _, s := range e.shards {
+		dst = append(dst, s.ofUsers[id]...)
+	}
+	if len(e.shards) > 1 {
+		slices.Sort(dst)
+	}
+	return dst
+}
+
+// anyUser says whether a record of the batch is about a user.
+func (e *Engine) anyUser() bool {
+	for _, s := range e.shards {
+		if slices.ContainsFunc(s.ofUsers, func(list []int32) bool { return len(list) > 0 }) {
+			return true
 		}
 	}
-	s.identifyUserBlock(b, s.block[:n])
+	return false
 }
 
 // identifyUserBlock meets the memory of what is known of a block's users together (ahead.go).
@@ -220,6 +253,9 @@ func (s *shard) identifyUser(b *Batch, i int32, u *userIdentity) {
 		a.company = u.company.last()
 	case a.company == "":
 		a.company = a.fallback
+	}
+	if a.company != "" && a.company == u.company.last() {
+		a.companyHash = u.company.key("company")
 	}
 	if a.visitor != "" && a.visitor != u.visitor.last() {
 		u.visitor.set(off, b.first(), keep(&a.visitor))

@@ -31,7 +31,8 @@ type shard struct {
 	out     [levels][][]input // what this shard sends to each shard of a level
 	in      []input
 	named   [lookAhead]named // of a block
-	block   [lookAhead]int32
+	ofUsers [][]int32        // per shard: this one's records of a batch that are about its users
+	list    []int32          // records that are about this shard's users
 	queries [lookAhead]query // of a block
 	sets    metSets
 	memo    memo
@@ -63,7 +64,7 @@ type shardStats struct {
 
 func newShard(id nudge.ShardID, e *Engine, shards int) *shard {
 	s := &shard{
-		id: id, engine: e, visitors: map[string]*visitorIdentity{}, users: map[string]*userIdentity{},
+		id: id, engine: e, visitors: map[string]*visitorIdentity{}, users: map[string]*userIdentity{}, ofUsers: make([][]int32, shards),
 	}
 	for l := range levels {
 		s.out[l] = make([][]input, shards)
@@ -234,7 +235,7 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 	if concerned := met.at(rules.ScopeCompany) != nil; concerned && a.company == "" {
 		s.stats.noCompany++
 	} else if concerned {
-		s.send(rules.ScopeCompany, a.company, nudge.HashKey("company", a.company), &in)
+		s.send(rules.ScopeCompany, a.company, a.companyKey(), &in)
 	}
 	for j := range met.others {
 		scope := met.others[j].scope
