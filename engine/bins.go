@@ -370,7 +370,7 @@ func (s *shard) readWhoIsWho(b *Batch, list []int32) {
 		return
 	}
 	for _, i := range list {
-		s.visitorsUnread.want(b.abouts[i].primary)
+		s.visitorsUnread.want(b.records[i].rec.Hash())
 	}
 	s.visitorsUnread.readWanted()
 }

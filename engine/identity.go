@@ -83,7 +83,7 @@ func (s *shard) readBlock(b *Batch, block []int32) {
 	for j, i := range block {
 		r, a, n := &b.records[i], &b.abouts[i], &s.named[j]
 		s.at = r.off
-		a.fields = int32(r.rec.Who(&n.Who))
+		*a = about{event: true, primary: r.rec.Hash(), fields: int32(r.rec.Who(&n.Who))}
 		n.known = nil
 		if n.ID != "" {
 			n.print = nudge.HashID(a.primary, n.ID)

@@ -136,7 +136,10 @@ func (k *memoSlot) same(slots []int32, vals []nudge.Value) bool {
 	was := k.values[:len(slots)]
 	for i, slot := range slots {
 		v, w := &vals[slot], &was[i]
-		if v.Kind != w.Kind || v.Text != w.Text || math.Float64bits(v.Num) != math.Float64bits(w.Num) {
+		if v.Kind != w.Kind || math.Float64bits(v.Num) != math.Float64bits(w.Num) || len(v.Text) != len(w.Text) {
+			return false
+		}
+		if v.Text != "" && v.Text != w.Text {
 			return false
 		}
 	}

@@ -89,10 +89,7 @@ func (s *shard) runVisitors(b *Batch, list []int32) {
 		queries := s.askVisitors(b, block)
 		t.findAll(queries)
 		s.match(b, block)
-		for j, i := range block {
-			if b.abouts[i].duplicate {
-				continue
-			}
+		for j, i := range block { // duplicates too: they mean nothing to anybody
 			r := &b.records[i]
 			if s.at = r.off; t.mayBeDue(r.at) {
 				s.runTimers(0, b, r.at)
