@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -47,22 +48,20 @@ type about struct {
 // identifyVisitors is the first pass: the records of this shard's primary keys, block by block.
 func (s *shard) identifyVisitors(b *Batch, list []int32) {
 	s.readWhoIsWho(b, list)
-	shards := len(s.ofUsers)
 	for i := range s.ofUsers {
 		s.ofUsers[i] = s.ofUsers[i][:0]
 	}
 	for len(list) > 0 {
 		block := list[:min(len(list), lookAhead)]
 		list = list[len(block):]
-		s.readBlock(b, block)
+		asked := s.readBlock(b, block)
 		s.added = false
-		for j, i := range block {
-			r, a := &b.records[i], &b.abouts[i]
-			s.at = r.off
-			s.identifyRecord(b, r, a, &s.named[j])
-			if a.user != "" {
-				of := &s.ofUsers[a.userHash.Shard(shards)]
-				*of = append(*of, i)
+		for len(asked) > 0 && !s.added {
+			j := asked[0]
+			asked = asked[1:]
+			s.identifyRecord(b, block[j], &s.named[j])
+			for j++; s.added && int(j) < len(block); j++ { // any record behind it may be that visitor's, too
+				s.identifyRecord(b, block[j], &s.named[j])
 			}
 		}
 	}
@@ -73,63 +72,68 @@ func (s *shard) identifyVisitors(b *Batch, list []int32) {
 type named struct {
 	nudge.Who
 	print uint64           // of the id, if there is one
+	maybe bool             // somebody may be known of the visitor
 	known *visitorIdentity // nil: nobody, or nobody so far
 }
 
-// readBlock reads a block of records. The memory that telling apart and recognising them takes is met for all of them together (ahead.go).
-func (s *shard) readBlock(b *Batch, block []int32) {
-	var maybe [lookAhead]uint8 // records of visitors that may be known
-	known := 0
+// readBlock reads a block of records, and gives the places of those whose ids or people are to be looked for; of the others all is said. The
+// memory that this takes is met for all of them together (ahead.go).
+func (s *shard) readBlock(b *Batch, block []int32) (asked []uint8) {
+	asks := 0
 	for j, i := range block {
 		r, a, n := &b.records[i], &b.abouts[i], &s.named[j]
 		s.at = r.off
 		*a = about{event: true, primary: r.rec.Hash(), fields: int32(r.rec.Who(&n.Who))}
-		n.known = nil
+		n.maybe, n.known = n.Visitor != "" && s.known.mayHave(a.primary), nil
+		if !n.maybe && len(n.ID)+len(n.User)+len(n.Email)+len(n.Company)+len(n.MailDomain) == 0 {
+			a.visitor = n.Visitor
+			continue
+		}
 		if n.ID != "" {
 			n.print = nudge.HashID(a.primary, n.ID)
-			s.ahead.sum += s.dedup.near(n.print, j)
+			s.ahead.sum += s.dedup.near(n.print, asks)
 		}
-		if n.Visitor != "" && s.known.mayHave(a.primary) {
-			maybe[known%lookAhead] = uint8(j)
-			known++
+		s.asked[asks%lookAhead] = uint8(j)
+		asks++
+	}
+	asked = s.asked[:asks]
+	for _, j := range asked {
+		if n := &s.named[j]; n.maybe {
+			n.known = s.visitors[n.Visitor]
 		}
 	}
-	for _, j := range maybe[:known] {
-		n := &s.named[j%lookAhead]
-		n.known = s.visitors[n.Visitor]
-	}
-	for _, j := range maybe[:known] {
-		if v := s.named[j%lookAhead].known; v != nil {
+	for _, j := range asked {
+		if v := s.named[j].known; v != nil {
 			s.ahead.sum += v.user.near()
 		}
 	}
+	return asked
 }
 
 // identifyRecord says whom a record is about.
-func (s *shard) identifyRecord(b *Batch, r *stamped, a *about, n *named) {
+func (s *shard) identifyRecord(b *Batch, i int32, n *named) {
+	r, a := &b.records[i], &b.abouts[i]
+	s.at = r.off
 	if n.ID != "" && s.dedup.seen(a.primary, n.print, r.ordinal, r.at) {
 		a.duplicate = true
 		s.stats.duplicates++
 		return
 	}
-	a.visitor = n.Visitor
-	says := len(n.User) + len(n.Email) + len(n.Company) + len(n.MailDomain)
-	if says == 0 && n.known == nil && !s.added {
-		return // most visitors are nobody's
-	}
-	a.user, a.company, a.mail = n.User, n.Company, n.Email
+	a.visitor, a.user, a.company, a.mail = n.Visitor, n.User, n.Company, n.Email
 	if a.company == "" {
 		a.company = n.MailDomain
 	}
 	if a.visitor != "" {
 		s.identifyVisitor(b, r.off, a, n)
-		return
-	}
-	if a.user == "" {
-		a.user = n.Email
+	} else {
+		a.user = cmp.Or(a.user, n.Email)
 	}
 	if a.user != "" {
-		a.userHash = nudge.HashKey("user", a.user)
+		if a.userHash == 0 {
+			a.userHash = nudge.HashKey("user", a.user)
+		}
+		of := &s.ofUsers[a.userHash.Shard(len(s.ofUsers))]
+		*of = append(*of, i)
 	}
 }
 

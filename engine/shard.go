@@ -31,6 +31,7 @@ type shard struct {
 	out     [levels][][]input // what this shard sends to each shard of a level
 	in      []input
 	named   [lookAhead]named // of a block
+	asked   [lookAhead]uint8 // places in a block
 	ofUsers [][]int32        // per shard: this one's records of a batch that are about its users
 	list    []int32          // records that are about this shard's users
 	queries [lookAhead]query // of a block
