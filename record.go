@@ -48,6 +48,7 @@ const RecordVersion = 1
 // A position record has two: NameKey, who has got somewhere, and NameSettings, where, as it writes it (position.go).
 const (
 	recordHeader = 32
+	fieldHead    = 5 // of a field, before its value
 	flagTs       = 1
 )
 
@@ -115,17 +116,21 @@ func valueSize(rec Record, pos int) (int, bool) {
 }
 
 // Kind, Space, Hash and Type read the header.
-func (r Record) Kind() RecordKind { return RecordKind(r[5]) }
-func (r Record) Space() uint16    { return binary.LittleEndian.Uint16(r[6:]) }
-func (r Record) Hash() KeyHash    { return KeyHash(binary.LittleEndian.Uint64(r[8:])) }
-func (r Record) Type() NameID     { return NameID(binary.LittleEndian.Uint32(r[16:])) }
+func (r Record) Kind() RecordKind { return RecordKind(r.header()[5]) }
+func (r Record) Space() uint16    { return binary.LittleEndian.Uint16(r.header()[6:]) }
+func (r Record) Hash() KeyHash    { return KeyHash(binary.LittleEndian.Uint64(r.header()[8:])) }
+func (r Record) Type() NameID     { return NameID(binary.LittleEndian.Uint32(r.header()[16:])) }
 
-func (r Record) fieldCount() int { return int(binary.LittleEndian.Uint16(r[22:])) }
+func (r Record) fieldCount() int { return int(binary.LittleEndian.Uint16(r.header()[22:])) }
 
 // Ts returns the event time and whether the sender gave one.
 func (r Record) Ts() (ts Millis, given bool) {
-	return Millis(binary.LittleEndian.Uint64(r[24:])), r[20]&flagTs != 0
+	h := r.header()
+	return Millis(binary.LittleEndian.Uint64(h[24:])), h[20]&flagTs != 0
 }
+
+// header has one length to check, whatever is read of it.
+func (r Record) header() *[recordHeader]byte { return (*[recordHeader]byte)(r) }
 
 // Fields walks the fields in the order in which they were added.
 func (r Record) Fields() FieldIterator { return FieldIterator{rec: r, pos: recordHeader} }
@@ -174,38 +179,40 @@ func (r Record) Field(name NameID) Value {
 	return Value{}
 }
 
-// Fill puts the values of fields where slots says, by name id: one more than the place in vals, 0 for those that are not wanted. A place that is
-// taken stays as it is. It appends the places that it has filled to filled, and returns that. The record must be a checked one.
-func (r Record) Fill(slots []int32, vals []Value, filled []int32) []int32 {
-	for pos := recordHeader; pos < len(r); {
-		field := r[pos:]
-		slot := int32(0)
-		if id := binary.LittleEndian.Uint32(field); id < uint32(len(slots)) {
-			slot = slots[id]
+// Fill puts the values of the fields from a place in the record on, that of the first one or one that Who gave, where slots says, by name id: one more
+// than the place in vals, 0 for those that are not wanted. A place that is taken stays as it is; others are empty values. It appends the places
+// that it has filled to filled. The record must be a checked one.
+func (r Record) Fill(from int, slots []int32, vals *[]Value, filled *[]int32) {
+	for pos := max(from, recordHeader); pos < len(r); {
+		id, kind := r.uint32(pos), ValueKind(r[pos+4])
+		pos += fieldHead
+		var v *Value
+		if id < uint32(len(slots)) && slots[id] > 0 {
+			slot := slots[id] - 1
+			if to := &(*vals)[slot]; to.Kind == Missing {
+				v = to
+				v.Kind = kind
+				*filled = append(*filled, slot)
+			}
 		}
-		size := 5
-		v := Value{Kind: ValueKind(field[4])}
-		switch v.Kind {
+		switch kind {
 		case Text, JSON:
-			n := int(binary.LittleEndian.Uint32(field[5:]))
-			size += 4 + n
-			if slot > 0 {
-				v.Text = view(field[9 : 9+n])
+			text, end := r.text(pos)
+			if pos = end; v != nil {
+				v.Text = text
 			}
 		case Number:
-			v.Num = math.Float64frombits(binary.LittleEndian.Uint64(field[5:]))
-			size += 8
+			if v != nil {
+				v.Num = math.Float64frombits(binary.LittleEndian.Uint64(r[pos : pos+8]))
+			}
+			pos += 8
 		case Bool:
-			v.Num = float64(field[5])
-			size++
+			if v != nil {
+				v.Num = float64(r[pos])
+			}
+			pos++
 		}
-		if slot > 0 && vals[slot-1].Kind == Missing {
-			vals[slot-1] = v
-			filled = append(filled, slot-1)
-		}
-		pos += size
 	}
-	return filled
 }
 
 // Who is what a record says of who it is about. A text is "" where the field is not there, or is no text; it points into the record.
@@ -213,23 +220,23 @@ type Who struct {
 	ID, Visitor, User, Email, Company, MailDomain string
 }
 
-// Who reads the fields that say who the record is about. The record must be a checked one.
-func (r Record) Who(w *Who) {
+// Who reads the fields that say who the record is about, and returns where the first one stands that says something else. The record must be a
+// checked one.
+func (r Record) Who(w *Who) (end int) {
 	*w = Who{}
-	for pos := recordHeader; pos < len(r); {
-		field := r[pos:]
-		id := NameID(binary.LittleEndian.Uint32(field))
+	pos := recordHeader
+	for pos < len(r) {
+		id := NameID(r.uint32(pos))
 		if id > NameMailDomain { // they come first
-			return
+			break
 		}
-		if ValueKind(field[4]) != Text {
+		if ValueKind(r[pos+4]) != Text {
 			size, _ := valueSize(r, pos)
-			pos += 5 + size
+			pos += fieldHead + size
 			continue
 		}
-		n := int(binary.LittleEndian.Uint32(field[5:]))
-		text := view(field[9 : 9+n])
-		pos += 9 + n
+		var text string
+		text, pos = r.text(pos + fieldHead)
 		switch id {
 		case NameID_:
 			w.ID = text
@@ -245,15 +252,20 @@ func (r Record) Who(w *Who) {
 			w.MailDomain = text
 		}
 	}
+	return pos
+}
+
+func (r Record) uint32(pos int) uint32 { return binary.LittleEndian.Uint32(r[pos : pos+4]) }
+
+// text is the text whose length stands at a place, and the place behind it.
+func (r Record) text(pos int) (text string, end int) {
+	from := pos + 4
+	end = from + int(r.uint32(pos))
+	return view(r[from:end]), end
 }
 
 // view is b as a string without a copy; b must not change while the string lives.
-func view(b []byte) string {
-	if len(b) == 0 {
-		return ""
-	}
-	return unsafe.String(&b[0], len(b))
-}
+func view(b []byte) string { return *(*string)(unsafe.Pointer(&b)) } // unsafe.String would check once more what b's own length says
 
 // MapNames replaces every name id of a checked record through f, in place. The log uses it to translate between a segment's ids and the
 // process's.

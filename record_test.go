@@ -268,13 +268,52 @@ func TestFill(t *testing.T) {
 	slots := make([]int32, y+1)
 	slots[x], slots[y], slots[NamePath], slots[NameURL] = 3, 1, 2, 4
 	vals := make([]Value, 4)
-	if filled := rec.Fill(slots, vals, []int32{9}); !slices.Equal(filled, []int32{9, 2, 0, 1}) {
+	filled := []int32{9}
+	if rec.Fill(0, slots, &vals, &filled); !slices.Equal(filled, []int32{9, 2, 0, 1}) {
 		t.Error(filled)
 	}
 	if want := []Value{BoolValue(true), TextValue("/"), NumberValue(7), {}}; !slices.Equal(vals, want) {
 		t.Error(vals)
 	}
-	if filled := rec.Fill(slots[:x+1], vals, nil); filled != nil {
+	filled = nil
+	if rec.Fill(0, slots[:x+1], &vals, &filled); filled != nil {
 		t.Errorf("places that are taken are filled again: %v", filled)
+	}
+}
+
+// Who says where the first field stands that is not about who the record is about, and Fill goes on from there.
+func TestFillBehindWho(t *testing.T) {
+	var b RecordBuilder
+	b.Begin(RecordEvent, FirstFreeName)
+	b.Text(NameID_, "m1")
+	b.Number(NameUser, 7)
+	b.Text(NameVisitor, "v")
+	b.Text(NameMailDomain, "a.example")
+	b.Text(NameURL, "u")
+	b.Null(NamePath)
+	b.JSON(NameTitle, "[1]")
+	b.End(1)
+	rec, _, err := NextRecord(b.Buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w Who
+	end := rec.Who(&w)
+	if want := (Who{ID: "m1", Visitor: "v", MailDomain: "a.example"}); w != want {
+		t.Errorf("%+v, want %+v", w, want)
+	}
+	slots := make([]int32, NameTitle+1)
+	slots[NameVisitor], slots[NameURL], slots[NamePath], slots[NameTitle] = 1, 2, 3, 4
+	vals, filled := make([]Value, 4), []int32(nil)
+	rec.Fill(end, slots, &vals, &filled)
+	if want := []Value{{}, TextValue("u"), {Kind: Null}, {Kind: JSON, Text: "[1]"}}; !slices.Equal(vals, want) || !slices.Equal(filled, []int32{1, 2, 3}) {
+		t.Errorf("%v in %v, want %v", vals, filled, want)
+	}
+	b.Buf = nil
+	b.Begin(RecordEvent, FirstFreeName)
+	b.Text(NameVisitor, "v")
+	b.End(1)
+	if end := Record(b.Buf).Who(&w); end != len(b.Buf) {
+		t.Errorf("a record of %d bytes that says nothing else ends at %d", len(b.Buf), end)
 	}
 }

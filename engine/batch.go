@@ -68,18 +68,19 @@ func (b *Batch) split(shards int, ordinal uint64) uint64 {
 	}
 	for i := range b.records {
 		r := &b.records[i]
-		if r.rec.Kind() == nudge.RecordVoid {
-			ordinal++ // it was an event, and counts as one of those within which ids are told apart
-		}
-		if r.rec.Kind() != nudge.RecordEvent {
+		kind := r.rec.Kind()
+		if kind != nudge.RecordEvent {
+			if kind == nudge.RecordVoid {
+				ordinal++ // it was an event, and counts as one of those within which ids are told apart
+			}
 			continue
 		}
 		r.ordinal = ordinal
 		ordinal++
-		b.abouts[i].event = true
-		b.abouts[i].primary = r.rec.Hash()
-		s := r.rec.Hash().Shard(shards)
-		b.lists[s] = append(b.lists[s], int32(i))
+		hash, a := r.rec.Hash(), &b.abouts[i]
+		a.event, a.primary = true, hash
+		list := &b.lists[hash.Shard(shards)]
+		*list = append(*list, int32(i))
 	}
 	return ordinal
 }

@@ -37,6 +37,7 @@ type about struct {
 	fallback               string // the visitor's remembered company
 	primary                nudge.KeyHash
 	userHash               nudge.KeyHash
+	fields                 int32 // where the record's fields begin that say nothing of who it is about
 	duplicate              bool
 	identifies             bool // the visitor has its first user by this record
 	event                  bool
@@ -49,9 +50,11 @@ func (s *shard) identifyVisitors(b *Batch, list []int32) {
 		block := list[:min(len(list), lookAhead)]
 		list = list[len(block):]
 		s.readBlock(b, block)
+		s.added = false
 		for j, i := range block {
-			s.at = b.records[i].off
-			s.identifyRecord(b, i, &s.named[j])
+			r := &b.records[i]
+			s.at = r.off
+			s.identifyRecord(b, r, &b.abouts[i], &s.named[j])
 		}
 	}
 	s.at = 0
@@ -66,43 +69,51 @@ type named struct {
 
 // readBlock reads a block of records. The memory that telling apart and recognising them takes is met for all of them together (ahead.go).
 func (s *shard) readBlock(b *Batch, block []int32) {
+	var maybe [lookAhead]uint8 // records of visitors that may be known
+	known := 0
 	for j, i := range block {
-		rec, n := b.records[i].rec, &s.named[j]
-		s.at = b.records[i].off
-		s.program.plan.Read(rec, b.records[i].at, &b.rows[i])
-		rec.Who(&n.Who)
+		r, a, n := &b.records[i], &b.abouts[i], &s.named[j]
+		s.at = r.off
+		a.fields = int32(r.rec.Who(&n.Who))
 		n.known = nil
 		if n.ID != "" {
-			n.print = nudge.HashID(b.abouts[i].primary, n.ID)
+			n.print = nudge.HashID(a.primary, n.ID)
 			s.ahead.sum += s.dedup.near(n.print, j)
 		}
-	}
-	for j, i := range block {
-		if n := &s.named[j]; n.Visitor != "" && s.known.mayHave(b.abouts[i].primary) {
-			n.known = s.visitors[n.Visitor]
+		if n.Visitor != "" && s.known.mayHave(a.primary) {
+			maybe[known%lookAhead] = uint8(j)
+			known++
 		}
 	}
-	for j := range block {
-		if v := s.named[j].known; v != nil {
+	for _, j := range maybe[:known] {
+		n := &s.named[j%lookAhead]
+		n.known = s.visitors[n.Visitor]
+	}
+	for _, j := range maybe[:known] {
+		if v := s.named[j%lookAhead].known; v != nil {
 			s.ahead.sum += v.user.near()
 		}
 	}
 }
 
 // identifyRecord says whom a record is about.
-func (s *shard) identifyRecord(b *Batch, i int32, n *named) {
-	a := &b.abouts[i]
-	if n.ID != "" && s.dedup.seen(a.primary, n.print, b.records[i].ordinal, b.rows[i].At) {
+func (s *shard) identifyRecord(b *Batch, r *stamped, a *about, n *named) {
+	if n.ID != "" && s.dedup.seen(a.primary, n.print, r.ordinal, r.at) {
 		a.duplicate = true
 		s.stats.duplicates++
 		return
 	}
-	a.visitor, a.user, a.company, a.mail = n.Visitor, n.User, n.Company, n.Email
+	a.visitor = n.Visitor
+	says := len(n.User) + len(n.Email) + len(n.Company) + len(n.MailDomain)
+	if says == 0 && n.known == nil && !s.added {
+		return // most visitors are nobody's
+	}
+	a.user, a.company, a.mail = n.User, n.Company, n.Email
 	if a.company == "" {
 		a.company = n.MailDomain
 	}
 	if a.visitor != "" {
-		s.identifyVisitor(b, b.records[i].off, a, n)
+		s.identifyVisitor(b, r.off, a, n)
 	} else if a.user == "" {
 		a.user = n.Email
 	}
@@ -114,7 +125,7 @@ func (s *shard) identifyRecord(b *Batch, i int32, n *named) {
 // identifyVisitor resolves visitor → user, and the company of a visitor whom nobody knows.
 func (s *shard) identifyVisitor(b *Batch, off nudge.Offset, a *about, n *named) {
 	v := n.known
-	if v == nil && s.known.mayHave(a.primary) { // an earlier record of the block may have made it known
+	if v == nil && s.added && s.known.mayHave(a.primary) { // an earlier record of the block may have made it known
 		v = s.visitors[a.visitor]
 	}
 	if v == nil {
@@ -153,6 +164,7 @@ func (s *shard) identifyVisitor(b *Batch, off nudge.Offset, a *about, n *named) 
 func (s *shard) addVisitor(hash nudge.KeyHash, visitor string, v *visitorIdentity) {
 	s.known.add(hash)
 	s.visitors[visitor] = v
+	s.added = true
 }
 
 // identifyUsers is the second pass: the records of this shard's users, block by block.

@@ -26,6 +26,15 @@ func (p *indexPart) home(hash nudge.KeyHash) int { return int(hash) & (len(p.slo
 
 func (p *indexPart) after(pos int) int { return (pos + 1) & (len(p.slots) - 1) }
 
+// at is the entry that stands so many places behind a hash's own, noEntry if none does.
+func (x *keyIndex) at(hash nudge.KeyHash, past int) uint32 {
+	p := x.part(hash)
+	if len(p.slots) == 0 {
+		return noEntry
+	}
+	return p.slots[(int(hash)+past)&(len(p.slots)-1)] - 1 // of a free slot 0 − 1, which is noEntry
+}
+
 // add notes an entry of t under its hash.
 func (x *keyIndex) add(t *table, hash nudge.KeyHash, entry uint32) {
 	p := x.part(hash)

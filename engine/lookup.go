@@ -1,8 +1,12 @@
 package engine
 
-import "nudge"
+import (
+	"math/bits"
 
-// lookAhead is how many keys are looked up before the first of them takes anything.
+	"nudge"
+)
+
+// lookAhead is how many keys are looked up before the first of them takes anything: as many as a word has bits.
 const lookAhead = 32
 
 // query asks for the entry of a key.
@@ -11,8 +15,6 @@ type query struct {
 	scope uint16
 	key   string
 	entry uint32 // the answer, noEntry if there is none
-	pos   int    // scratch: its place in the index
-	rec   []byte // scratch
 }
 
 // findAll is find for up to lookAhead keys in one go. Each step, from index to entry to record, is made for all of them before the next
@@ -27,56 +29,58 @@ func (t *table) findAll(queries []query) {
 		return
 	}
 	t.findEntries(queries)
+	read := byte(0)
 	for i := range queries {
 		q := &queries[i]
-		if q.rec == nil {
+		if q.entry == noEntry {
 			continue
 		}
-		for at := cacheLine; at < min(len(q.rec), aheadBytes); at += cacheLine {
-			t.read += q.rec[at]
+		rec := t.record(q.entry)
+		lines := rec[:min(len(rec), aheadBytes)]
+		for at := cacheLine; at < len(lines); at += cacheLine {
+			read += lines[at]
 		}
-		if scope, key := identityOf(q.rec); scope != q.scope || string(key) != q.key {
+		if scope, key := narrowOf(rec, len(q.key)); scope != q.scope || string(key) != q.key {
 			q.entry = t.lookup(q.hash, q.scope, q.key)
 		}
-		q.rec = nil
+	}
+	t.read += read
+}
+
+// findEntries finds for each query the first entry with its hash. The record of that is there.
+func (t *table) findEntries(queries []query) {
+	for i := range queries {
+		q := &queries[i]
+		q.entry = t.index.at(q.hash, 0)
+	}
+	var left uint32 // queries that are not answered, a bit for each
+	for i := range queries {
+		q := &queries[i]
+		if q.entry == noEntry {
+			continue
+		}
+		if e := t.entry(q.entry); e.hash != q.hash || e.ref.away() {
+			left |= 1 << (i % lookAhead)
+		}
+	}
+	if left != 0 {
+		t.findBehind(queries, left)
 	}
 }
 
-// findEntries finds for each query the first entry with its hash, and that one's record if it is there. Where another hash has the place, the next
-// one is looked at for all such queries together.
-func (t *table) findEntries(queries []query) {
-	var left [lookAhead]uint8 // queries that are not answered
-	n := 0
-	for i := range queries {
-		q := &queries[i]
-		q.entry = noEntry
-		if part := t.index.part(q.hash); len(part.slots) > 0 {
-			q.pos = part.home(q.hash)
-			left[n] = uint8(i)
-			n++
-		}
-	}
-	for n > 0 {
-		for _, i := range left[:n] {
+// findBehind is findEntries for queries at whose place another hash stands, or whose record is away. The next places are looked at for all of them together.
+func (t *table) findBehind(queries []query, left uint32) {
+	for past := 1; left != 0; past++ {
+		for rest := left; rest != 0; rest &= rest - 1 {
+			i := bits.TrailingZeros32(rest)
 			q := &queries[i]
-			q.entry = t.index.part(q.hash).slots[q.pos] - 1 // of a free slot 0 − 1, which is noEntry
-		}
-		asked := left[:n]
-		n = 0
-		for _, i := range asked {
-			q := &queries[i]
-			if q.entry == noEntry {
-				continue
-			}
-			switch e := t.entry(q.entry); {
-			case e.hash != q.hash:
-				q.pos = t.index.part(q.hash).after(q.pos)
-				left[n] = i
-				n++
-			case e.ref.away():
-				q.entry = t.lookup(q.hash, q.scope, q.key)
-			default:
-				q.rec = t.slabs.bytes(e.ref, int(e.used))
+			if e := t.entry(q.entry); e.hash == q.hash {
+				if e.ref.away() {
+					q.entry = t.lookup(q.hash, q.scope, q.key)
+				}
+				left &^= 1 << i
+			} else if q.entry = t.index.at(q.hash, past); q.entry == noEntry {
+				left &^= 1 << i
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,7 +72,7 @@ func TestMemoIsMatching(t *testing.T) {
 	if known["page_view"] < 1000 || known["click"] < 1000 {
 		t.Errorf("recalled were %v rows: too few to say anything", known)
 	}
-	if form := s.memo.of(s.program, types["form_view"]); known["form_view"] > 0 || form.pause == 0 {
+	if form := s.memo.types[types["form_view"]]; known["form_view"] > 0 || form.pause == 0 {
 		t.Errorf("of form views, none of which is like another, %d were recalled; it pauses for %d", known["form_view"], form.pause)
 	}
 }
@@ -81,9 +82,13 @@ func TestErasureForgetsTheMemo(t *testing.T) {
 	s := newSingle(t, Options{Shards: 1}, `{per: visitor, when: on(page_view and visitor endsWith "7"), then: alert("seven", {})}`)
 	s.take(1000, `{"type":"page_view","visitor":"secret-7"}`)
 	holds := func() bool {
-		for _, k := range s.engine.shards[0].memo.slots {
-			for _, v := range k.values {
-				if v.Text == "secret-7" {
+		sets := s.engine.shards[0].memo.sets
+		if sets == nil {
+			return false
+		}
+		for i := range sets {
+			for j := range sets[i] {
+				if slices.ContainsFunc(sets[i][j].values, func(v nudge.Value) bool { return v.Text == "secret-7" }) {
 					return true
 				}
 			}

@@ -65,6 +65,15 @@ func identityOf(rec []byte) (scope uint16, key []byte) {
 	return scopeOf(rec), rec[from : from+size]
 }
 
+// narrowOf is identityOf in fewer steps for a record that is not wide and whose key's text is so long. Of others it gives no scope's number.
+func narrowOf(rec []byte, size int) (scope uint16, key []byte) {
+	head := binary.LittleEndian.Uint64(rec)
+	if head>>8&flagWide != 0 || int(head>>48) != size {
+		return noScope, nil
+	}
+	return uint16(head >> 16), rec[keyHeader : keyHeader+size]
+}
+
 func (d directory) len() int { return int(d.n) }
 
 // entry is the number of a slot by its place in the directory, and where its bytes begin.

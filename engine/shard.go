@@ -16,6 +16,7 @@ type shard struct {
 	tables        [levels]table
 	visitors      map[string]*visitorIdentity
 	known         hashFilter // of the visitors
+	added         bool       // a visitor, since the block that is being identified was read
 	users         map[string]*userIdentity
 	dirtyVisitors []string
 	dirtyUsers    []string
@@ -80,38 +81,40 @@ func (s *shard) runVisitors(b *Batch, list []int32) {
 			s.out[l][i] = s.out[l][i][:0]
 		}
 	}
+	t := &s.tables[0]
 	for len(list) > 0 {
 		block := list[:min(len(list), lookAhead)]
 		list = list[len(block):]
-		s.findVisitors(b, block)
+		queries := s.askVisitors(b, block)
+		t.findAll(queries)
 		s.match(b, block)
 		for j, i := range block {
 			if b.abouts[i].duplicate {
 				continue
 			}
-			s.at = b.records[i].off
-			s.runTimers(0, b, b.records[i].at)
-			s.takeRecord(b, i, s.queries[j].entry)
+			r := &b.records[i]
+			if s.at = r.off; t.mayBeDue(r.at) {
+				s.runTimers(0, b, r.at)
+			}
+			s.takeRecord(b, i, queries[j].entry)
 		}
 	}
 	s.at = 0
 	s.runTimers(0, b, b.until)
 }
 
-// findVisitors looks up the visitors of a block of records. Records without one, and duplicates, ask for a key that nobody has: nothing is brought
+// askVisitors asks for the visitors of a block of records. Records without one, and duplicates, ask for a key that nobody has: nothing is brought
 // back for them.
-func (s *shard) findVisitors(b *Batch, block []int32) {
-	s.tables[0].findAll(s.askVisitors(b, block))
-}
-
 func (s *shard) askVisitors(b *Batch, block []int32) []query {
+	queries := s.queries[:len(block)]
 	for j, i := range block {
-		s.queries[j] = query{}
-		if a := &b.abouts[i]; a.visitor != "" && !a.duplicate {
-			s.queries[j] = query{hash: a.primary, scope: rules.ScopeVisitor, key: a.visitor}
+		a, q := &b.abouts[i], &queries[j]
+		q.hash, q.scope, q.key = a.primary, rules.ScopeVisitor, a.visitor // a duplicate's is not set
+		if a.visitor == "" {
+			q.hash = 0
 		}
 	}
-	return s.queries[:len(block)]
+	return queries
 }
 
 // match finds what the records of a block mean to each scope. Duplicates mean nothing.
@@ -124,8 +127,11 @@ func (s *shard) match(b *Batch, block []int32) {
 			b.met[i] = nothingMet
 			continue
 		}
-		s.program.fillIdentity(&b.rows[i], who.visitor, who.user, who.company)
-		m, hash := s.memo.find(s.program, &b.rows[i])
+		r, row := &b.records[i], &b.rows[i]
+		s.at = r.off
+		s.program.plan.ReadFrom(r.rec, int(who.fields), r.at, row)
+		s.program.fillIdentity(row, who.visitor, who.user, who.company)
+		m, hash := s.memo.find(s.program, row)
 		if b.met[i] = m; m == nil {
 			a.hashes[len(a.unknown)] = hash
 			a.unknown = append(a.unknown, i)
@@ -155,15 +161,17 @@ func (s *shard) matchAnew(b *Batch, unknown []int32) {
 // runLevel is level 1 or 2: what came up to this shard's keys, and their timers.
 func (s *shard) runLevel(level int, b *Batch) {
 	s.in = s.engine.gather(level, s.id, s.in[:0])
-	s.bringKeys(&s.tables[level])
+	t := &s.tables[level]
+	s.bringKeys(t)
 	for left := s.in; len(left) > 0; {
 		block := left[:min(len(left), lookAhead)]
 		left = left[len(block):]
-		s.findKeys(level, block)
+		s.findKeys(t, block)
 		for i := range block {
 			in := &block[i]
-			s.at = in.when.off
-			s.runTimers(level, b, in.when.at)
+			if s.at = in.when.off; t.mayBeDue(in.when.at) {
+				s.runTimers(level, b, in.when.at)
+			}
 			k := s.key(in)
 			s.take(b, &k, in, nil)
 		}
@@ -173,20 +181,21 @@ func (s *shard) runLevel(level int, b *Batch) {
 }
 
 // findKeys looks up the keys of a block of inputs.
-func (s *shard) findKeys(level int, block []input) {
+func (s *shard) findKeys(t *table, block []input) {
 	queries := s.askKeys(block)
-	s.tables[level].findAll(queries)
+	t.findAll(queries)
 	for i := range block {
 		block[i].entry = queries[i].entry
 	}
 }
 
 func (s *shard) askKeys(block []input) []query {
+	queries := s.queries[:len(block)]
 	for i := range block {
-		in := &block[i]
-		s.queries[i] = query{hash: in.hash, scope: s.program.scopeNums[in.scope], key: in.key}
+		in, q := &block[i], &queries[i]
+		q.hash, q.scope, q.key = in.hash, s.program.scopeNums[in.scope], in.key
 	}
-	return s.queries[:len(block)]
+	return queries
 }
 
 // takeRecord gives a record to its visitor and sends it up to the keys whose rules it concerns.
@@ -258,16 +267,17 @@ func setText(row *rules.Row, slot int, text string) {
 	if slot < 0 {
 		return
 	}
-	row.Vals[slot] = nudge.Value{}
-	if text != "" {
-		row.Vals[slot] = nudge.TextValue(text)
+	v := &row.Vals[slot]
+	v.Kind, v.Num, v.Text = nudge.Text, 0, text
+	if text == "" {
+		v.Kind = nudge.Missing
 	}
 }
 
 // runTimers runs the level's timers that are due at or before until, each at its own instant.
 func (s *shard) runTimers(level int, b *Batch, until nudge.Millis) {
 	t := &s.tables[level]
-	for t.warmed != nil || len(t.timers) > 0 && t.timers[0].due <= until {
+	for t.mayBeDue(until) {
 		i, due, ok := t.popDue(until)
 		if !ok {
 			return

@@ -23,6 +23,11 @@ func (h timerHeap) due(i int, until nudge.Millis, limit int) int {
 	return n
 }
 
+// mayBeDue says whether a timer may be due by then.
+func (t *table) mayBeDue(until nudge.Millis) bool {
+	return len(t.timers) > 0 && t.timers[0].due <= until || t.warmed != nil
+}
+
 func (h *timerHeap) push(due nudge.Millis, entry uint32) {
 	*h = append(*h, timer{due, entry})
 	q := *h

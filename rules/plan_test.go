@@ -69,6 +69,45 @@ func TestReadFillsTheRow(t *testing.T) {
 	}
 }
 
+// ReadFrom goes on where Who stopped, goes back for fields that stand before, and leaves visitor, user and company to its caller.
+func TestReadFrom(t *testing.T) {
+	for reads, want := range map[string]string{
+		`path == "/a" and has(user)`:                   "/a",
+		`path == "/a" and has(user) and has(email)`:    "/a e@a.example",
+		`path == "/a" and has(company) and type == id`: "/a m1 page_view",
+	} {
+		names := nudge.NewNames()
+		plan := compileRule(t, `{per: visitor, when: on(page_view and `+reads+`), then: popup("x", {})}`, names)
+		rec := scriptRecord(t, names, `page_view id="m1" visitor="v" user="u" email="e@a.example" company="c" path="/a" path="/b"`)
+		var who nudge.Who
+		from := rec.Who(&who)
+		var row Row
+		plan.ReadFrom(rec, from, scriptAt, &row)
+		var texts []string
+		for _, v := range row.Vals {
+			if v.Kind != nudge.Missing {
+				texts = append(texts, v.Text)
+			}
+		}
+		slices.Sort(texts)
+		if got := strings.Join(texts, " "); got != want {
+			t.Errorf("%s: the row holds %s, want %s", reads, got, want)
+		}
+		for _, id := range identityNames {
+			slot := plan.Slot(id)
+			if slot >= 0 && !slices.Contains(row.filled, int32(slot)) {
+				t.Errorf("%s: a value of field %d is not looked for", reads, id)
+			}
+		}
+		for range 2 {
+			plan.Read(rec, scriptAt, &row)
+			if slot := plan.Slot(nudge.NameUser); slot >= 0 && row.Vals[slot].Text != "u" {
+				t.Errorf("%s: the user is %v", reads, row.Vals[slot])
+			}
+		}
+	}
+}
+
 func TestOtherKeys(t *testing.T) {
 	names := nudge.NewNames()
 	for per, want := range map[string]string{
