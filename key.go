@@ -58,6 +58,9 @@ func (k Kind) String() string {
 
 // HashKey hashes a key's text under its scope: "visitor", "user", "company" or the text of a rule's per expression.
 func HashKey(scope, text string) KeyHash {
+	if len(scope) == wordScope && len(text) <= maxWordsText {
+		return KeyHash(hashWords(scope, text))
+	}
 	var short [96]byte // most keys fit: hashed in one piece they take a third of the time
 	if n := len(scope) + 1 + len(text); n <= len(short) {
 		copy(short[:], scope)

@@ -11,7 +11,7 @@ import (
 func TestHashKey(t *testing.T) {
 	for n := range 200 {
 		text := strings.Repeat("é1", n)[:n]
-		for _, scope := range []string{"", "visitor", strings.Repeat("s", 90)} {
+		for _, scope := range []string{"", "visitor", "company", "a\xffb\x00\xe9c.", strings.Repeat("s", 90)} {
 			if got, want := HashKey(scope, text), KeyHash(xxhash.Sum64String(scope+"\x00"+text)); got != want {
 				t.Fatalf("%q, %d bytes: %x, want %x", scope, n, got, want)
 			}

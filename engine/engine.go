@@ -133,7 +133,7 @@ func (e *Engine) applyPart(b *Batch) {
 func (e *Engine) identify(b *Batch) {
 	e.ordinal = b.split(len(e.shards), e.ordinal)
 	e.onEveryShard(b.Len(), func(s *shard) { s.identifyVisitors(b, b.lists[s.id]) })
-	if b.anyUser() {
+	if e.anyUser() {
 		e.onEveryShard(b.Len(), func(s *shard) { s.identifyUsers(b) })
 	}
 }
@@ -244,13 +244,4 @@ func (e *Engine) stats() (sum shardStats) {
 		sum.overflows += s.stats.overflows
 	}
 	return sum
-}
-
-func (b *Batch) anyUser() bool {
-	for i := range b.abouts {
-		if b.abouts[i].user != "" {
-			return true
-		}
-	}
-	return false
 }

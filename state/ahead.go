@@ -11,6 +11,7 @@ import (
 const (
 	aheadRecords = 4096    // at most
 	aheadBytes   = 1 << 20 // at most
+	aheadSlack   = 1 << 18 // room for the entry that turns out to be too much
 	aheadChunks  = 3       // one that fn works on, one that waits, one that is filled
 )
 
@@ -41,57 +42,72 @@ type ahead struct {
 	stop chan struct{} // closed when no more chunks are wanted
 	err  error         // of reading; valid after full is closed
 
-	filling *chunk // nil: none yet
+	decode  decoder // its out is the bytes of filling
+	filling *chunk  // nil: none yet, or no more are wanted
 }
 
 // chunk is entries and their records.
 type chunk struct {
 	entries []nudge.Entry
 	records int
-	buf     []byte
+	buf     []byte // the records, one entry's behind the other's
 }
 
 var errNoMoreWanted = errors.New("no more entries are wanted")
 
 func (a *ahead) read(l *Log, from nudge.Offset) {
 	defer close(a.full)
-	err := l.Read(from, a.add)
-	if c := a.filling; c != nil && !errors.Is(err, errNoMoreWanted) {
+	a.decode.room = a.room
+	err := l.readWith(&a.decode, from, a.add)
+	if c := a.filling; c != nil && len(c.entries) > 0 {
 		a.full <- c // also before an error: what stands before damage is sound
 	}
 	a.err = err
 }
 
-// add copies an entry into the chunk at hand, and hands that on before if there is no room.
-func (a *ahead) add(e nudge.Entry) error {
-	if c := a.filling; c != nil && (c.records+e.Count > aheadRecords || len(c.buf)+len(e.Records) > cap(c.buf)) {
+// room lets the decoder append an entry of so many records to the chunk at hand, which it hands on before if there are too many.
+func (a *ahead) room(records int) {
+	if c := a.filling; c == nil || c.records+records > aheadRecords && c.records > 0 {
+		a.next()
+	}
+}
+
+// next hands the chunk on that was being filled, and gets another one.
+func (a *ahead) next() {
+	if c := a.filling; c != nil {
 		a.full <- c // has room for all chunks there are
 		a.filling = nil
 	}
-	if a.filling == nil {
-		select {
-		case a.filling = <-a.free:
-		case <-a.stop:
-			return errNoMoreWanted
-		}
-		a.filling.empty(len(e.Records))
+	select {
+	case a.filling = <-a.free:
+		a.decode.out = a.filling.empty()
+	case <-a.stop:
+		a.decode.out = nil
 	}
-	a.filling.add(e)
+}
+
+// add is told of an entry whose records are in the chunk at hand. Where they are too many bytes for it they move to the next one.
+func (a *ahead) add(e nudge.Entry) error {
+	if c := a.filling; c != nil && len(a.decode.out) > aheadBytes && len(c.entries) > 0 {
+		a.next()
+		a.decode.out = append(a.decode.out, e.Records...)
+		e.Records = a.decode.out[:len(e.Records):len(e.Records)]
+	}
+	c := a.filling
+	if c == nil {
+		return errNoMoreWanted
+	}
+	c.buf = a.decode.out
+	c.entries = append(c.entries, e)
+	c.records += e.Count
 	return nil
 }
 
-// empty begins the chunk anew, with room for so many bytes at least.
-func (c *chunk) empty(bytes int) {
-	c.entries, c.records, c.buf = c.entries[:0], 0, c.buf[:0]
-	if bytes = max(bytes, aheadBytes); cap(c.buf) < bytes {
-		c.buf = make([]byte, 0, bytes)
+// empty begins the chunk anew, and returns its memory.
+func (c *chunk) empty() []byte {
+	c.entries, c.records = c.entries[:0], 0
+	if c.buf == nil {
+		c.buf = make([]byte, 0, aheadBytes+aheadSlack)
 	}
-}
-
-func (c *chunk) add(e nudge.Entry) {
-	from := len(c.buf)
-	c.buf = append(c.buf, e.Records...)
-	e.Records = c.buf[from:len(c.buf):len(c.buf)]
-	c.entries = append(c.entries, e)
-	c.records += e.Count
+	return c.buf[:0]
 }

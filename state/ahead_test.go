@@ -2,6 +2,7 @@ package state
 
 import (
 	"errors"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -51,6 +52,35 @@ func TestReadAhead(t *testing.T) {
 		}
 		if !equalFacts(got, tl.want[i:]) {
 			t.Fatalf("from %d: %d entries, or others than the %d that were appended", want.First, len(got), len(tl.want)-i)
+		}
+	}
+}
+
+// TestReadAheadBytes: entries that are small, large and larger than what is handed out at once, as they come and rewritten into blocks, from each of them on.
+func TestReadAheadBytes(t *testing.T) {
+	tl := openTest(t, vfs.NewMem(), Options{SegmentBytes: 1 << 20})
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range 24 {
+		tl.append(t, 1+i%3)
+		bytes := []int{300 << 10, 10, aheadBytes / 2, 5 << 10, aheadBytes + aheadSlack, 2 * aheadBytes}[i%6]
+		e := tl.build.noisy(rng, tl.Log.Next(), tl.Log.LastAt()+1, 1+i%4, bytes)
+		tl.want = append(tl.want, factOf(t, tl.build.names, e))
+		if err := errors.Join(tl.Log.Append(e), tl.Log.Sync()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, rewritten := range []bool{false, true} {
+		if rewritten {
+			tl.rewrite(t, RewriteOptions{Hurry: true, Through: tl.Log.Next() - 1})
+		}
+		for i, want := range tl.want {
+			got, err := tl.readAhead(t, want.First)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !equalFacts(got, tl.want[i:]) {
+				t.Fatalf("from %d: %d entries, or others than the %d that were appended", want.First, len(got), len(tl.want)-i)
+			}
 		}
 	}
 }

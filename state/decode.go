@@ -19,12 +19,16 @@ type decoder struct {
 	zstd    *zstd.Decoder // nil until it is needed
 	plain   []byte
 
-	h     entryHeader
-	flat  []byte // the records of a flat entry
-	heads []byte // of a block: its entries that are left
-	next  nudge.Offset
-	at    nudge.Millis // of the entry before
-	left  int          // entries that are left
+	out  []byte          // the records of the entries since it was emptied
+	room func(count int) // is called before those of an entry, so many, are appended to out; nil: out is emptied
+
+	h       entryHeader
+	flat    []byte // the records of a flat entry, as they are stored
+	heads   []byte // of a block: what it says of its entries
+	headPos int    // of the next one
+	next    nudge.Offset
+	at      nudge.Millis // of the entry before
+	left    int          // entries that are left
 }
 
 func (d *decoder) init(names *nudge.Names) {
@@ -55,45 +59,79 @@ func (d *decoder) open(h entryHeader, stored []byte, floor nudge.Millis) error {
 	return fmt.Errorf("the payload's codec is %d, which this build does not know: use the build that wrote it, or a newer one", h.codec)
 }
 
-// entry returns the next entry of the payload; ok is false behind the last one. Its records are valid until the next call.
-func (d *decoder) entry() (e nudge.Entry, ok bool, err error) {
+// entry sets e to the next entry of the payload; ok is false behind the last one. Its records are the end of d.out: where d.room is nil, they are valid until
+// the next call.
+func (d *decoder) entry(e *nudge.Entry) (ok bool, err error) {
 	if d.left == 0 {
-		return e, false, nil
+		return false, nil
 	}
 	d.left--
-	e = nudge.Entry{First: d.next, At: d.h.at, Count: int(d.h.count)}
-	if d.h.codec <= codecFlatS2 {
-		e.Records = d.flat
-		return e, true, nil
-	}
+	e.First, e.At, e.Count = d.next, d.h.at, int(d.h.count)
 	if d.h.flags&flagBlock != 0 {
-		if err := d.head(&e); err != nil {
-			return e, false, err
+		if err := d.head(e); err != nil {
+			return false, err
 		}
 	}
-	if e.Records, err = d.unpack.records(e.Count, e.At); err != nil {
-		return e, false, fmt.Errorf("records from offset %d on: %w", e.First, err)
+	if d.room == nil {
+		d.out = d.out[:0]
+	} else {
+		d.room(e.Count)
 	}
+	start := len(d.out)
+	if err := d.records(e); err != nil {
+		return false, err
+	}
+	e.Records = d.out[start:len(d.out):len(d.out)]
 	d.next += nudge.Offset(e.Count)
 	d.at = e.At
-	if d.left > 0 {
-		return e, true, nil
+	if d.left > 0 || d.isFlat() {
+		return true, nil
 	}
 	if d.next != d.h.first+nudge.Offset(d.h.count) || e.At != d.h.at {
-		return e, false, fmt.Errorf("its entries end with offset %d at %d", d.next-1, e.At)
+		return false, fmt.Errorf("its entries end with offset %d at %d", d.next-1, e.At)
 	}
-	return e, true, d.unpack.closed()
+	return true, d.unpack.closed()
 }
+
+func (d *decoder) isFlat() bool { return d.h.codec <= codecFlatS2 }
+
+// records appends the entry's records to d.out.
+func (d *decoder) records(e *nudge.Entry) error {
+	if d.isFlat() {
+		return d.flatRecords()
+	}
+	out, err := d.unpack.records(d.out, e.Count, e.At)
+	if err != nil {
+		return fmt.Errorf("records from offset %d on: %w", e.First, err)
+	}
+	d.out = out
+	return nil
+}
+
+// flatRecords appends those of a flat entry.
+func (d *decoder) flatRecords() error {
+	start := len(d.out)
+	d.out = append(d.out, d.flat...)
+	for rest := d.out[start:]; len(rest) > 0; {
+		var rec nudge.Record
+		rec, rest = nudge.SplitRecord(rest)
+		rec.MapNames(d.segment.names.mapID)
+	}
+	return d.segment.names.err
+}
+
+// drop takes the records of the entry that was returned last out of d.out.
+func (d *decoder) drop(e nudge.Entry) { d.out = d.out[:len(d.out)-len(e.Records)] }
 
 // head reads what a block says of its next entry.
 func (d *decoder) head(e *nudge.Entry) error {
-	count, rest, ok1 := uvarint(d.heads)
-	before, rest, ok2 := uvarint(rest)
+	count, mid := varintAt(d.heads, d.headPos)
+	before, end := varintAt(d.heads, mid)
 	at := d.h.at - nudge.Millis(before)
-	if !ok1 || !ok2 || count == 0 || count > uint64(d.h.count) || at < d.at || at > d.h.at {
+	if mid == 0 || end == 0 || count == 0 || count > uint64(d.h.count) || at < d.at || at > d.h.at {
 		return fmt.Errorf("the entry at offset %d of the block has %d records at %d", d.next, count, at)
 	}
-	d.heads, e.Count, e.At = rest, int(count), at
+	d.headPos, e.Count, e.At = end, int(count), at
 	return nil
 }
 
@@ -111,24 +149,14 @@ func (d *decoder) openFlat(stored []byte) error {
 	if len(b) != int(d.h.plain) {
 		return fmt.Errorf("the payload unpacks to %d bytes, its header says %d", len(b), d.h.plain)
 	}
-	d.flat = append(d.flat[:0], b...)
-	rest := d.flat
-	var err error
 	if d.h.flags&flagDefines != 0 {
-		if rest, err = d.segment.names.define(rest); err != nil {
+		var err error
+		if b, err = d.segment.names.define(b); err != nil {
 			return err
 		}
 	}
-	if err := checkRecords(rest, int(d.h.count)); err != nil {
-		return err
-	}
-	d.flat = rest
-	for len(rest) > 0 {
-		var rec nudge.Record
-		rec, rest = nudge.SplitRecord(rest)
-		rec.MapNames(d.segment.names.mapID)
-	}
-	return d.segment.names.err
+	d.flat = b
+	return checkRecords(b, int(d.h.count))
 }
 
 func (d *decoder) expandS2(b []byte) ([]byte, error) {
@@ -200,11 +228,10 @@ func (d *decoder) openBlock(b []byte) ([]byte, error) {
 	if !ok || entries == 0 || entries > uint64(d.h.count) {
 		return nil, fmt.Errorf("the block says %d entries with %d records", entries, d.h.count)
 	}
-	d.left, d.heads = int(entries), b
-	for range 2 * entries {
-		if _, b, ok = uvarint(b); !ok {
-			return nil, errors.New("the block's list of entries is cut off")
-		}
+	d.left, d.heads, d.headPos = int(entries), b, 0
+	rest, ok := skipVarints(b, 2*d.left)
+	if !ok {
+		return nil, errors.New("the block's list of entries is cut off")
 	}
-	return b, nil
+	return rest, nil
 }

@@ -55,7 +55,8 @@ func FuzzEntryDecode(f *testing.F) {
 		h := entryHeader{flags: flags, codec: codec, first: 1, at: 1 << 20, count: uint32(count), stored: uint32(len(stored)), plain: plain}
 		records, bytes := 0, 0
 		for err := d.open(h, stored, 0); err == nil; {
-			e, ok, failed := d.entry()
+			var e nudge.Entry
+			ok, failed := d.entry(&e)
 			if !ok && failed == nil && (records != int(h.count) || codec > codecFlatS2 && bytes != int(plain)) {
 				t.Fatalf("%d records of %d bytes, the header says %d of %d", records, bytes, h.count, plain)
 			}
@@ -100,7 +101,8 @@ func FuzzPack(f *testing.F) {
 			if err := d.open(h, bytes[entryHeaderBytes:len(bytes)-1], h.at); err != nil {
 				t.Fatal(err)
 			}
-			back, ok, err := d.entry()
+			var back nudge.Entry
+			ok, err := d.entry(&back)
 			if err != nil || !ok || back.Count != count || !slices.Equal(back.Records, records) {
 				t.Fatalf("%v: %d of %d records come back, or others", err, back.Count, count)
 			}

@@ -136,11 +136,3 @@ func (t *nameReader) define(b []byte) (rest []byte, err error) {
 	}
 	return b, nil
 }
-
-func uvarint(b []byte) (v uint64, rest []byte, ok bool) {
-	v, n := binary.Uvarint(b)
-	if n <= 0 {
-		return 0, nil, false
-	}
-	return v, b[n:], true
-}

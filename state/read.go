@@ -26,15 +26,19 @@ type span struct {
 // Read calls fn with the entries from the one that contains from on (0: from the oldest), up to the last that is durable when it is called. An
 // entry is valid until fn returns; its name ids are the process's. An error of fn ends it and is returned.
 func (l *Log) Read(from nudge.Offset, fn func(nudge.Entry) error) error {
+	var d decoder
+	return l.readWith(&d, from, fn)
+}
+
+func (l *Log) readWith(d *decoder, from nudge.Offset, fn func(nudge.Entry) error) error {
 	spans, err := l.pin(from)
 	if err != nil || len(spans) == 0 {
 		return err
 	}
 	defer l.unpin(spans[0].number)
-	var d decoder
 	d.init(l.opts.Names)
 	for _, s := range spans {
-		if err := l.readSpan(&d, s, from, fn); err != nil {
+		if err := l.readSpan(d, s, from, fn); err != nil {
 			return err
 		}
 	}
@@ -174,16 +178,20 @@ func (l *Log) readEntry(d *decoder, w *walker, path string, from, to nudge.Offse
 		return nil
 	}
 	err = d.open(h, stored, floor)
+	var e nudge.Entry
 	for err == nil {
-		var e nudge.Entry
 		var ok bool
-		if e, ok, err = d.entry(); !ok {
+		if ok, err = d.entry(&e); !ok {
 			break
 		}
-		if err == nil && wanted && e.First+nudge.Offset(e.Count) > from && e.First < to {
+		switch {
+		case err != nil:
+		case wanted && e.First+nudge.Offset(e.Count) > from && e.First < to:
 			if err := fn(e); err != nil {
 				return err
 			}
+		default:
+			d.drop(e)
 		}
 	}
 	if err != nil {

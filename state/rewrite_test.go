@@ -111,7 +111,8 @@ func textOf(f vfs.File, b []byte) (text string) {
 			return text
 		}
 		for {
-			e, ok, err := d.entry()
+			var e nudge.Entry
+			ok, err := d.entry(&e)
 			if err != nil || !ok {
 				break
 			}

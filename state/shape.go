@@ -29,13 +29,17 @@ type shape struct {
 	head    [12]byte // bytes 4–7 and 16–23 of the record
 	mode    byte
 	fields  []shapeField
-	primary int // index of the field that is the primary key, -1 if there is none
+	primary int    // index of the field that is the primary key, -1 if there is none
+	scope   string // of the primary key
+
+	header [recordHeaderBytes]byte // of the record: what head has of it
 }
 
 type shapeField struct {
 	name   nudge.NameID // of the process
 	kind   nudge.ValueKind
-	column int // of the table's columns
+	column int     // of the table's columns
+	header [5]byte // name and kind as the record has them
 }
 
 // column is the value that a field had last in the payload.
@@ -51,13 +55,20 @@ var primaryScopes = [...]struct {
 	scope string
 }{{nudge.NameVisitor, "visitor"}, {nudge.NameUser, "user"}, {nudge.NameEmail, "email"}, {nudge.NameCompany, "company"}}
 
-// findPrimary sets s.primary.
-func (s *shape) findPrimary() {
-	s.primary = -1
+// complete works out what follows from the header and the fields.
+func (s *shape) complete() {
+	copy(s.header[4:], s.head[:4])
+	copy(s.header[16:], s.head[4:])
+	for i := range s.fields {
+		f := &s.fields[i]
+		binary.LittleEndian.PutUint32(f.header[:], uint32(f.name))
+		f.header[4] = byte(f.kind)
+	}
+	s.primary, s.scope = -1, ""
 	for _, p := range primaryScopes {
 		for i, f := range s.fields {
 			if f.name == p.name && f.kind == nudge.Text {
-				s.primary = i
+				s.primary, s.scope = i, p.scope
 				return
 			}
 		}
@@ -65,15 +76,7 @@ func (s *shape) findPrimary() {
 }
 
 // hash is the hash of the primary key, whose text is given.
-func (s *shape) hash(text string) nudge.KeyHash {
-	name := s.fields[s.primary].name
-	for _, p := range primaryScopes {
-		if p.name == name {
-			return nudge.HashKey(p.scope, text)
-		}
-	}
-	return 0
-}
+func (s *shape) hash(text string) nudge.KeyHash { return nudge.HashKey(s.scope, text) }
 
 // columns gives each name of a field a column.
 type columns struct {
@@ -148,7 +151,7 @@ func (t *shapeWriter) give(s shape) int {
 	for i := range s.fields {
 		s.fields[i].column = t.cols.give(s.fields[i].name)
 	}
-	s.findPrimary()
+	s.complete()
 	key := string(s.appendKey(nil))
 	if t.byKey == nil {
 		t.byKey = map[string]int{}
@@ -242,7 +245,7 @@ func shapeOf(rec nudge.Record) (s shape) {
 	for it := rec.Fields(); it.Next(); {
 		s.fields = append(s.fields, shapeField{name: it.Name, kind: it.Value.Kind})
 	}
-	s.findPrimary()
+	s.complete()
 	derived, has := primaryHash(rec)
 	s.mode = modeOf(rec, derived, has)
 	return s
@@ -365,7 +368,7 @@ func (t *shapeReader) readShape(b []byte, names *nameReader) (s shape, rest []by
 		s.fields = append(s.fields, shapeField{name: name, kind: nudge.ValueKind(rest[0]), column: t.cols.give(name)})
 		b = rest[1:]
 	}
-	s.findPrimary()
+	s.complete()
 	if s.mode&modeHashDerived != 0 && (s.primary < 0 || s.mode&modeHash != 0) {
 		return s, nil, fmt.Errorf("mode %#x: there is no primary key to take the hash of", s.mode)
 	}

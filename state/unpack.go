@@ -14,12 +14,12 @@ import (
 type unpacker struct {
 	names   nameReader
 	shapes  shapeReader
-	control []byte
-	texts   []byte // all of the payload's
+	control []byte // all of the payload's, as are texts and ids
+	pos     int    // of what is still to be read, as textPos and idPos are
+	texts   []byte
 	textPos int
-	ids     []byte // all of the payload's
+	ids     []byte
 	idPos   int
-	out     []byte
 	room    int // bytes that the records may still take
 }
 
@@ -55,136 +55,134 @@ func (u *unpacker) open(b, ids []byte, room int) error {
 		return fmt.Errorf("the control part is %d bytes of %d", n, len(b))
 	}
 	u.control, u.texts, u.ids = b[:n], b[n:], ids
-	u.textPos, u.idPos, u.room = 0, 0, room
+	u.pos, u.textPos, u.idPos, u.room = 0, 0, 0, room
 	return nil
 }
 
 // closed reports an error if something was left over.
 func (u *unpacker) closed() error {
-	if len(u.control) != 0 || u.textPos != len(u.texts) || u.idPos != len(u.ids) || u.room != 0 {
+	if u.pos != len(u.control) || u.textPos != len(u.texts) || u.idPos != len(u.ids) || u.room != 0 {
 		return fmt.Errorf("%d bytes of control, %d of texts and %d of ids are left behind the last record, and %d that it should have taken",
-			len(u.control), len(u.texts)-u.textPos, len(u.ids)-u.idPos, u.room)
+			len(u.control)-u.pos, len(u.texts)-u.textPos, len(u.ids)-u.idPos, u.room)
 	}
 	return nil
 }
 
-// records unpacks so many records stamped at. They are valid until the next call.
-func (u *unpacker) records(count int, at nudge.Millis) ([]byte, error) {
-	u.out = u.out[:0]
+// records appends so many records stamped at to out.
+func (u *unpacker) records(out []byte, count int, at nudge.Millis) ([]byte, error) {
 	for range count {
-		start := len(u.out)
-		if err := u.record(at); err != nil {
+		start := len(out)
+		var err error
+		if out, err = u.record(out, at); err != nil {
 			return nil, err
 		}
-		n := len(u.out) - start
+		n := len(out) - start
 		if u.room -= n; u.room < 0 || n > nudge.MaxRecordBytes {
 			return nil, errPackedLong
 		}
-		binary.LittleEndian.PutUint32(u.out[start:], uint32(n))
+		binary.LittleEndian.PutUint32(out[start:], uint32(n))
 	}
-	return u.out, nil
+	return out, nil
 }
 
-func (u *unpacker) record(at nudge.Millis) error {
+// record appends the next record, but for its length.
+func (u *unpacker) record(out []byte, at nudge.Millis) ([]byte, error) {
 	n, ok := u.varint()
 	if !ok {
-		return errPackedShort
+		return nil, errPackedShort
 	}
 	if n >= uint64(len(u.shapes.all)) {
-		return fmt.Errorf("shape %d is used and %d are defined", n, len(u.shapes.all))
+		return nil, fmt.Errorf("shape %d is used and %d are defined", n, len(u.shapes.all))
 	}
 	s := &u.shapes.all[n]
-	start := len(u.out)
-	var head [recordHeaderBytes]byte
-	copy(head[4:], s.head[:4])
-	copy(head[16:], s.head[4:])
+	start := len(out)
+	out = append(out, s.header[:]...)
 	if s.mode&modeTs != 0 {
 		d, ok := u.varint()
 		if !ok {
-			return errPackedShort
+			return nil, errPackedShort
 		}
-		binary.LittleEndian.PutUint64(head[24:], uint64(at)-uint64(unzigzag(d)))
+		binary.LittleEndian.PutUint64(out[start+24:], uint64(at)-uint64(unzigzag(d)))
 	}
-	if s.mode&modeHash != 0 && !u.takeIDs(head[8:16]) {
-		return errPackedShort
+	if s.mode&modeHash != 0 && !u.takeIDs(out[start+8:start+16]) {
+		return nil, errPackedShort
 	}
-	u.out = append(u.out, head[:]...)
 	for i := range s.fields {
 		f := &s.fields[i]
-		u.out = append(binary.LittleEndian.AppendUint32(u.out, uint32(f.name)), byte(f.kind))
-		from := len(u.out)
-		if err := u.value(f); err != nil {
-			return err
+		out = append(out, f.header[:]...)
+		from := len(out)
+		var err error
+		if out, err = u.value(out, f); err != nil {
+			return nil, err
 		}
-		if len(u.out)-start > u.room {
-			return errPackedLong
+		if len(out)-start > u.room {
+			return nil, errPackedLong
 		}
 		if i == s.primary && s.mode&modeHashDerived != 0 {
-			binary.LittleEndian.PutUint64(u.out[start+8:], uint64(s.hash(viewOf(u.out[from+4:]))))
+			binary.LittleEndian.PutUint64(out[start+8:], uint64(s.hash(viewOf(out[from+4:]))))
 		}
 	}
-	return nil
+	return out, nil
 }
 
-func (u *unpacker) value(f *shapeField) error {
+// value appends the next value of a field.
+func (u *unpacker) value(out []byte, f *shapeField) ([]byte, error) {
 	switch f.kind {
 	case nudge.Text, nudge.JSON:
-		return u.text(f)
+		return u.text(out, f)
 	case nudge.Number:
-		return u.number()
+		return u.number(out)
 	case nudge.Bool:
-		if len(u.control) == 0 {
-			return errPackedShort
+		if u.pos == len(u.control) {
+			return nil, errPackedShort
 		}
-		u.out = append(u.out, u.control[0])
-		u.control = u.control[1:]
+		out = append(out, u.control[u.pos])
+		u.pos++
 	}
-	return nil
+	return out, nil
 }
 
-func (u *unpacker) text(f *shapeField) error {
+func (u *unpacker) text(out []byte, f *shapeField) ([]byte, error) {
 	form, ok := u.varint()
 	if !ok {
-		return errPackedShort
+		return nil, errPackedShort
 	}
 	col := &u.shapes.cols.all[f.column]
 	switch {
 	case form == formSame:
 		if col.payload != u.shapes.cols.payload {
-			return errors.New("a field is as it was last, and was not there yet")
+			return nil, errors.New("a field is as it was last, and was not there yet")
 		}
 	case form < formSame:
 		if len(u.ids)-u.idPos < idBytes {
-			return errPackedShort
+			return nil, errPackedShort
 		}
 		*col = column{payload: u.shapes.cols.payload, form: int(form), start: u.idPos, size: idBytes}
 		u.idPos += idBytes
 	default:
 		size := form - formPlain
 		if size > uint64(len(u.texts)-u.textPos) {
-			return errPackedShort
+			return nil, errPackedShort
 		}
 		*col = column{payload: u.shapes.cols.payload, form: formPlain, start: u.textPos, size: int(size)}
 		u.textPos += int(size)
 	}
 	switch col.form {
-	case formPlain:
-		u.out = binary.LittleEndian.AppendUint32(u.out, uint32(col.size))
-		u.out = append(u.out, u.texts[col.start:col.start+col.size]...)
 	case formUUID:
-		u.out = binary.LittleEndian.AppendUint32(u.out, uuidBytes)
-		u.out = appendIDText(u.out, [idBytes]byte(u.ids[col.start:]), formUUID)
+		out = binary.LittleEndian.AppendUint32(out, uuidBytes)
+		return appendIDText(out, [idBytes]byte(u.ids[col.start:]), formUUID), nil
 	case formHex:
-		u.out = binary.LittleEndian.AppendUint32(u.out, hexBytes)
-		u.out = appendIDText(u.out, [idBytes]byte(u.ids[col.start:]), formHex)
+		out = binary.LittleEndian.AppendUint32(out, hexBytes)
+		return appendIDText(out, [idBytes]byte(u.ids[col.start:]), formHex), nil
 	}
-	return nil
+	out = binary.LittleEndian.AppendUint32(out, uint32(col.size))
+	return append(out, u.texts[col.start:col.start+col.size]...), nil
 }
 
-func (u *unpacker) number() error {
+func (u *unpacker) number(out []byte) ([]byte, error) {
 	v, ok := u.varint()
 	if !ok {
-		return errPackedShort
+		return nil, errPackedShort
 	}
 	var f float64
 	switch m := unzigzag(v >> numberBits); v & (1<<numberBits - 1) {
@@ -193,27 +191,33 @@ func (u *unpacker) number() error {
 	case numberCents:
 		f = float64(m) / 100
 	case numberFloat:
-		if len(u.control) < 8 || v != numberFloat {
-			return errPackedShort
+		if len(u.control)-u.pos < 8 || v != numberFloat {
+			return nil, errPackedShort
 		}
-		f = math.Float64frombits(binary.LittleEndian.Uint64(u.control))
-		u.control = u.control[8:]
+		f = math.Float64frombits(binary.LittleEndian.Uint64(u.control[u.pos:]))
+		u.pos += 8
 	default:
-		return fmt.Errorf("a number begins with %d", v)
+		return nil, fmt.Errorf("a number begins with %d", v)
 	}
-	u.out = binary.LittleEndian.AppendUint64(u.out, math.Float64bits(f))
-	return nil
+	return binary.LittleEndian.AppendUint64(out, math.Float64bits(f)), nil
 }
 
-func (u *unpacker) varint() (uint64, bool) {
-	if len(u.control) > 0 && u.control[0] < 0x80 {
-		v := u.control[0]
-		u.control = u.control[1:]
-		return uint64(v), true
+// varint is the next one of the control.
+func (u *unpacker) varint() (v uint64, ok bool) {
+	if pos := u.pos; pos < len(u.control) && u.control[pos] < moreBit {
+		u.pos = pos + 1
+		return uint64(u.control[pos]), true
 	}
-	v, rest, ok := uvarint(u.control)
-	u.control = rest
-	return v, ok
+	return u.longVarint()
+}
+
+func (u *unpacker) longVarint() (v uint64, ok bool) {
+	v, next := longVarintAt(u.control, u.pos)
+	if next == 0 {
+		return 0, false
+	}
+	u.pos = next
+	return v, true
 }
 
 func (u *unpacker) takeIDs(dst []byte) bool {
