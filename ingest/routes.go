@@ -105,18 +105,20 @@ func loggedPath(ctx *fasthttp.RequestCtx) string {
 
 // serve answers on one of this package's paths.
 func (s *Server) serve(ctx *fasthttp.RequestCtx, r *route) {
-	methods := r.methods
 	if !r.private {
-		methods += ", OPTIONS"
 		s.allowOrigin(ctx)
-		if ctx.IsOptions() {
-			preflight(ctx, methods)
-			return
-		}
 	}
 	for m := range strings.SplitSeq(r.methods, ", ") {
 		if string(ctx.Method()) == m {
 			s.admit(ctx, r)
+			return
+		}
+	}
+	methods := r.methods
+	if !r.private {
+		methods += ", OPTIONS"
+		if ctx.IsOptions() {
+			preflight(ctx, methods)
 			return
 		}
 	}
