@@ -167,7 +167,7 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 		status = fasthttp.StatusRequestTimeout
 		e = &Error{Code: CodeTimeout, Message: "the request did not arrive in time: send it again"}
 	}
-	if c, ok := ctx.Conn().(*lingerConn); ok {
+	if c, ok := ctx.Conn().(*conn); ok {
 		c.linger = status == fasthttp.StatusRequestEntityTooLarge
 	}
 	s.allowOrigin(ctx)

@@ -16,7 +16,7 @@ type metrics struct {
 	accepted *prometheus.CounterVec   // by form
 	native   prometheus.Counter       // of accepted, as segment is
 	segment  prometheus.Counter
-	rejected *prometheus.CounterVec   // by code
+	rejected *prometheus.CounterVec // by code
 	bytes    prometheus.Counter
 	panics   prometheus.Counter
 
