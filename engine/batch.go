@@ -58,8 +58,7 @@ func (b *Batch) split(shards int, ordinal uint64) uint64 {
 	if cap(b.abouts) < n {
 		b.abouts = make([]about, n, n+n/2)
 	}
-	b.abouts = b.abouts[:n]
-	clear(b.abouts)
+	b.abouts = b.abouts[:n] // those of events are written when they are read
 	for len(b.lists) < shards {
 		b.lists = append(b.lists, nil)
 	}
@@ -70,6 +69,7 @@ func (b *Batch) split(shards int, ordinal uint64) uint64 {
 		r := &b.records[i]
 		kind := r.rec.Kind()
 		if kind != nudge.RecordEvent {
+			b.abouts[i] = about{}
 			if kind == nudge.RecordVoid {
 				ordinal++ // it was an event, and counts as one of those within which ids are told apart
 			}
@@ -77,9 +77,7 @@ func (b *Batch) split(shards int, ordinal uint64) uint64 {
 		}
 		r.ordinal = ordinal
 		ordinal++
-		hash, a := r.rec.Hash(), &b.abouts[i]
-		a.event, a.primary = true, hash
-		list := &b.lists[hash.Shard(shards)]
+		list := &b.lists[r.rec.Hash().Shard(shards)]
 		*list = append(*list, int32(i))
 	}
 	return ordinal

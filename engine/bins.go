@@ -370,20 +370,18 @@ func (s *shard) readWhoIsWho(b *Batch, list []int32) {
 		return
 	}
 	for _, i := range list {
-		s.visitorsUnread.want(b.abouts[i].primary)
+		s.visitorsUnread.want(b.records[i].rec.Hash())
 	}
 	s.visitorsUnread.readWanted()
 }
 
-// readUsers reads the identities of the users of a batch's records.
-func (s *shard) readUsers(b *Batch) {
+// readUsers reads the identities of the users of some of a batch's records.
+func (s *shard) readUsers(b *Batch, list []int32) {
 	if s.usersUnread == nil {
 		return
 	}
-	for i := range b.abouts {
-		if a := &b.abouts[i]; a.userHash.Shard(len(s.engine.shards)) == s.id && a.user != "" {
-			s.usersUnread.want(a.userHash)
-		}
+	for _, i := range list {
+		s.usersUnread.want(b.abouts[i].userHash)
 	}
 	s.usersUnread.readWanted()
 }

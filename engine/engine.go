@@ -116,7 +116,7 @@ func (e *Engine) Apply(b *Batch) []nudge.Firing {
 func (e *Engine) identify(b *Batch) {
 	e.ordinal = b.split(len(e.shards), e.ordinal)
 	e.onEveryShard(b.Len(), func(s *shard) { s.identifyVisitors(b, b.lists[s.id]) })
-	if b.anyUser() {
+	if e.anyUser() {
 		e.onEveryShard(b.Len(), func(s *shard) { s.identifyUsers(b) })
 	}
 }
@@ -230,13 +230,4 @@ func (e *Engine) stats() (sum shardStats) {
 		sum.overflows += s.stats.overflows
 	}
 	return sum
-}
-
-func (b *Batch) anyUser() bool {
-	for i := range b.abouts {
-		if b.abouts[i].user != "" {
-			return true
-		}
-	}
-	return false
 }

@@ -12,7 +12,8 @@ import (
 type history struct {
 	from []nudge.Offset
 	text []string
-	more bool // it had values that are not kept any more
+	more bool          // it had values that are not kept any more
+	hash nudge.KeyHash // of the newest value as a key; 0: nobody has asked for it
 }
 
 // keepBindings is how many values are kept for reading old events back; the ones set within a batch are kept until the next.
@@ -27,6 +28,7 @@ func (h *history) set(off, first nudge.Offset, text string) {
 	}
 	h.from = append(h.from, off)
 	h.text = append(h.text, text)
+	h.hash = 0
 }
 
 // before is the value that stood before the record at off, "" if there was none.
@@ -68,6 +70,14 @@ func (h *history) last() string {
 		return ""
 	}
 	return h.text[len(h.text)-1]
+}
+
+// key is the newest value's hash as a key of a scope, always of the same one. While identity is settled only the history's owner asks.
+func (h *history) key(scope string) nudge.KeyHash {
+	if h.hash == 0 {
+		h.hash = nudge.HashKey(scope, h.last())
+	}
+	return h.hash
 }
 
 // near meets the memory of the newest value (ahead.go).

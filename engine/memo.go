@@ -56,7 +56,7 @@ func (r *memo) find(g *program, row *rules.Row) (m *met, hash uint64) {
 	hash = t.hash(row)
 	set := &r.sets[hash%memoSets]
 	for i := range set {
-		if k := &set[i]; k.hash == hash && k.typ == row.Type && k.same(t, row) {
+		if k := &set[i]; k.hash == hash && k.typ == row.Type && k.same(t.slots, row.Vals) {
 			t.knew++
 			return k.met, hash
 		}
@@ -116,11 +116,11 @@ func (r *memo) add(g *program, typ nudge.NameID) *memoType {
 
 // hash is one of the values that decide, never 0.
 func (t *memoType) hash(row *rules.Row) uint64 {
-	hash := uint64(row.Type) + 1
+	hash, vals := uint64(row.Type)+1, row.Vals
 	for _, slot := range t.slots {
-		v := &row.Vals[slot]
+		v := &vals[slot]
 		part := uint64(v.Kind)
-		if v.Kind == nudge.Text || v.Kind == nudge.JSON {
+		if v.Text != "" {
 			part += rules.TextHash(v.Text)
 		} else {
 			part += math.Float64bits(v.Num)
@@ -132,10 +132,14 @@ func (t *memoType) hash(row *rules.Row) uint64 {
 }
 
 // same says whether the values that decide are those of a row.
-func (k *memoSlot) same(t *memoType, row *rules.Row) bool {
-	for i, slot := range t.slots {
-		v, was := &row.Vals[slot], &k.values[i]
-		if v.Kind != was.Kind || v.Text != was.Text || math.Float64bits(v.Num) != math.Float64bits(was.Num) {
+func (k *memoSlot) same(slots []int32, vals []nudge.Value) bool {
+	was := k.values[:len(slots)]
+	for i, slot := range slots {
+		v, w := &vals[slot], &was[i]
+		if v.Kind != w.Kind || math.Float64bits(v.Num) != math.Float64bits(w.Num) || len(v.Text) != len(w.Text) {
+			return false
+		}
+		if v.Text != "" && v.Text != w.Text {
 			return false
 		}
 	}

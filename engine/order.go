@@ -93,10 +93,21 @@ func (e *Engine) gather(level int, to nudge.ShardID, dst []input) []input {
 	for _, s := range e.shards {
 		dst = append(dst, s.out[level][to]...)
 	}
-	if !e.unsorted && !planted(bugUnsorted) {
+	if !e.unsorted && !planted(bugUnsorted) && !inOrder(dst) {
 		slices.SortStableFunc(dst, compareInputs)
 	}
 	return dst
+}
+
+// inOrder says whether inputs are sorted as they are, as those of one shard mostly are.
+func inOrder(in []input) bool {
+	for i := 1; i < len(in); i++ {
+		a, b := &in[i-1], &in[i]
+		if c := a.when.compare(b.when); c > 0 || c == 0 && compareInputs(*a, *b) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // fired is a delivered firing as an event for other rules.

@@ -31,7 +31,9 @@ type shard struct {
 	out     [levels][][]input // what this shard sends to each shard of a level
 	in      []input
 	named   [lookAhead]named // of a block
-	block   [lookAhead]int32
+	asked   [lookAhead]uint8 // places in a block
+	ofUsers [][]int32        // per shard: this one's records of a batch that are about its users
+	list    []int32          // records that are about this shard's users
 	queries [lookAhead]query // of a block
 	sets    metSets
 	memo    memo
@@ -63,7 +65,7 @@ type shardStats struct {
 
 func newShard(id nudge.ShardID, e *Engine, shards int) *shard {
 	s := &shard{
-		id: id, engine: e, visitors: map[string]*visitorIdentity{}, users: map[string]*userIdentity{},
+		id: id, engine: e, visitors: map[string]*visitorIdentity{}, users: map[string]*userIdentity{}, ofUsers: make([][]int32, shards),
 	}
 	for l := range levels {
 		s.out[l] = make([][]input, shards)
@@ -88,10 +90,7 @@ func (s *shard) runVisitors(b *Batch, list []int32) {
 		queries := s.askVisitors(b, block)
 		t.findAll(queries)
 		s.match(b, block)
-		for j, i := range block {
-			if b.abouts[i].duplicate {
-				continue
-			}
+		for j, i := range block { // duplicates too: they mean nothing to anybody
 			r := &b.records[i]
 			if s.at = r.off; t.mayBeDue(r.at) {
 				s.runTimers(0, b, r.at)
@@ -234,7 +233,7 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 	if concerned := met.at(rules.ScopeCompany) != nil; concerned && a.company == "" {
 		s.stats.noCompany++
 	} else if concerned {
-		s.send(rules.ScopeCompany, a.company, nudge.HashKey("company", a.company), &in)
+		s.send(rules.ScopeCompany, a.company, a.companyKey(), &in)
 	}
 	for j := range met.others {
 		scope := met.others[j].scope

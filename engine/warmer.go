@@ -85,7 +85,7 @@ func (h *history) forgetSince(off nudge.Offset) {
 	for n > 0 && h.from[n-1] >= off {
 		n--
 	}
-	h.from, h.text = h.from[:n], h.text[:n]
+	h.from, h.text, h.hash = h.from[:n], h.text[:n], 0
 }
 
 // take reads an entry, a few records at a time; after each few it calls between, whose error ends it. It stops at the live record.

@@ -27,8 +27,8 @@ type bucket struct {
 type fieldIndex struct {
 	age     uint64
 	slot    int
-	texts   shelf[string, []int32]
-	numbers shelf[float64, []int32]
+	texts   filed
+	numbers filed // by filedNumber
 	starts  affixes
 	ends    affixes
 	spans   spans
@@ -38,16 +38,16 @@ type fieldIndex struct {
 // Match appends the indices of the tests that are true for row to dst, ascending. It allocates only to grow dst.
 func (p *Plan) Match(row *Row, dst []int32) []int32 {
 	start := len(dst)
-	dst = p.candidates(row, dst, nil)
+	dst = p.candidates(row, dst)
 	return dst[:start+len(p.matching(row, dst[start:]))]
 }
 
-// candidates appends the tests that row may match; one may come twice. What ask is for must be looked up comes later, and not to dst.
-func (p *Plan) candidates(row *Row, dst []int32, ask *questions) []int32 {
+// candidates appends the tests that row may match; one may come twice.
+func (p *Plan) candidates(row *Row, dst []int32) []int32 {
 	if b, _ := p.index.byType.get(typeHash(row.Type), row.Type); b != nil {
-		dst = b.candidates(p, row, dst, ask)
+		dst = b.candidates(p, row, dst)
 	}
-	return p.index.any.candidates(p, row, dst, ask)
+	return p.index.any.candidates(p, row, dst)
 }
 
 // matching is what of row's candidates it matches, ascending, each once, in their place.
@@ -55,7 +55,7 @@ func (p *Plan) matching(row *Row, tests []int32) []int32 {
 	keep := 0
 	for _, i := range tests {
 		if i < 0 {
-			if i = ^i; p.Tests[i].left(row) != True {
+			if i = ^i; p.lefts[i](row) != True {
 				continue
 			}
 		}
@@ -81,35 +81,37 @@ func ascends(list []int32) bool {
 }
 
 // candidates goes through what the row holds or what the bucket asks for, whichever is less.
-func (b *bucket) candidates(p *Plan, row *Row, dst []int32, ask *questions) []int32 {
+func (b *bucket) candidates(p *Plan, row *Row, dst []int32) []int32 {
 	dst = append(dst, b.scan...)
 	if row.plan != p || len(b.fields) <= 2*len(row.filled) {
 		for _, f := range b.fields {
-			dst = f.candidates(&row.Vals[f.slot], dst, ask)
+			dst = f.candidates(&row.Vals[f.slot], dst)
 		}
 		return dst
 	}
 	for _, slot := range row.filled {
 		if f := b.field(int(slot)); f != nil {
-			dst = f.candidates(&row.Vals[slot], dst, ask)
+			dst = f.candidates(&row.Vals[slot], dst)
 		}
 	}
 	return dst
 }
 
-func (f *fieldIndex) candidates(v *nudge.Value, dst []int32, ask *questions) []int32 {
+func (f *fieldIndex) candidates(v *nudge.Value, dst []int32) []int32 {
 	if !v.Present() {
 		return dst
 	}
 	dst = append(dst, f.any...)
 	switch v.Kind {
 	case nudge.Text:
-		dst = askText(&f.texts, v.Text, dst, ask)
-		dst = f.starts.starting(v.Text, dst, ask)
-		dst = f.ends.ending(v.Text, dst, ask)
+		dst = f.texts.appendTo(dst, v.Text)
+		dst = f.starts.starting(v.Text, dst)
+		dst = f.ends.ending(v.Text, dst)
 	case nudge.Number:
-		tests, _ := f.numbers.get(numberHash(v.Num), v.Num)
-		dst = append(dst, tests...)
+		if f.numbers.holds() {
+			number := filedNumber(v.Num)
+			dst = f.numbers.appendTo(dst, string(number[:]))
+		}
 		dst = f.spans.at(v.Num, dst)
 	}
 	return dst
@@ -128,7 +130,7 @@ func (b *bucket) place(slot int) (int, bool) {
 
 // file adds a test to the index, or takes it away.
 func (p *planner) file(test int32, t *term, add bool) {
-	if p.next.Tests[test].left != nil {
+	if p.next.lefts[test] != nil {
 		test = ^test
 	}
 	types, bound := requiredTypes(t)
@@ -159,27 +161,38 @@ func (p *planner) fileIn(b *bucket, test int32, t *term, typ string, add bool) {
 		f := b.ownField(p.slot(n.field), p.age)
 		switch n.how {
 		case needStart:
-			f.starts.change(n.value.Text, test, add, p.age)
+			f.starts.note(n.value.Text, add)
+			p.fileText(&f.starts.texts, n.value.Text, test, add)
 		case needEnd:
-			f.ends.change(n.value.Text, test, add, p.age)
+			f.ends.note(n.value.Text, add)
+			p.fileText(&f.ends.texts, n.value.Text, test, add)
 		case needAny:
 			f.any = changed(f.any, test, add)
 		case needSpan:
 			p.fileSpan(f, filedSpan{n.from, n.to, test}, add)
 		case needEqual:
 			if n.value.Kind == nudge.Text {
-				changeText(&f.texts, n.value.Text, test, add, p.age)
+				p.fileText(&f.texts, n.value.Text, test, add)
 			} else {
-				changeList(&f.numbers, numberHash(n.value.Num), n.value.Num, test, add, p.age)
+				number := filedNumber(n.value.Num)
+				p.fileText(&f.numbers, string(number[:]), test, add)
 			}
 		}
 	}
 }
 
-// fileSpan leaves the spans out of order, until settleSpans.
+// settler is a part of the index that has to be put in order before a plan that has changed it is done.
+type settler interface{ settle() }
+
+func (p *planner) fileText(f *filed, text string, test int32, add bool) {
+	if f.own(p.age) {
+		p.unsettled = append(p.unsettled, f)
+	}
+	f.change(text, test, add)
+}
+
 func (p *planner) fileSpan(f *fieldIndex, s filedSpan, add bool) {
-	if f.spans.age != p.age {
-		f.spans.change(p.age)
+	if f.spans.own(p.age) {
 		p.unsettled = append(p.unsettled, &f.spans)
 	}
 	if add {
@@ -189,11 +202,11 @@ func (p *planner) fileSpan(f *fieldIndex, s filedSpan, add bool) {
 	}
 }
 
-func (p *planner) settleSpans() {
+func (p *planner) settleIndex() {
 	for _, s := range p.unsettled {
 		s.settle()
 	}
-	p.unsettled = p.unsettled[:0]
+	p.unsettled = nil
 }
 
 // own is the bucket if it belongs to the plan of that age, else a copy that does.

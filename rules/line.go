@@ -41,12 +41,12 @@ type planner struct {
 	// What belongs to the plan that is being made.
 	age       uint64 // above that of all plans before
 	next      *Plan
-	sharedOps int      // how many of next.Ops are the plan's before
-	placing   *place   // of the rule that is being compiled
-	touched   []int    // operators that have more users, or fewer
-	isTouched []bool   // by operator
-	unsettled []*spans // that were changed
-	err       error    // the table of names is full
+	sharedOps int       // how many of next.Ops are the plan's before
+	placing   *place    // of the rule that is being compiled
+	touched   []int     // operators that have more users, or fewer
+	isTouched []bool    // by operator
+	unsettled []settler // parts of index that were changed
+	err       error     // the table of names is full
 }
 
 type opIdentity struct {

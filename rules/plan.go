@@ -50,6 +50,7 @@ type Plan struct {
 
 	emits map[nudge.NameID]int // type → how many actions emit it
 
+	lefts []testFunc   // beside Tests: what is still to be tried of a row under which the index has the test filed; nil: nothing
 	slots []int32      // name id → slot + 1, 0 where no rule reads the field
 	index index        // finds the tests that can match a row
 	names *nudge.Names // of the options: the text of a row's type
@@ -108,7 +109,6 @@ type Test struct {
 	Text  string // canonical
 	Fired bool   // contains fired: the only tests that see fired events
 
-	left testFunc // what is still to be tried of a row under which the index has the test filed; nil: nothing
 	term *term
 }
 

@@ -29,7 +29,7 @@ func (p *planner) plan(sources []Source, files []ruleFile, gone []*place) (*Plan
 		}
 	}
 	p.settleOps()
-	p.settleSpans()
+	p.settleIndex()
 	p.next.Rules = p.mergeRules(p.next.Rules, added, gone)
 	p.next.index, p.next.fixed = p.index, p.fixedSlots()
 	p.next.emits = maps.Clone(p.emits)
@@ -195,7 +195,8 @@ func (p *planner) test(t *term) int {
 		return i
 	}
 	i := len(p.next.Tests)
-	p.next.Tests = append(p.next.Tests, Test{Text: text, Fired: t.isFired(), left: p.leftFunc(t), term: t})
+	p.next.Tests = append(p.next.Tests, Test{Text: text, Fired: t.isFired(), term: t})
+	p.next.lefts = append(p.next.lefts, p.leftFunc(t))
 	p.terms, p.testUses = append(p.terms, t), append(p.testUses, 0)
 	p.tests[text] = i
 	p.file(int32(i), t, true)

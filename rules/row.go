@@ -82,7 +82,14 @@ func (p *Plan) ReadFrom(rec nudge.Record, from int, at nudge.Millis, row *Row) {
 	if ts, given := rec.Ts(); given && ts < at {
 		row.Ts = ts // I6: never later than at
 	}
-	p.empty(row)
+	if row.plan != p {
+		p.begin(row)
+	}
+	for kept := len(p.fixed.filled); len(row.filled) > kept; { // nothing is left of the record before
+		last := len(row.filled) - 1
+		row.Vals[row.filled[last]] = nudge.Value{}
+		row.filled = row.filled[:last]
+	}
 	if p.fixed.early {
 		from = 0
 	}
@@ -104,20 +111,12 @@ func (p *Plan) fillHeader(row *Row) {
 	}
 }
 
-// empty makes the row one of this plan without values, but for visitor, user and company.
-func (p *Plan) empty(row *Row) {
-	if row.plan != p {
-		row.plan = p
-		row.Vals = slices.Grow(row.Vals[:0], len(p.Fields))[:len(p.Fields)]
-		clear(row.Vals)
-		row.filled = append(row.filled[:0], p.fixed.filled...)
-		return
-	}
-	kept := len(p.fixed.filled)
-	for i := kept; i < len(row.filled); i++ {
-		row.Vals[row.filled[i]] = nudge.Value{}
-	}
-	row.filled = row.filled[:kept]
+// begin makes the row one of this plan, without values.
+func (p *Plan) begin(row *Row) {
+	row.plan = p
+	row.Vals = slices.Grow(row.Vals[:0], len(p.Fields))[:len(p.Fields)]
+	clear(row.Vals)
+	row.filled = append(row.filled[:0], p.fixed.filled...)
 }
 
 func (row *Row) fill(slot int, v nudge.Value) {

@@ -61,8 +61,7 @@ func (s *shelf[K, V]) put(hash uint64, k K, v V, age uint64) {
 	}
 }
 
-// table is a hash table with open addressing. A Go map holds the same; but where the place of a key can be told beforehand, many keys can be looked up
-// step by step together (Plan.MatchBlock).
+// table is a hash table with open addressing. A Go map holds the same, and takes longer to clone.
 type table[K comparable, V any] struct {
 	slots []slot[K, V] // the length is a power of two, at most two thirds are taken
 	taken int
@@ -122,7 +121,7 @@ func (t *table[K, V]) clone() table[K, V] {
 	return table[K, V]{slots: append([]slot[K, V](nil), t.slots...), taken: t.taken}
 }
 
-// TextHash, numberHash and typeHash are hashes for tables: never 0. They are no secret: an event must not be able to make such a table longer.
+// TextHash and typeHash are hashes for tables: never 0. They are no secret: an event must not be able to make such a table longer.
 func TextHash(s string) uint64 {
 	b := unsafe.Slice(unsafe.StringData(s), len(s))
 	n := len(b)
@@ -142,7 +141,12 @@ func TextHash(s string) uint64 {
 	return h | 1<<63
 }
 
-func numberHash(f float64) uint64     { return mixed(math.Float64bits(f+0)) | 1<<63 } // + 0: minus zero is zero
+// filedNumber is the text under which a number is filed.
+func filedNumber(f float64) (text [8]byte) {
+	binary.LittleEndian.PutUint64(text[:], math.Float64bits(f+0)) // + 0: minus zero is zero
+	return text
+}
+
 func typeHash(id nudge.NameID) uint64 { return mixed(uint64(id)) | 1<<63 }
 
 // mixed lets every bit have a say in every other.
