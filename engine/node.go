@@ -98,7 +98,7 @@ type Node struct {
 	stopping    chan struct{} // closed when Run begins to stop
 	stopped     chan struct{} // closed when nothing will be answered any more
 	full        fullDisk      // the sequencer's
-	doneChans   sync.Pool     // of requests that were answered
+	requests    sync.Pool     // *request of Submit that were answered
 	stats       NodeStats
 	plan        atomic.Pointer[rules.Plan]
 	warming     atomic.Pointer[[]string]   // ids of the rules that are
@@ -204,7 +204,7 @@ func NewNode(o NodeOptions) (*Node, error) {
 		options: o, engine: e, queue: make(chan *request, maxQueue), batches: make(chan *sealed, 1), spare: make(chan *sealed, 3),
 		dueChanged: make(chan struct{}, 1), stopping: make(chan struct{}), stopped: make(chan struct{}),
 	}
-	n.doneChans.New = func() any { return make(chan result, 1) }
+	n.requests.New = func() any { return &request{done: make(chan result, 1)} }
 	n.clock = NewClock(o.Wall, 0) // until the log's own time is known
 	n.feed.init(o.Store)
 	n.writer.node, n.warmup.node = n, n
@@ -353,7 +353,14 @@ func (n *Node) Stats() *NodeStats { return &n.stats }
 // was taken, and nudge.ErrStopped. records must stay as they are until then. ctx is looked at before they are taken: afterwards nothing can take
 // them back.
 func (n *Node) Submit(ctx context.Context, records []byte, count int, decide bool) ([]nudge.Firing, error) {
-	return n.submit(ctx, &request{records: records, count: count, decide: decide})
+	r := n.requests.Get().(*request)
+	r.records, r.count, r.decide = records, count, decide
+	firings, err := n.submit(ctx, r)
+	if !errors.Is(err, nudge.ErrStopped) { // else it may still be in the queue
+		r.records = nil
+		n.requests.Put(r)
+	}
+	return firings, err
 }
 
 // Deploy makes rules the running ones. It returns their errors, and leaves the old ones running, if they do not compile;
@@ -400,11 +407,10 @@ func (n *Node) submit(ctx context.Context, r *request) ([]nudge.Firing, error) {
 		n.stats.Busy.Add(1)
 		return nil, nudge.ErrBusy
 	}
-	r.done = n.doneChans.Get().(chan result)
+	if r.done == nil {
+		r.done = make(chan result, 1)
+	}
 	select {
-	case <-n.stopping:
-		n.queuedBytes.Add(-int64(len(r.records)))
-		return nil, nudge.ErrStopped
 	case n.queue <- r:
 	default:
 		n.queuedBytes.Add(-int64(len(r.records)))
@@ -413,7 +419,6 @@ func (n *Node) submit(ctx context.Context, r *request) ([]nudge.Firing, error) {
 	}
 	select {
 	case res := <-r.done:
-		n.doneChans.Put(r.done)
 		return res.firings, res.err
 	case <-n.stopped:
 	}

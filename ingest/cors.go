@@ -11,18 +11,24 @@ import (
 const preflightSeconds = "86400"
 
 // allowOrigin lets pages read the answer: all, or those of the configured origins. Cookies mean nothing here, so an origin proves nothing,
-// and an event from elsewhere is still an event: its key decides.
+// and an event from elsewhere is still an event: its key decides. Who names no origin is no page of another one, and is told nothing: no cache keeps
+// the answer for somebody else.
 func (s *Server) allowOrigin(ctx *fasthttp.RequestCtx) {
 	h := &ctx.Response.Header
-	h.Set("Access-Control-Expose-Headers", "Date, Retry-After") // the browser script corrects its clock by the one, and waits by the other
-	if len(s.o.AllowedOrigins) == 0 {
-		h.Set("Access-Control-Allow-Origin", "*")
+	origin := ctx.Request.Header.Peek("Origin")
+	if len(s.o.AllowedOrigins) > 0 {
+		h.Add("Vary", "Origin")
+	}
+	if len(origin) == 0 {
 		return
 	}
-	h.Add("Vary", "Origin")
-	origin := ctx.Request.Header.Peek("Origin")
+	h.SetCanonical(headerExposeHeaders, exposedHeaders)
+	if len(s.o.AllowedOrigins) == 0 {
+		h.SetCanonical(headerAllowOrigin, anyOrigin)
+		return
+	}
 	if slices.ContainsFunc(s.o.AllowedOrigins, func(o string) bool { return strings.EqualFold(o, string(origin)) }) {
-		h.SetBytesV("Access-Control-Allow-Origin", origin)
+		h.SetCanonical(headerAllowOrigin, origin)
 	}
 }
 

@@ -21,17 +21,22 @@ func (l lingerListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lingerConn{Conn: c}, nil
+	return newConn(c), nil
 }
 
-// lingerConn is used by one goroutine at a time.
-type lingerConn struct {
+// conn is a connection of the server. One goroutine at a time reads and writes.
+type conn struct {
 	net.Conn
-	linger bool
+	read, write deadline
+	linger      bool
+}
+
+func newConn(c net.Conn) *conn {
+	return &conn{Conn: c, read: deadline{arm: c.SetReadDeadline}, write: deadline{arm: c.SetWriteDeadline}}
 }
 
 // Close closes the connection, at once or after it has lingered.
-func (c *lingerConn) Close() error {
+func (c *conn) Close() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.linger {
 		if half.CloseWrite() == nil && c.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
 			io.CopyN(io.Discard, c.Conn, lingerBytes) // whatever ends it, the connection is closed next

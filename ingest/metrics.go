@@ -3,6 +3,7 @@ package ingest
 import (
 	"errors"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,12 +14,22 @@ type metrics struct {
 	requests *prometheus.CounterVec   // by route and status
 	seconds  *prometheus.HistogramVec // by route
 	accepted *prometheus.CounterVec   // by form
-	rejected *prometheus.CounterVec   // by code
+	native   prometheus.Counter       // of accepted, as segment is
+	segment  prometheus.Counter
+	rejected *prometheus.CounterVec // by code
 	bytes    prometheus.Counter
 	panics   prometheus.Counter
 
 	notAccepted prometheus.Counter
 	overload    prometheus.Counter
+
+	taken sync.Map // route → *routeSeries; found by their labels they take as long as the rest of counting an answer
+}
+
+// routeSeries are the series of a route's answers with status 200.
+type routeSeries struct {
+	requests prometheus.Counter
+	seconds  prometheus.Observer
 }
 
 // newMetrics registers the series; without a registerer they only count.
@@ -50,6 +61,7 @@ func newMetrics(r prometheus.Registerer, inside func() float64) (*metrics, error
 			Name: "nudge_ingest_overload_total", Help: "Requests that were refused because those before them waited too long for their answers.",
 		}),
 	}
+	m.native, m.segment = m.accepted.WithLabelValues("native"), m.accepted.WithLabelValues("segment")
 	if r == nil {
 		return m, nil
 	}
@@ -65,13 +77,17 @@ func newMetrics(r prometheus.Registerer, inside func() float64) (*metrics, error
 
 // answered counts one answer.
 func (m *metrics) answered(route string, status int, began time.Time) {
-	m.requests.WithLabelValues(route, statusText(status)).Inc()
-	m.seconds.WithLabelValues(route).Observe(time.Since(began).Seconds())
-}
-
-func statusText(status int) string {
-	if status == 200 {
-		return "200"
+	took := time.Since(began).Seconds()
+	if status != 200 {
+		m.requests.WithLabelValues(route, strconv.Itoa(status)).Inc()
+		m.seconds.WithLabelValues(route).Observe(took)
+		return
 	}
-	return strconv.Itoa(status)
+	of, ok := m.taken.Load(route)
+	if !ok {
+		of, _ = m.taken.LoadOrStore(route, &routeSeries{m.requests.WithLabelValues(route, "200"), m.seconds.WithLabelValues(route)})
+	}
+	s := of.(*routeSeries)
+	s.requests.Inc()
+	s.seconds.Observe(took)
 }

@@ -117,14 +117,14 @@ func (s *Server) postEvents(ctx *fasthttp.RequestCtx) {
 		s.end(w)
 		return
 	}
-	done, err := w.codec.Events(body, string(ctx.Request.Header.ContentType()), s.o.Now(), &w.records)
+	done, err := w.codec.Events(body, view(ctx.Request.Header.ContentType()), s.o.Now(), &w.records)
 	decide := ctx.QueryArgs().GetBool("decide")
 	firings, ok := s.submit(ctx, w, &done, err, decide)
 	if !ok {
 		return
 	}
 	defer s.end(w)
-	s.metrics.accepted.WithLabelValues("native").Add(float64(done.Accepted))
+	s.metrics.native.Add(float64(done.Accepted))
 	w.out = append(w.out[:0], '{')
 	status := fasthttp.StatusOK
 	switch {
@@ -158,7 +158,7 @@ func (s *Server) postSegment(ctx *fasthttp.RequestCtx, call string) {
 		return
 	}
 	defer s.end(w)
-	s.metrics.accepted.WithLabelValues("segment").Add(float64(done.Accepted))
+	s.metrics.segment.Add(float64(done.Accepted))
 	if len(done.Rejected) > 0 {
 		first := &done.Rejected[0].Error
 		s.quiet.Warn(s.o.Logger, "events in segment's form were rejected", "call", call, "count", len(done.Rejected), "code", first.Code, "message", first.Message)
@@ -173,11 +173,13 @@ func (s *Server) postSegment(ctx *fasthttp.RequestCtx, call string) {
 // submit hands the decoded records over, all at once, and waits until they are durable (I1); err is the codec's. Where there is nothing
 // to say but an error it answers, ends w and returns false.
 func (s *Server) submit(ctx *fasthttp.RequestCtx, w *work, done *Decoded, err error, decide bool) ([]nudge.Firing, bool) {
-	var bad *Error
-	if errors.As(err, &bad) {
-		answerError(ctx, bad.status(), bad)
-		s.end(w)
-		return nil, false
+	if err != nil {
+		var bad *Error
+		if errors.As(err, &bad) {
+			answerError(ctx, bad.status(), bad)
+			s.end(w)
+			return nil, false
+		}
 	}
 	for i := range done.Rejected {
 		s.metrics.rejected.WithLabelValues(done.Rejected[i].Code).Inc()

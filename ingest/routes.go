@@ -20,14 +20,19 @@ type route struct {
 	serve   func(*Server, *fasthttp.RequestCtx)
 }
 
+// eventsRoute is what most requests are for.
+var eventsRoute = &route{name: "events", methods: "POST", limit: MaxBodyBytes, gated: true, serve: (*Server).postEvents}
+
+const eventsPath = "/v1/events"
+
 // routes are the paths that this package serves, but for those that hold a key or an id.
 var routes = makeRoutes()
 
 func makeRoutes() map[string]*route {
 	m := map[string]*route{
-		"/v1/events": {name: "events", methods: "POST", limit: MaxBodyBytes, gated: true, serve: (*Server).postEvents},
-		"/healthz":   {name: "healthz", methods: "GET, HEAD", serve: (*Server).getHealth},
-		"/readyz":    {name: "readyz", methods: "GET, HEAD", serve: (*Server).getReady},
+		eventsPath: eventsRoute,
+		"/healthz": {name: "healthz", methods: "GET, HEAD", serve: (*Server).getHealth},
+		"/readyz":  {name: "readyz", methods: "GET, HEAD", serve: (*Server).getReady},
 	}
 	for _, call := range []string{"track", "identify", "page", "screen", "group", "alias", "batch"} {
 		r := &route{name: call, methods: "POST", limit: MaxSegmentBodyBytes, gated: true, serve: func(s *Server, ctx *fasthttp.RequestCtx) { s.postSegment(ctx, call) }}
@@ -40,6 +45,9 @@ var settingsRoute = &route{name: "settings", methods: "GET, HEAD", serve: (*Serv
 
 // find is the route of a path, nil if the path is not this package's.
 func find(path []byte) *route {
+	if string(path) == eventsPath {
+		return eventsRoute
+	}
 	if r := routes[string(path)]; r != nil {
 		return r
 	}
@@ -79,15 +87,17 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		s.metrics.answered(name, ctx.Response.StatusCode(), began)
 	}()
 
-	if other := s.o.Routes[string(ctx.Path())]; other != nil {
-		other(ctx)
-		return
-	}
 	r := find(ctx.Path())
+	if r != eventsRoute {
+		if other := s.o.Routes[string(ctx.Path())]; other != nil {
+			other(ctx)
+			return
+		}
+	}
 	switch {
 	case r != nil && (!r.private || s.o.Eraser != nil):
 		name = r.name
-		s.serve(ctx, r)
+		s.serve(ctx, r, began)
 	case s.o.NotFound != nil && !bytes.HasPrefix(ctx.Path(), []byte("/v1/")): // whoever calls the API wants an error in its form
 		s.o.NotFound(ctx)
 	default:
@@ -104,19 +114,21 @@ func loggedPath(ctx *fasthttp.RequestCtx) string {
 }
 
 // serve answers on one of this package's paths.
-func (s *Server) serve(ctx *fasthttp.RequestCtx, r *route) {
-	methods := r.methods
+func (s *Server) serve(ctx *fasthttp.RequestCtx, r *route, came time.Time) {
 	if !r.private {
-		methods += ", OPTIONS"
 		s.allowOrigin(ctx)
-		if ctx.IsOptions() {
-			preflight(ctx, methods)
-			return
-		}
 	}
 	for m := range strings.SplitSeq(r.methods, ", ") {
 		if string(ctx.Method()) == m {
-			s.admit(ctx, r)
+			s.admit(ctx, r, came)
+			return
+		}
+	}
+	methods := r.methods
+	if !r.private {
+		methods += ", OPTIONS"
+		if ctx.IsOptions() {
+			preflight(ctx, methods)
 			return
 		}
 	}
@@ -124,10 +136,10 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, r *route) {
 	answerError(ctx, fasthttp.StatusMethodNotAllowed, &Error{Code: CodeMethod, Message: "this path answers " + r.methods + " only"})
 }
 
-// admit serves a request unless the gate refuses it.
-func (s *Server) admit(ctx *fasthttp.RequestCtx, r *route) {
+// admit serves a request that came just now unless the gate refuses it.
+func (s *Server) admit(ctx *fasthttp.RequestCtx, r *route, came time.Time) {
 	if r.gated {
-		t := s.gate.enter(time.Now(), len(ctx.Request.Body()))
+		t := s.gate.enter(came, len(ctx.Request.Body()))
 		if t == nil {
 			s.metrics.overload.Inc()
 			refuseBusy(ctx)

@@ -1,6 +1,10 @@
 package ingest
 
-import "fmt"
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+)
 
 // scanner walks over JSON text and accepts exactly RFC 8259. It finds where each event of a body starts and ends before any of them is
 // decoded, so that half a body is refused whole, an event's size is known, and the decoder, which is lax and formats its whole input into
@@ -154,9 +158,7 @@ func (s *scanner) next(end byte) (done bool, err error) {
 func (s *scanner) text() error {
 	b, i := s.b, s.pos+1
 	for {
-		for i < len(b) && b[i] >= ' ' && b[i] != '"' && b[i] != '\\' {
-			i++
-		}
+		i = plainEnd(b, i)
 		s.pos = i
 		switch {
 		case i == len(b):
@@ -176,6 +178,29 @@ func (s *scanner) text() error {
 		}
 		i += n
 	}
+}
+
+// Eight bytes at once, each of the same value or with its highest bit alone.
+const (
+	eachByte = 0x0101010101010101
+	topBits  = 0x80 * eachByte
+)
+
+// plainEnd is the place of the first byte from i on that does not stand for itself in a string: a quote, a backslash, a control character.
+func plainEnd(b []byte, i int) int {
+	for ; i+8 <= len(b); i += 8 {
+		v := binary.LittleEndian.Uint64(b[i:])
+		quote, slash := v^('"'*eachByte), v^('\\'*eachByte)
+		// The highest bit of each byte that is 0, or less than a space. Bytes above such a one may have it too: only the lowest counts.
+		found := ((quote-eachByte)&^quote | (slash-eachByte)&^slash | (v-' '*eachByte)&^v) & topBits
+		if found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for i < len(b) && b[i] >= ' ' && b[i] != '"' && b[i] != '\\' {
+		i++
+	}
+	return i
 }
 
 // escapeLen is the length of the escape sequence that b starts with, 0 if it is none.

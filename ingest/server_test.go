@@ -287,6 +287,9 @@ func TestCORS(t *testing.T) {
 		if a := r.post("/v1/events", body, "Origin", "https://a.example"); a.header.Get("Access-Control-Allow-Origin") != "*" {
 			t.Errorf("%d without Access-Control-Allow-Origin", a.status)
 		}
+		if a := r.post("/v1/events", body); a.header.Get("Access-Control-Allow-Origin") != "" || a.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("no page asks, %d: %v", a.status, a.header)
+		}
 	}
 	r = newRig(t, func(o *ServerOptions) { o.AllowedOrigins = []string{"https://a.example"} })
 	for origin, want := range map[string]string{"https://a.example": "https://a.example", "https://b.example": ""} {

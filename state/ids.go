@@ -14,22 +14,6 @@ const (
 // hyphens are where the text of a UUID has them.
 var hyphens = [...]int{8, 13, 18, 23}
 
-// hyphenBefore reports whether one stands before a byte.
-func hyphenBefore(i int) bool { return i == 4 || i == 6 || i == 8 || i == 10 }
-
-// noDigit is the value of what is not a lower-case hexadecimal digit.
-const noDigit = 0xFF
-
-var digitValue = func() (t [256]byte) {
-	for i := range t {
-		t[i] = noDigit
-	}
-	for i, c := range []byte("0123456789abcdef") {
-		t[c] = byte(i)
-	}
-	return t
-}()
-
 // appendID appends the 16 bytes that text, of 36 or 32 bytes, writes in lower-case hexadecimal digits, and says in which form. ok is false if it is no such text.
 func appendID(dst, text []byte) (out []byte, form int, ok bool) {
 	form = formHex
@@ -41,21 +25,34 @@ func appendID(dst, text []byte) (out []byte, form int, ok bool) {
 			}
 		}
 	}
-	var id [idBytes]byte
-	bad := byte(0)
-	for i, at := 0, 0; i < len(id); i++ {
-		if form == formUUID && hyphenBefore(i) {
-			at++
+	var d [hexBytes]byte
+	if form == formHex {
+		copy(d[:], text)
+	} else {
+		copy(d[:8], text)
+		copy(d[8:12], text[9:13])
+		copy(d[12:16], text[14:18])
+		copy(d[16:20], text[19:23])
+		copy(d[20:], text[24:])
+	}
+	out = dst
+	for i := 0; i < hexBytes; i += 8 {
+		v, ok := digitsValue(binary.BigEndian.Uint64(d[i:]))
+		if !ok {
+			return dst, 0, false
 		}
-		hi, lo := digitValue[text[at]], digitValue[text[at+1]]
-		bad |= hi | lo
-		id[i] = hi<<4 | lo&15
-		at += 2
+		out = binary.BigEndian.AppendUint32(out, v)
 	}
-	if bad > 15 {
-		return dst, 0, false
-	}
-	return append(dst, id[:]...), form, true
+	return out, form, true
+}
+
+// digitsValue is what eight lower-case hexadecimal digits write, the first of them in the highest byte: all at once.
+func digitsValue(x uint64) (v uint32, ok bool) {
+	n := x&0x0F0F0F0F0F0F0F0F + x>>6&0x0101010101010101*9 // a letter is nine more than its lowest bits
+	n = (n | n>>4) & 0x00FF00FF00FF00FF
+	n = (n | n>>8) & 0x0000FFFF0000FFFF
+	v = uint32(n | n>>16)
+	return v, hexDigits(v) == x
 }
 
 // appendIDText appends the text of an id.
