@@ -55,6 +55,7 @@ type Engine struct {
 	restoredAt nudge.Millis // the clock of the checkpoint that was restored
 
 	warms    bool // a log is there to be read back for operators that lack a past
+	part     int  // partRecords, less in tests
 	serial   bool // one core is enough
 	firings  []nudge.Firing
 	merged   []*settled
@@ -82,7 +83,7 @@ func New(o Options) (*Engine, error) {
 	if o.Shards == 0 {
 		o.Shards = runtime.GOMAXPROCS(0)
 	}
-	e := &Engine{options: o, dict: newDictionary(), positions: make(map[string]string)}
+	e := &Engine{options: o, dict: newDictionary(), positions: make(map[string]string), part: partRecords}
 	for i := range o.Shards {
 		e.shards = append(e.shards, newShard(nudge.ShardID(i), e, o.Shards))
 	}
@@ -113,7 +114,7 @@ func (e *Engine) partRecords(b *Batch) int {
 	if e.shelf != nil { // what a batch needs of the store is read in one go
 		return b.Len()
 	}
-	return partRecords * len(e.shards)
+	return e.part * len(e.shards)
 }
 
 // applyPart takes a part of a batch through the levels.

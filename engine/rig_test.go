@@ -124,6 +124,7 @@ type run struct {
 	read     int               // after a restart so many rows of each shard are read between batches; the others when they are needed
 	seen     func(memoryStats) // is told what became of each engine
 	unsorted bool
+	parts    int // records of each shard that are applied at once; 0: as many as ever
 	drain    bool
 	until    nudge.Millis
 }
@@ -143,6 +144,9 @@ func (s *stream) firings(t testing.TB, r run) []nudge.Firing {
 		t.Fatal(err)
 	}
 	e.unsorted = r.unsorted
+	if r.parts > 0 {
+		e.part = r.parts
+	}
 	st := &memStore{rows: map[string][]byte{}, memory: r.memory}
 	st.budget(e)
 	e.Deploy(s.plan)
@@ -268,7 +272,7 @@ func (s *stream) restore(t testing.TB, st *memStore, shards int, was *Engine) *E
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.warms, n.unsorted = was.warms, was.unsorted
+	n.warms, n.unsorted, n.part = was.warms, was.unsorted, was.part
 	st.budget(n)
 	if err := n.restore(st); err != nil {
 		t.Fatal(err)

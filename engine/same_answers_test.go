@@ -39,6 +39,9 @@ func TestSameAnswers(t *testing.T) {
 				if batch == 7 {
 					runs = append(runs, run{shards: shards, batch: batch, drain: o.Drain, slow: true})
 				}
+				if batch == 4096 {
+					runs = append(runs, run{shards: shards, batch: batch, drain: o.Drain, parts: 1 + r.IntN(9)})
+				}
 				engineRuns += len(runs)
 				for _, v := range runs {
 					if got := text(s.firings(t, v)); got != want {
@@ -55,7 +58,7 @@ func TestSameAnswers(t *testing.T) {
 			t.Fatalf("the engine and the oracle differ (got the engine, want the oracle)\n%s\n%s", difference(got, want), repeat(t, seed, set, lines))
 		}
 	}
-	t.Logf("%d seeds: %d rules, %d events, each in %d runs of the engine (other shards, batches, restarts) and one of the oracle, which evaluated %d conditions: %d firings, suppressed ones too, 0 differences",
+	t.Logf("%d seeds: %d rules, %d events, each in %d runs of the engine (other shards, batches, parts of batches, restarts) and one of the oracle, which evaluated %d conditions: %d firings, suppressed ones too, 0 differences",
 		*seeds, ruleCount, events, engineRuns / *seeds, evaluations, fired)
 	if fired < *seeds {
 		t.Fatalf("only %d firings in %d streams: the generator tests nothing", fired, *seeds)
