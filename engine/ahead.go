@@ -41,7 +41,9 @@ func (s *shard) lookAt(b *Batch, block []int32) {
 		for i := range r.touched {
 			a.sum += int(r.touched[i].num)
 		}
-		a.rules = append(a.rules, r.rules...)
+		for j := range r.asked {
+			a.rules = append(a.rules, r.asked[j].rule)
+		}
 	}
 	a.needs = a.needs[:0]
 	for _, at := range a.rules {

@@ -242,8 +242,8 @@ func caused(firings []nudge.Firing, first, next nudge.Offset) []nudge.Firing {
 // receipts passes on which popups were seen, each after what fired up to then, and returns the firings behind the last one.
 func (n *Node) receipts(s *sealed, firings []nudge.Firing) []nudge.Firing {
 	for i := range s.batch.records {
-		r, a := &s.batch.records[i], &s.batch.abouts[i]
-		if !a.event || a.duplicate {
+		r := &s.batch.records[i]
+		if r.rec.Kind() != nudge.RecordEvent || r.duplicate {
 			continue
 		}
 		switch r.rec.Type() {

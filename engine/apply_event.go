@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 	"slices"
@@ -12,50 +13,37 @@ import (
 // applyEvent lets an event change the operators that it concerns. An event later than Options.Lateness is history: it enters
 // windows and ends waits, but starts none and makes no pulse.
 func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reaction) {
-	late, prompt := s.engine.isLate(in.row), in.row.Ts == in.row.At
-	if k.i == noEntry || k.t.slotCount(k.i) < len(r.touched) {
+	if f := k.t.focusOf(k.i); f == nil || f.slots < len(r.touched) {
 		s.reserve(w, k, in, r)
 	}
+	if k.i != noEntry && r.stores {
+		s.ensure(k)
+	}
 	timed := r.timed
-	for i := range r.touched {
-		t := &r.touched[i]
-		if prompt {
-			if slot := k.t.focused(k.i, t.num); slot != nil {
-				s.ensure(k)
-				if t.update(slot, in.row.Ts) {
-					continue
-				}
-			}
-		}
-		switch t.kind {
-		case rules.OpScore:
-			s.ensure(k)
-			k.t.addPoints(k.i, t.num, pointsOf(t.at.Points, t.roles), in.row.Ts, t.window)
-		case rules.OpSequence:
-			if s.advanceSequence(k, t.num, t.at, t.roles, in.row.Ts, late) {
-				w.pulses = append(w.pulses, pulse{op: int(t.op)})
-			}
-		case rules.OpAbsent, rules.OpDwell:
-			timed = s.applyWait(b, w, k, in, t, late) || timed
-		default:
-			s.applyMain(b, w, k, in, t, late)
-		}
+	w.left = slices.Grow(w.left[:0], len(r.touched))
+	for _, i := range k.t.focusOf(k.i).applyQuick(r, in.row, w.left) {
+		timed = s.applyTouch(b, w, k, in, &r.touched[i]) || timed
 	}
 	if timed && k.i != noEntry && !k.isPast {
 		k.t.arm(k.i, s.nextDue(k.t, k.i, in.when.at))
 	}
 }
 
-// update is what most events do to a slot that is there, where their time is their stamp's. It says whether that was it; else nothing has changed.
-func (t *touch) update(slot []byte, ts nudge.Millis) bool {
+// applyTouch lets an event change an operator that it concerns, and says whether the key's deadlines are others now.
+func (s *shard) applyTouch(b *Batch, w *scratch, k *keyRef, in *input, t *touch) (changed bool) {
+	op, late := &s.program.plan.Ops[t.op], s.engine.isLate(in.row)
 	switch t.kind {
-	case rules.OpCount:
-		return ring(slot).turn(int(t.keep), ts, expiredAt(ts, t.window))
-	case rules.OpTotal:
-		binary.LittleEndian.PutUint64(slot, readTotal(slot)+1)
-		return true
+	case rules.OpScore:
+		s.ensure(k)
+		k.t.addPoints(k.i, t.num, pointsOf(op.Points, t.roles), in.row.Ts, t.window)
+	case rules.OpSequence:
+		if s.advanceSequence(k, t.num, op, t.roles, in.row.Ts, late) {
+			w.pulses = append(w.pulses, pulse{op: int(t.op)})
+		}
 	case rules.OpAbsent, rules.OpDwell:
-		return t.roles == roleEnd && wait(slot).endIdle(ts)
+		return s.applyWait(b, w, k, in, t, late)
+	default:
+		s.applyMain(b, w, k, in, t, late)
 	}
 	return false
 }
@@ -76,6 +64,7 @@ func (s *shard) reserve(w *scratch, k *keyRef, in *input, r *reaction) {
 	if len(w.added) < 2 {
 		return
 	}
+	slices.SortFunc(w.added, func(a, b slotCopy) int { return cmp.Compare(a.num, b.num) })
 	s.ensure(k)
 	k.t.addSlots(k.i, w.added)
 }
@@ -111,7 +100,7 @@ func (s *shard) applyWait(b *Batch, w *scratch, k *keyRef, in *input, t *touch, 
 	}
 	if t.roles&roleMain != 0 && !late {
 		s.ensure(k)
-		changed = k.t.startWait(k.i, t.num, in.row.Ts, in.row.At, t.window, s.keepOf(b, w, k, t.at, in)) || changed
+		changed = k.t.startWait(k.i, t.num, in.row.Ts, in.row.At, t.window, s.keepOf(b, w, k, &s.program.plan.Ops[t.op], in)) || changed
 	}
 	return changed
 }
@@ -136,7 +125,7 @@ func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, t *touch, 
 	case rules.OpDistinct:
 		if v := t.value(row); v.Present() && row.Ts > expired {
 			s.ensure(k)
-			k.t.addValue(k.i, num, int(t.keep), valueID(v), row.Ts, expired)
+			k.t.addValue(k.i, num, int(t.keep), idOfValue(v), row.Ts, expired)
 		}
 	case rules.OpValues:
 		if v := t.value(row); v.Present() && row.Ts > expired {

@@ -299,7 +299,7 @@ func (s *shard) bringVisitors(b *Batch, list []int32) {
 	t := &s.tables[0]
 	if t.unread != nil {
 		for _, i := range list {
-			if !b.abouts[i].duplicate {
+			if !b.records[i].duplicate {
 				t.wantBinOf(b.abouts[i].primary, rules.ScopeVisitor)
 			}
 		}

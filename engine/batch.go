@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sort"
 
 	"nudge"
@@ -23,6 +24,8 @@ type stamped struct {
 	off     nudge.Offset
 	at      nudge.Millis
 	ordinal uint64
+
+	duplicate bool // an event with this id was there before: it means nothing
 }
 
 // Reset empties the batch.
@@ -38,6 +41,16 @@ func (b *Batch) Len() int { return len(b.records) }
 func (b *Batch) Add(off nudge.Offset, at nudge.Millis, rec nudge.Record) {
 	b.records = append(b.records, stamped{rec: rec, off: off, at: at})
 	b.until = at
+}
+
+// eachPart calls f for parts of up to n records, each as a batch of its own.
+func (b *Batch) eachPart(n int, f func(*Batch)) {
+	all := b.records
+	for part := range slices.Chunk(all, max(n, 1)) {
+		b.records, b.until = part, part[len(part)-1].at
+		f(b)
+	}
+	b.records = all
 }
 
 func (b *Batch) first() nudge.Offset { return b.records[0].off }

@@ -24,6 +24,8 @@ type keyRef struct {
 // scratch is what deciding one input needs. It is reused.
 type scratch struct {
 	rules    []int32 // the rules concerned, in settling order
+	left     []int32 // of a reaction's operators those that are not changed quickly, by their places in touched
+	open     []int32 // of a reaction's rules those whose condition was false before, by their places in asked
 	readings []rules.Reading
 	whole    []rules.Use // of readWhole
 	pulses   []pulse
@@ -67,8 +69,26 @@ func (s *shard) take(b *Batch, k *keyRef, in *input, t *turn) {
 // takeBy is take where the key's reaction is at hand; nil: it has none.
 func (s *shard) takeBy(b *Batch, k *keyRef, in *input, r *reaction, t *turn) {
 	w := s.enter()
+	if in.past != nil || s.engine.options.Observe != nil {
+		s.takeWhole(b, w, k, in, r)
+	} else {
+		k.t.focusOn(k.i)
+		s.findOpen(w, k, r, in.when.at)
+		s.applyEvent(b, w, k, in, r)
+		s.findRisen(w, k, r, in.when.at)
+	}
+	if len(w.rules) > 0 {
+		s.settle(b, w, k, in, t)
+	}
+	s.leave()
+}
+
+// takeWhole is take up to settling, with a past, and for those who observe.
+func (s *shard) takeWhole(b *Batch, w *scratch, k *keyRef, in *input, r *reaction) {
 	if r != nil {
-		w.rules = append(w.rules, r.rules...)
+		for i := range r.asked {
+			w.rules = append(w.rules, r.asked[i].rule)
+		}
 	}
 	if in.past != nil {
 		s.concernPast(w, in.past)
@@ -82,10 +102,39 @@ func (s *shard) takeBy(b *Batch, k *keyRef, in *input, r *reaction, t *turn) {
 		s.applyEvent(b, w, k, in, r)
 	}
 	s.keepRisen(w, k, in.when.at)
-	if len(w.rules) > 0 {
-		s.settle(b, w, k, in, t)
+}
+
+// findOpen finds, of the rules of a reaction, those that may rise: the condition is false before, and not so far from true that one event cannot make it so.
+func (s *shard) findOpen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
+	open, f := w.open[:0], k.t.focusOf(k.i)
+	for i := range r.asked {
+		switch a := &r.asked[i]; {
+		case a.pulses:
+		case a.whole || f == nil:
+			if s.isTrue(w, k, a.rule, at) {
+				continue
+			}
+		case !f.isOpen(s.program, r.needs[a.first:a.end], at):
+			continue
+		}
+		open = append(open, int32(i))
 	}
-	s.leave()
+	w.open = open
+}
+
+// findRisen makes those of them the rules concerned whose condition is true after.
+func (s *shard) findRisen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
+	f := k.t.focusOf(k.i)
+	for _, i := range w.open {
+		a := &r.asked[i]
+		if a.whole || f == nil {
+			if s.isTrue(w, k, a.rule, at) {
+				w.rules = append(w.rules, a.rule)
+			}
+		} else if f.areMet(w, s.program, r.needs[a.first:a.end], at) {
+			w.rules = append(w.rules, a.rule)
+		}
+	}
 }
 
 // concern adds the rules whose when uses an operator. sortRules comes after it.
@@ -139,7 +188,7 @@ func (s *shard) dropTrue(w *scratch, k *keyRef, at nudge.Millis) {
 		if observed {
 			s.observe(w, k, ri, at, false)
 		}
-		if !r.paused && !r.held && (r.pulses || !s.isTrue(w, k, ri, at)) {
+		if !r.silent() && (r.pulses || !s.isTrue(w, k, ri, at)) {
 			kept = append(kept, ri)
 		}
 	}
@@ -171,7 +220,7 @@ func (s *shard) isTrue(w *scratch, k *keyRef, ri int32, at nudge.Millis) bool {
 			if !w.pulsed(int(n.op), n.window) {
 				return false
 			}
-		} else if !n.isMet(s.program, k, at) {
+		} else if slot := k.t.slot(k.i, n.num); n.kept(slot) < n.atLeast || !n.isMet(s.program, slot, at) {
 			return false
 		}
 	}
@@ -183,26 +232,16 @@ func (s *shard) holds(w *scratch, k *keyRef, c *rules.Cond, at nudge.Millis) boo
 	return c.Eval(s.read(w, k, c.Uses, at))
 }
 
-// isMet says whether a need that is no pulse is met. No reading is made for that.
-func (n *need) isMet(g *program, k *keyRef, at nudge.Millis) bool {
-	var slot []byte
-	if f := &k.t.focus; f.entry == k.i+1 {
-		slot = f.slot(n.num)
-	} else {
-		slot = k.t.slotOf(k.i, n.num)
+// isMet says whether a need of which enough is kept is met: the one of which there must be so many has not expired.
+func (n *need) isMet(g *program, slot []byte, at nudge.Millis) bool {
+	if n.kind == rules.OpTotal || n.window == rules.Ever && g.floors == nil {
+		return true
 	}
-	if slot == nil {
-		return false
+	expired := g.above(n.num, expiredIn(n.kind, n.window, at))
+	if n.kind == rules.OpDistinct {
+		return distinctSet(slot).newest(n.atLeast) > expired
 	}
-	switch n.kind {
-	case rules.OpTotal:
-		return readTotal(slot) >= uint64(n.atLeast)
-	case rules.OpDistinct:
-		d := distinctSet(slot)
-		return d.len() >= n.atLeast && d.newest(n.atLeast) > g.above(n.num, expiredAt(at, n.window))
-	}
-	r := ring(slot)
-	return r.len() >= n.atLeast && r.newest(n.atLeast) > g.above(n.num, expiredIn(n.kind, n.window, at))
+	return ring(slot).newest(n.atLeast) > expired
 }
 
 // expiredIn is expiredAt for a use of OpCount or OpDistinct.

@@ -421,7 +421,7 @@ func (c *change) info(r *rules.Rule) ruleInfo {
 		kind := c.plan.Ops[u.Op].Kind
 		info.pulses = info.pulses || isPulse(kind)
 		if r.When.All {
-			info.needs = append(info.needs, need{c.nums[u.Op], int32(u.Op), kind, isPulse(kind), u.AtLeast, u.Window})
+			info.needs = append(info.needs, need{u.Window, u.AtLeast, c.nums[u.Op], int32(u.Op), kind, isPulse(kind)})
 		}
 	}
 	if r.Unless != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"sort"
+	"unsafe"
 
 	"nudge"
 )
@@ -53,19 +54,18 @@ func (d distinctSet) after(ts nudge.Millis) int {
 	return i
 }
 
-func (d distinctSet) find(id *[16]byte) int {
-	first, rest := binary.LittleEndian.Uint64(id[:]), binary.LittleEndian.Uint64(id[8:])
+func (d distinctSet) find(id valueID) int {
 	for i, left := 0, d[distinctHeader:distinctHeader+distinctEntry*d.len()]; len(left) >= distinctEntry; i, left = i+1, left[distinctEntry:] {
-		if binary.LittleEndian.Uint64(left) == first && binary.LittleEndian.Uint64(left[8:]) == rest {
+		if binary.LittleEndian.Uint64(left) == id.first && binary.LittleEndian.Uint64(left[8:]) == id.rest {
 			return i
 		}
 	}
 	if !d.hashed() {
 		return -1
 	}
-	if text, short := shortOf(id[:]); short {
-		hash := [16]byte(digestOf(text))
-		return d.find(&hash)
+	bytes := id.bytes()
+	if text, short := shortOf(bytes[:]); short {
+		return d.find(idIn(digestOf(text)))
 	}
 	return -1
 }
@@ -76,57 +76,70 @@ func (d distinctSet) value(i int) []byte {
 	return d[at : at+16]
 }
 
+func (d distinctSet) id(i int) valueID {
+	b := d.value(i)
+	return valueID{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])}
+}
+
 func (d distinctSet) hashed() bool { return d[2]&flagHashed != 0 }
 
 // place moves the entries [to, from) one place down and writes the value at to.
-func (d distinctSet) place(to, from int, id *[16]byte, ts nudge.Millis) {
+func (d distinctSet) place(to, from int, id valueID, ts nudge.Millis) {
 	at := distinctHeader + to*distinctEntry
 	copy(d[at+distinctEntry:distinctHeader+(from+1)*distinctEntry], d[at:distinctHeader+from*distinctEntry])
-	copy(d[at:], id[:])
-	d.setTime(to, ts)
+	entry := d[at : at+distinctEntry]
+	binary.LittleEndian.PutUint64(entry, id.first)
+	binary.LittleEndian.PutUint64(entry[8:], id.rest)
+	binary.LittleEndian.PutUint64(entry[16:], uint64(ts))
 }
 
 func (d distinctSet) setTime(i int, ts nudge.Millis) {
 	binary.LittleEndian.PutUint64(d[distinctHeader+i*distinctEntry+16:], uint64(ts))
 }
 
-// addValue adds a value to the key's set, growing it up to keep entries. Times at or before expired can never count again.
-func (t *table) addValue(i uint32, num uint32, keep int, id [16]byte, ts, expired nudge.Millis) {
-	d := distinctSet(t.slot(i, num))
-	if d == nil {
-		d = distinctSet(t.grow(i, num, distinctHeader+distinctEntry*min(distinctFirst, keep)))
-	}
+// note adds a value, unless that takes room for more: then it says so and nothing has changed. Times at or before expired can never count again.
+func (d distinctSet) note(keep int, id valueID, ts, expired nudge.Millis) bool {
 	n, to := d.len(), 0
 	switch {
 	case n == 0:
 	case d.at(0) > ts:
 		to = d.after(ts)
-	case [16]byte(d.value(0)) == id: // the newest once more, as of days most are
+	case d.id(0) == id: // the newest once more, as of days most are
 		d.setTime(0, ts)
-		return
+		return true
 	}
-	if at := d.find(&id); at >= 0 {
+	if at := d.find(id); at >= 0 {
 		if d.at(at) <= ts {
-			d.place(to, at, &id, ts)
+			d.place(to, at, id, ts)
 		}
-		return
+		return true
 	}
 	if n == d.cap() {
-		if live := d.after(expired); live < n {
+		switch live := d.after(expired); {
+		case live < n:
 			n = live
-		} else if n < keep {
-			d = distinctSet(t.grow(i, num, distinctHeader+distinctEntry*min(2*n, keep)))
-		} else if to == n {
-			return
-		} else {
+		case n < keep:
+			return false
+		case to == n:
+			return true
+		default:
 			n--
 		}
 	}
-	if to > n {
-		to = n
-	}
-	d.place(to, n, &id, ts)
+	d.place(min(to, n), n, id, ts)
 	d.setLen(n + 1)
+	return true
+}
+
+// addValue adds a value to the key's set, growing it up to keep entries.
+func (t *table) addValue(i uint32, num uint32, keep int, id valueID, ts, expired nudge.Millis) {
+	d := distinctSet(t.slot(i, num))
+	if d == nil {
+		d = distinctSet(t.grow(i, num, distinctHeader+distinctEntry*min(distinctFirst, keep)))
+	}
+	if !d.note(keep, id, ts, expired) {
+		distinctSet(t.grow(i, num, distinctHeader+distinctEntry*min(2*d.len(), keep))).note(keep, id, ts, expired)
+	}
 }
 
 // mergeDistinct adds the values of an other set: the newest of both stay.
@@ -164,22 +177,51 @@ func entryTime(entries []byte) nudge.Millis {
 	return nudge.Millis(binary.LittleEndian.Uint64(entries[16:]))
 }
 
-// valueID stands for a value: the value itself where it is short, else 127 bits of its hash. The first byte tells kinds and lengths apart.
-func valueID(v nudge.Value) (id [16]byte) {
+// valueID stands for a value: the value itself where it is short, else 127 bits of its hash. These are its 16 bytes, little endian; the first byte tells
+// kinds and lengths apart.
+type valueID struct{ first, rest uint64 }
+
+// idOfValue is the id of a value.
+func idOfValue(v nudge.Value) valueID {
 	switch {
 	case v.Kind == nudge.Number:
-		id[0] = 0x20
-		binary.LittleEndian.PutUint64(id[1:], math.Float64bits(v.Num+0)) // + 0: minus zero is zero
+		bits := math.Float64bits(v.Num + 0) // + 0: minus zero is zero
+		return valueID{0x20 | bits<<8, bits >> 56}
 	case v.Kind == nudge.Bool:
-		id[0] = 0x30
-		id[1] = byte(v.Num)
+		return valueID{first: 0x30 | uint64(v.Num)<<8}
 	case v.Kind == nudge.Text && len(v.Text) <= shortText:
-		id[0] = byte(len(v.Text))
-		copy(id[1:], v.Text)
-	default:
-		id = hashOf(v.Kind, v.Text)
+		return idOfShort(v.Text)
 	}
-	return id
+	return idIn(hashOf(v.Kind, v.Text))
+}
+
+// idOfShort is the id of a text of up to shortText bytes: its length, then its bytes, then zeros.
+func idOfShort(text string) valueID {
+	b, n := unsafe.Slice(unsafe.StringData(text), len(text)), len(text)
+	var first, rest uint64 // the text's bytes
+	switch {
+	case n >= 8: // the last eight bytes may share some with the first
+		first, rest = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[n-8:])>>(8*(16-n))
+	case n >= 4:
+		first = uint64(binary.LittleEndian.Uint32(b)) | uint64(binary.LittleEndian.Uint32(b[n-4:]))<<(8*(n-4))
+	default:
+		for i, c := range b {
+			first |= uint64(c) << (8 * i)
+		}
+	}
+	return valueID{uint64(n) | first<<8, first>>56 | rest<<8}
+}
+
+// idIn is the id that 16 bytes hold.
+func idIn[B [16]byte | digest](b B) valueID {
+	bytes := [16]byte(b)
+	return valueID{binary.LittleEndian.Uint64(bytes[:]), binary.LittleEndian.Uint64(bytes[8:])}
+}
+
+func (id valueID) bytes() (b [16]byte) {
+	binary.LittleEndian.PutUint64(b[:], id.first)
+	binary.LittleEndian.PutUint64(b[8:], id.rest)
+	return b
 }
 
 // shortOf is the text that an id holds as it is, if it holds one.

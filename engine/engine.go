@@ -29,6 +29,10 @@ type Options struct {
 // than it gains.
 const smallBatch = 64
 
+// partRecords is how many records of each shard are applied at once. What is made of so many, some 500 bytes of each record, stays in the cache nearest but
+// one of the processor that works on them; it is gone through several times.
+const partRecords = 1024
+
 // Engine is the state and how records change it. One goroutine calls its methods.
 type Engine struct {
 	options    Options
@@ -98,9 +102,22 @@ func (e *Engine) Plan() *rules.Plan { return e.program.plan }
 // the next call, their texts for ever. The order of the steps is the whole guarantee: nothing here runs before the batch is
 // durable (I1, Node sees to it), nothing leaves before every level is done (I5).
 func (e *Engine) Apply(b *Batch) []nudge.Firing {
-	if len(b.records) == 0 {
-		return nil
+	clear(e.firings)
+	e.firings = e.firings[:0]
+	b.eachPart(e.partRecords(b), e.applyPart)
+	return e.firings
+}
+
+// partRecords is how many records of a batch are applied at once.
+func (e *Engine) partRecords(b *Batch) int {
+	if e.shelf != nil { // what a batch needs of the store is read in one go
+		return b.Len()
 	}
+	return partRecords * len(e.shards)
+}
+
+// applyPart takes a part of a batch through the levels.
+func (e *Engine) applyPart(b *Batch) {
 	e.readDue(b.until)
 	e.identify(b)
 	work := max(b.Len(), e.timersDue(b.until))
@@ -109,7 +126,7 @@ func (e *Engine) Apply(b *Batch) []nudge.Firing {
 		e.onEveryShard(work, func(s *shard) { s.runLevel(level, b) })
 	}
 	e.passed(b)
-	return e.mergeFirings()
+	e.mergeFirings()
 }
 
 // identify settles who each record of a batch is about.
@@ -193,8 +210,8 @@ func (e *Engine) onEveryShard(records int, f func(*shard)) {
 	e.passOn()
 }
 
-// mergeFirings puts the firings of all shards into the one order and numbers them per offset (I4).
-func (e *Engine) mergeFirings() []nudge.Firing {
+// mergeFirings puts the firings of all shards into the one order and numbers them per offset (I4), behind those of the batch's parts before.
+func (e *Engine) mergeFirings() {
 	e.merged = e.merged[:0]
 	for _, s := range e.shards {
 		for i := range s.firings {
@@ -202,24 +219,21 @@ func (e *Engine) mergeFirings() []nudge.Firing {
 		}
 	}
 	slices.SortFunc(e.merged, func(a, b *settled) int { return bytes.Compare(a.path, b.path) })
-	clear(e.firings)
-	e.firings = e.firings[:0]
 	n := uint32(0)
 	for i, m := range e.merged {
-		if i > 0 && m.firing.Cursor.Offset == e.firings[i-1].Cursor.Offset || planted(bugNumbering) {
+		if i > 0 && m.firing.Cursor.Offset == e.merged[i-1].firing.Cursor.Offset || planted(bugNumbering) {
 			n++
 		} else {
 			n = 0
 		}
 		e.firings = append(e.firings, m.firing)
-		e.firings[i].Cursor.N = n
+		e.firings[len(e.firings)-1].Cursor.N = n
 	}
 	clear(e.merged)
 	for _, s := range e.shards {
 		clear(s.firings)
 		s.firings = s.firings[:0]
 	}
-	return e.firings
 }
 
 // stats sums what the shards counted.

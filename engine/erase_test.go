@@ -21,6 +21,7 @@ type rebuilt struct {
 	erased  []*erased
 	dropped map[int]bool   // places of the records that have become voids
 	about   [2][]about     // of each record, as it was settled
+	double  []bool         // of each record, where none is void: whether its id was there before
 	touched map[string]int // keys whose two pasts differ, by the place of the record that makes the difference
 }
 
@@ -39,7 +40,7 @@ func newRebuilt(t *testing.T, seed uint64) *rebuilt {
 		}
 	}
 	for i := range x.records { // an id that was taken before is not taken again, and who reads the voids does not know it: neither shall
-		if r := &x.records[i]; !x.dropped[i] && x.about[0][i].duplicate && gone[idOf(r.rec)] {
+		if r := &x.records[i]; !x.dropped[i] && x.double[i] && gone[idOf(r.rec)] {
 			r.rec = nudge.Record(nudge.AppendVoid(nil))
 		}
 	}
@@ -71,6 +72,9 @@ func (x *rebuilt) pass(t *testing.T, way int) (firings []nudge.Firing) {
 	}
 	e.Deploy(x.plan)
 	x.about[way], x.erased = nil, nil
+	if way == 0 {
+		x.double = nil
+	}
 	var b Batch
 	for i, r := range x.records {
 		if way == 1 && x.dropped[i] {
@@ -82,6 +86,9 @@ func (x *rebuilt) pass(t *testing.T, way int) (firings []nudge.Firing) {
 		a := b.abouts[0]
 		a.visitor, a.user, a.company = strings.Clone(a.visitor), strings.Clone(a.user), strings.Clone(a.company)
 		x.about[way] = append(x.about[way], a)
+		if way == 0 {
+			x.double = append(x.double, b.records[0].duplicate)
+		}
 		if r.rec.Kind() == nudge.RecordErase {
 			gone, err := e.erase(r.rec, "")
 			if err != nil {

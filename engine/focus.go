@@ -1,9 +1,12 @@
 package engine
 
+import "encoding/binary"
+
 // focus is the key that a table's owner is at work on: where each of its slots lies is noted once, as one event looks for the same slots
 // several times.
 type focus struct {
 	entry  uint32 // + 1; 0: none, which is noEntry too: it has no slots
+	slots  int    // how many it has
 	rec    []byte
 	mark   uint32      // of the places that are this key's
 	places []slotPlace // by number
@@ -11,6 +14,10 @@ type focus struct {
 
 // slotPlace is mark << 32 | to << 16 | from, of a slot in a narrow record: from and to are where it begins and ends.
 type slotPlace uint64
+
+func (p slotPlace) isOf(mark uint32) bool { return uint32(p>>32) == mark }
+func (p slotPlace) from() int             { return int(p & mostNarrow) }
+func (p slotPlace) to() int               { return int(p >> 16 & mostNarrow) }
 
 // maxFocus is how many slots a key has at most to be worth it: with more, they are found by binary search.
 const maxFocus = 64
@@ -41,21 +48,18 @@ func (t *table) notePlaces(i uint32) {
 		return
 	}
 	f := &t.focus
-	f.entry, f.rec = i+1, d.rec
+	f.entry, f.slots, f.rec = i+1, d.len(), d.rec
 	if d.n == 0 {
 		return
 	}
 	if last := int(d.num(d.len() - 1)); last >= len(f.places) {
 		f.places = append(f.places, make([]slotPlace, last+1-len(f.places))...)
 	}
-	places, mark := f.places, slotPlace(f.mark)<<32
-	to := slotPlace(len(d.rec))
-	dir := d.rec[d.at:][:d.len()*dirEntry]
-	for at := len(dir) - dirEntry; at >= 0; at -= dirEntry {
-		num := uint16(dir[at+1])<<8 | uint16(dir[at])
-		from := slotPlace(dir[at+3])<<8 | slotPlace(dir[at+2])
-		places[num] = mark | to<<16 | from
-		to = from
+	places, mark, end := f.places, slotPlace(f.mark)<<32, slotPlace(len(d.rec))<<16
+	for dir := d.rec[d.at:][:d.len()*dirEntry]; len(dir) >= dirEntry; dir = dir[:len(dir)-dirEntry] {
+		e := binary.LittleEndian.Uint32(dir[len(dir)-dirEntry:])
+		places[e&mostNarrow] = mark | end | slotPlace(e>>16)
+		end = slotPlace(e &^ mostNarrow)
 	}
 }
 
@@ -65,16 +69,16 @@ func (f *focus) slot(num uint32) []byte {
 		return nil
 	}
 	p := f.places[num]
-	if uint32(p>>32) != f.mark {
+	if !p.isOf(f.mark) {
 		return nil
 	}
-	return f.rec[p&mostNarrow : p>>16&mostNarrow]
+	return f.rec[p.from():p.to()]
 }
 
-// focused is the bytes of a slot of the key in focus, nil if it has none, or is another key.
-func (t *table) focused(i, num uint32) []byte {
-	if f := &t.focus; f.entry == i+1 {
-		return f.slot(num)
+// focusOf is the focus if an entry is in it, else nil.
+func (t *table) focusOf(i uint32) *focus {
+	if f := &t.focus; i != noEntry && f.entry == i+1 {
+		return f
 	}
 	return nil
 }

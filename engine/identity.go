@@ -40,9 +40,7 @@ type about struct {
 	userHash               nudge.KeyHash
 	companyHash            nudge.KeyHash // 0: not worked out
 	fields                 int32         // where the record's fields begin that say nothing of who it is about
-	duplicate              bool
-	identifies             bool // the visitor has its first user by this record
-	event                  bool
+	identifies             bool          // the visitor has its first user by this record
 }
 
 // identifyVisitors is the first pass: the records of this shard's primary keys, block by block.
@@ -83,7 +81,7 @@ func (s *shard) readBlock(b *Batch, block []int32) (asked []uint8) {
 	for j, i := range block {
 		r, a, n := &b.records[i], &b.abouts[i], &s.named[j]
 		s.at = r.off
-		*a = about{event: true, primary: r.rec.Hash(), fields: int32(r.rec.Who(&n.Who))}
+		*a = about{primary: r.rec.Hash(), fields: int32(r.rec.Who(&n.Who))}
 		n.maybe, n.known = n.Visitor != "" && s.known.mayHave(a.primary), nil
 		if !n.maybe && len(n.ID)+len(n.User)+len(n.Email)+len(n.Company)+len(n.MailDomain) == 0 {
 			a.visitor = n.Visitor
@@ -115,7 +113,7 @@ func (s *shard) identifyRecord(b *Batch, i int32, n *named) {
 	r, a := &b.records[i], &b.abouts[i]
 	s.at = r.off
 	if n.ID != "" && s.dedup.seen(a.primary, n.print, r.ordinal, r.at) {
-		a.duplicate = true
+		r.duplicate = true
 		s.stats.duplicates++
 		return
 	}

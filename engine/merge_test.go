@@ -40,7 +40,7 @@ func TestMergedRings(t *testing.T) {
 				v := byte(r.IntN(40))
 				for _, k := range []uint32{key, all} {
 					tb.addTime(k, 1, keep, ts, now-largest)
-					tb.addValue(k, 2, keep, [16]byte{v}, ts, now-largest)
+					tb.addValue(k, 2, keep, valueID{first: uint64(v)}, ts, now-largest)
 				}
 			}
 			if step < merged {

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"slices"
 
 	"nudge"
@@ -24,15 +23,17 @@ type otherReaction struct {
 
 // reaction is how the keys of one scope take such events.
 type reaction struct {
-	touched []touch // the operators concerned, ascending by number
-	rules   []int32 // places of the rules that may rise by it, in settling order
-	waits   bool    // whether some of touched wait
-	timed   bool    // whether windows of some of touched can set a timer
+	touched []touch        // the operators concerned, by quick, then by number
+	behind  [quickNone]int // by quick, the place behind the last of these touches, and of those before them
+	asked   []asked        // the rules that may rise by it, in settling order
+	needs   []need         // of these, one after the other
+	waits   bool           // whether some of touched wait
+	timed   bool           // whether windows of some of touched can set a timer
+	stores  bool           // whether some of touched keep anything
 }
 
 // touch is an operator that an input concerns. What most kinds need of it stands here, beside that of the others of the same event.
 type touch struct {
-	at     *rules.Op
 	value  func(*rules.Row) nudge.Value
 	window nudge.Millis
 	roles  role
@@ -40,6 +41,14 @@ type touch struct {
 	op     int32
 	num    uint32
 	kind   rules.OpKind
+}
+
+// asked is a rule of a reaction. What deciding it takes stands in the reaction, so that an event meets it in one place.
+type asked struct {
+	rule       int32  // its place in plan.Rules
+	first, end uint32 // of its needs in reaction.needs, if its condition is a conjunction
+	whole      bool   // it is none
+	pulses     bool   // the condition is false without a pulse
 }
 
 // nothingMet is what an event means that matches no test.
@@ -203,13 +212,11 @@ func (m *met) join() {
 	if own == nil || past == nil || past.waits {
 		return
 	}
-	m.joint = &reaction{touched: slices.Concat(own.touched, past.touched), rules: own.rules, waits: own.waits, timed: own.timed}
+	m.joint = &reaction{
+		touched: slices.Concat(own.touched, past.touched), asked: own.asked, needs: own.needs, waits: own.waits, timed: own.timed,
+		stores: own.stores || past.stores,
+	}
 	m.joint.sort()
-}
-
-// sort puts the operators in order.
-func (r *reaction) sort() {
-	slices.SortFunc(r.touched, func(a, b touch) int { return cmp.Compare(a.num, b.num) })
 }
 
 func (r *reaction) touch(g *program, l listener) {
@@ -217,11 +224,10 @@ func (r *reaction) touch(g *program, l listener) {
 	if i < 0 {
 		i = len(r.touched)
 		op := &g.plan.Ops[l.op]
-		r.touched = append(r.touched, touch{
-			at: op, value: op.Value, window: op.Window, keep: int32(op.Keep), op: l.op, num: g.nums[l.op], kind: op.Kind,
-		})
+		r.touched = append(r.touched, touch{value: op.Value, window: op.Window, keep: int32(op.Keep), op: l.op, num: g.nums[l.op], kind: op.Kind})
 		r.waits = r.waits || isWait(op.Kind)
 		r.timed = r.timed || g.timed[l.op] && !isWait(op.Kind)
+		r.stores = r.stores || op.Kind != rules.OpOn
 	}
 	r.touched[i].roles |= l.role
 }
@@ -229,15 +235,19 @@ func (r *reaction) touch(g *program, l listener) {
 // finish puts the operators in order and adds the rules whose when uses one of them.
 func (r *reaction) finish(g *program, all bool) {
 	r.sort()
-	for _, t := range r.touched {
-		for _, number := range g.opRules[t.op] {
-			r.rules = append(r.rules, g.at[number])
+	var concerned []int32
+	for i := range r.touched {
+		for _, number := range g.opRules[r.touched[i].op] {
+			concerned = append(concerned, g.at[number])
 		}
 	}
-	slices.Sort(r.rules)
-	r.rules = slices.Compact(r.rules)
-	if !all {
-		r.rules = slices.DeleteFunc(r.rules, func(at int32) bool { return !r.mayRaise(g, at) })
+	slices.Sort(concerned)
+	for _, at := range slices.Compact(concerned) {
+		if info := &g.rules[at]; all || !info.silent() && r.mayRaise(g, at) {
+			first := uint32(len(r.needs))
+			r.needs = append(r.needs, info.needs...)
+			r.asked = append(r.asked, asked{rule: at, first: first, end: uint32(len(r.needs)), whole: info.needs == nil, pulses: info.pulses})
+		}
 	}
 }
 

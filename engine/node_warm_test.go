@@ -311,7 +311,7 @@ func TestUniteSlots(t *testing.T) {
 		var tb table
 		i := tb.add(1, 0, "k")
 		for _, s := range all {
-			tb.addValue(i, 1, 9, valueID(nudge.TextValue(s.value)), s.ts, -1)
+			tb.addValue(i, 1, 9, idOfValue(nudge.TextValue(s.value)), s.ts, -1)
 			tb.keepValue(i, 2, 9, nudge.TextValue(s.value), s.ts, 0, 0)
 		}
 		return slices.Clone(tb.slot(i, 1)), slices.Clone(tb.slot(i, 2))
@@ -324,9 +324,9 @@ func TestUniteSlots(t *testing.T) {
 		t.Fatalf("%d values, want 3", set.len())
 	}
 	for i, v := range want {
-		id := valueID(nudge.TextValue(v))
-		if set.find(&id) != i {
-			t.Errorf("%q is at %d, want %d", v, set.find(&id), i)
+		id := idOfValue(nudge.TextValue(v))
+		if set.find(id) != i {
+			t.Errorf("%q is at %d, want %d", v, set.find(id), i)
 		}
 	}
 	var kept []string

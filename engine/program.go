@@ -120,14 +120,17 @@ type ruleInfo struct {
 	held        bool // the rule is warming and fires nothing
 }
 
+// silent says whether the rule fires nothing, whatever comes.
+func (r *ruleInfo) silent() bool { return r.paused || r.held }
+
 // need is a use of a conjunction (rules.Cond.All), with what deciding it takes of the operator.
 type need struct {
+	window  nudge.Millis
+	atLeast int
 	num     uint32
 	op      int32
 	kind    rules.OpKind
 	pulse   bool
-	atLeast int
-	window  nudge.Millis
 }
 
 // opName is how an operator's kind is written in the dictionary. Stored: the texts never change.

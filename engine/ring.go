@@ -88,50 +88,66 @@ func (r ring) insert(ts nudge.Millis) {
 	r.put(i, ts)
 }
 
-// turn is what happens most where many are kept: in a full ring that may not grow, of which nothing has expired, a time that is the newest takes the
-// oldest one's place. It says whether it is so.
-func (r ring) turn(keep int, ts, expired nudge.Millis) bool {
-	n, head := r.len(), r.head()
-	if n < keep || len(r) != ringHeader+8*n {
+// note adds an event's time, unless that takes a longer ring: then it says so and nothing has changed. Times at or before expired can never count again.
+// What comes most, a time that is the newest, is written out.
+func (r ring) note(keep int, ts, expired nudge.Millis) bool {
+	if ts <= expired {
+		return true
+	}
+	n, head, times := r.len(), r.head(), r[ringHeader:]
+	free := 8 * (head + n) // where the next time goes; of a full ring, where the oldest one is
+	if free >= len(times) {
+		free -= len(times)
+	}
+	newest := free - 8
+	if newest < 0 {
+		newest += len(times)
+	}
+	isNewest := n == 0 || timeAt(times, newest) <= ts
+	if 8*n < len(times) {
+		if isNewest {
+			binary.LittleEndian.PutUint64(times[free:], uint64(ts))
+			binary.LittleEndian.PutUint16(r, uint16(n+1))
+			return true
+		}
+		r.insert(ts)
+		return true
+	}
+	switch oldest := timeAt(times, free); {
+	case oldest <= expired:
+		r.dropOldest(n - r.after(expired))
+	case n < keep:
 		return false
+	case isNewest:
+		binary.LittleEndian.PutUint64(times[free:], uint64(ts))
+		if head++; head == n {
+			head = 0
+		}
+		binary.LittleEndian.PutUint16(r[2:], uint16(head))
+		return true
+	case ts <= oldest:
+		return true
+	default:
+		r.dropOldest(1)
 	}
-	newest := head - 1
-	if head == 0 {
-		newest = n - 1
-	}
-	oldest := r[ringHeader+8*head:]
-	if nudge.Millis(binary.LittleEndian.Uint64(oldest)) <= expired || nudge.Millis(binary.LittleEndian.Uint64(r[ringHeader+8*newest:])) > ts {
-		return false
-	}
-	binary.LittleEndian.PutUint64(oldest, uint64(ts))
-	if head++; head == n {
-		head = 0
-	}
-	binary.LittleEndian.PutUint16(r[2:], uint16(head))
+	r.insert(ts)
 	return true
 }
 
-// addTime adds an event's time to the key's ring, growing it up to keep entries. Times at or before expired can never count again.
+// timeAt is the time that stands at a byte.
+func timeAt(times []byte, at int) nudge.Millis {
+	return nudge.Millis(binary.LittleEndian.Uint64(times[at:]))
+}
+
+// addTime adds an event's time to the key's ring, growing it up to keep entries.
 func (t *table) addTime(i uint32, num uint32, keep int, ts, expired nudge.Millis) {
 	r := ring(t.slot(i, num))
 	if r == nil {
 		r = ring(t.grow(i, num, ringHeader+8*min(ringFirst, keep)))
 	}
-	if r.turn(keep, ts, expired) {
-		return
+	if !r.note(keep, ts, expired) {
+		t.growRing(i, num, min(2*r.cap(), keep)).insert(ts)
 	}
-	if r.len() == r.cap() {
-		if old := r.len() - r.after(expired); old > 0 {
-			r.dropOldest(old)
-		} else if r.cap() < keep {
-			r = t.growRing(i, num, min(2*r.cap(), keep))
-		} else if ts <= r.at(0) {
-			return
-		} else {
-			r.dropOldest(1)
-		}
-	}
-	r.insert(ts)
 }
 
 // mergeTimes adds the times of an other ring: the newest of both stay.

@@ -33,7 +33,7 @@ func TestRingsAgainstAllEvents(t *testing.T) {
 			all = append(all, e)
 			if e.ts > now-largest {
 				tb.addTime(i, 1, keep, e.ts, now-largest)
-				tb.addValue(i, 2, keep, [16]byte{e.value}, e.ts, now-largest)
+				tb.addValue(i, 2, keep, valueID{first: uint64(e.value)}, e.ts, now-largest)
 			}
 			window := 1 + nudge.Millis(r.Int64N(int64(largest)))
 			count, values := 0, map[byte]bool{}

@@ -121,12 +121,11 @@ func (s *shard) match(b *Batch, block []int32) {
 	a := &s.ahead
 	a.unknown = a.unknown[:0]
 	for _, i := range block {
-		who := &b.abouts[i]
-		if who.duplicate {
+		r, who, row := &b.records[i], &b.abouts[i], &b.rows[i]
+		if r.duplicate {
 			b.met[i] = nothingMet
 			continue
 		}
-		r, row := &b.records[i], &b.rows[i]
 		s.at = r.off
 		s.program.plan.ReadFrom(r.rec, int(who.fields), r.at, row)
 		s.program.fillIdentity(row, who.visitor, who.user, who.company)
@@ -213,7 +212,10 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 		scope: rules.ScopeVisitor, key: a.visitor, hash: a.primary, entry: visitor,
 	}
 	if a.visitor != "" {
-		k, r := s.key(&in), met.fixed[rules.ScopeVisitor]
+		k, r := keyRef{t: &s.tables[0], i: visitor, hash: a.primary, text: a.visitor}, met.fixed[rules.ScopeVisitor]
+		if visitor == noEntry { // an earlier record of the block may have made it
+			k.i = k.t.find(k.hash, k.num, k.text)
+		}
 		switch {
 		case a.user != "":
 		case met.joint != nil:

@@ -141,7 +141,7 @@ func uniteDistinct(had, read distinctSet, keep int) distinctSet {
 	kept := newestOf(read.dated(), had.dated(), keep)
 	d := distinctSet(make([]byte, distinctHeader+distinctEntry*max(len(kept), 1))) // a set without room could not grow
 	for i, k := range kept {
-		d.place(i, i, (*[16]byte)(k.value), k.ts)
+		d.place(i, i, idIn([16]byte(k.value)), k.ts)
 	}
 	d.setLen(len(kept))
 	return d

@@ -173,7 +173,7 @@ func (x *warming) wanted(t testing.TB) []nudge.Firing {
 	for i := range x.records {
 		if i == x.live {
 			out = append(out, x.tick(e)...)
-			e.program.holdAll(false)
+			e.release()
 		}
 		out = append(out, x.apply(t, e, i, i+1)...)
 	}

@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"cmp"
+	"encoding/binary"
+	"math"
+	"slices"
+
+	"nudge"
+	"nudge/rules"
+)
+
+// Most events find the slots that they concern there, with room, and change a few bytes of each. That is done here, kind by kind: no table is asked,
+// nothing moves, no timer is set. What is more than that is left to applyTouch.
+
+// quick is what of a touch is done so. In this order the touches of a reaction stand.
+type quick uint8
+
+const (
+	quickEnd      quick = iota // the end of a wait, where none is open
+	quickTotal                 // one more
+	quickCount                 // a time for a ring
+	quickDistinct              // a value for a set
+	quickNone
+)
+
+func quickOf(t *touch) quick {
+	switch {
+	case isWait(t.kind) && t.roles == roleEnd:
+		return quickEnd
+	case t.kind == rules.OpTotal:
+		return quickTotal
+	case t.kind == rules.OpCount:
+		return quickCount
+	case t.kind == rules.OpDistinct:
+		return quickDistinct
+	}
+	return quickNone
+}
+
+// sort puts the touches in order, those of a kind by number.
+func (r *reaction) sort() {
+	slices.SortFunc(r.touched, func(a, b touch) int { return cmp.Or(cmp.Compare(quickOf(&a), quickOf(&b)), cmp.Compare(a.num, b.num)) })
+	r.behind = [quickNone]int{}
+	for i := range r.touched {
+		for q := quickOf(&r.touched[i]); q < quickNone; q++ {
+			r.behind[q] = i + 1
+		}
+	}
+}
+
+// applyQuick does to the key in focus, if there is one, what can be done quickly, and notes the places of the touches that are left, for which there is room.
+func (f *focus) applyQuick(r *reaction, row *rules.Row, left []int32) []int32 {
+	if f == nil {
+		return appendRest(left, 0, len(r.touched))
+	}
+	ends, totals, counts, distincts := r.behind[quickEnd], r.behind[quickTotal], r.behind[quickCount], r.behind[quickDistinct]
+	if ends > 0 {
+		left = f.endQuick(r.touched[:ends], row.Ts, left)
+	}
+	for i := ends; i < totals; i++ {
+		if slot := f.slot(r.touched[i].num); slot != nil {
+			binary.LittleEndian.PutUint64(slot, readTotal(slot)+1)
+		} else {
+			left = append(left, int32(i))
+		}
+	}
+	for i := totals; i < counts; i++ {
+		t := &r.touched[i]
+		if slot := f.slot(t.num); slot == nil || !ring(slot).note(int(t.keep), row.Ts, expiredAt(row.At, t.window)) {
+			left = append(left, int32(i))
+		}
+	}
+	for i := counts; i < distincts; i++ {
+		t := &r.touched[i]
+		if slot := f.slot(t.num); slot == nil || !distinctSet(slot).noteOf(t, row) {
+			left = append(left, int32(i))
+		}
+	}
+	return appendRest(left, distincts, len(r.touched))
+}
+
+// noteOf adds what a row has of the value, if it does and that does not take room for more; in that case it says so.
+func (d distinctSet) noteOf(t *touch, row *rules.Row) bool {
+	v, expired := t.value(row), expiredAt(row.At, t.window)
+	return !v.Present() || row.Ts <= expired || d.note(int(t.keep), idOfValue(v), row.Ts, expired)
+}
+
+func appendRest(left []int32, from, to int) []int32 {
+	for i := from; i < to; i++ {
+		left = append(left, int32(i))
+	}
+	return left
+}
+
+// endQuick ends the waits that are not open, and notes the others in left.
+func (f *focus) endQuick(ends []touch, ts nudge.Millis, left []int32) []int32 {
+	places, mark, rec := f.places, f.mark, f.rec
+	for i := range ends {
+		if num := int(ends[i].num); num < len(places) && places[num].isOf(mark) {
+			from := places[num].from()
+			if w := wait(rec[from : from+waitIdleLen : from+waitIdleLen]); w.endIdle(ts) {
+				continue
+			}
+		}
+		left = append(left, int32(i))
+	}
+	return left
+}
+
+// isOpen says whether a conjunction without pulses is false, and one event may make it true. As that adds one entry at most to what is kept, it does
+// not where more than one is lacking of the first need that is not met.
+func (f *focus) isOpen(g *program, needs []need, at nudge.Millis) bool {
+	for i := range needs {
+		n := &needs[i]
+		slot := f.slot(n.num)
+		if kept := n.kept(slot); kept < n.atLeast {
+			return kept+1 == n.atLeast
+		}
+		if !n.isMet(g, slot, at) {
+			return true
+		}
+	}
+	return false
+}
+
+// kept is how many entries there are of which a need wants so many, expired or not.
+func (n *need) kept(slot []byte) int {
+	switch {
+	case slot == nil:
+		return 0
+	case n.kind == rules.OpTotal:
+		return int(min(readTotal(slot), math.MaxInt))
+	}
+	return int(binary.LittleEndian.Uint16(slot)) // of a ring as of a set
+}
+
+// areMet says whether all needs of a conjunction are met.
+func (f *focus) areMet(w *scratch, g *program, needs []need, at nudge.Millis) bool {
+	for i := range needs {
+		if n := &needs[i]; n.pulse {
+			if !w.pulsed(int(n.op), n.window) {
+				return false
+			}
+		} else if slot := f.slot(n.num); n.kept(slot) < n.atLeast || !n.isMet(g, slot, at) {
+			return false
+		}
+	}
+	return true
+}
