@@ -154,17 +154,17 @@ func (c *Codec) emailText(v nudge.Value, at where) (string, *Error) {
 // lower is strings.ToLower into the arena for ASCII.
 func (c *Codec) lower(s string) string {
 	start := len(c.draft.arena)
-	for i := 0; i < len(s); i++ {
-		ch := s[i]
-		if ch >= utf8.RuneSelf {
+	c.draft.arena = append(c.draft.arena, s...)
+	out := c.draft.arena[start:]
+	for i, ch := range out {
+		switch {
+		case ch >= utf8.RuneSelf:
 			return strings.ToLower(s)
+		case 'A' <= ch && ch <= 'Z':
+			out[i] = ch + 'a' - 'A'
 		}
-		if 'A' <= ch && ch <= 'Z' {
-			ch += 'a' - 'A'
-		}
-		c.draft.arena = append(c.draft.arena, ch)
 	}
-	return view(c.draft.arena[start:])
+	return view(out)
 }
 
 // member takes one member of an event or of its props whose value is not an object. name is dotted where it was nested.

@@ -79,19 +79,19 @@ func (c *Codec) jsonMember(r rank, key string, v *fastjson.Value, prefix string,
 	if err != nil {
 		return err
 	}
-	defer c.leave(outer)
 	at := where{prefix, name}
-	if !isObject {
-		val, err := c.jsonValue(v, at, depth)
-		if err == nil {
+	if isObject {
+		if err = c.object(r, name, at, outer, depth); err == nil {
+			err = c.jsonMembers(v.GetObject(), r, prefix, depth-1)
+		}
+	} else {
+		var val nudge.Value
+		if val, err = c.jsonValue(v, at, depth); err == nil {
 			err = c.member(r, name, val, at)
 		}
-		return err
 	}
-	if err := c.object(r, name, at, outer, depth); err != nil {
-		return err
-	}
-	return c.jsonMembers(v.GetObject(), r, prefix, depth-1)
+	c.leave(outer)
+	return err
 }
 
 // jsonValue reads what is not an object. A number keeps its digits as text beside it.
@@ -101,7 +101,7 @@ func (c *Codec) jsonValue(v *fastjson.Value, at where, depth int) (nudge.Value, 
 		return nudge.TextValue(view(v.GetStringBytes())), nil
 	case fastjson.TypeNumber:
 		digits := view(c.marshal(v))
-		f, err := strconv.ParseFloat(digits, 64)
+		f, err := parseNumber(digits)
 		if err != nil {
 			return nudge.Value{}, refuse(CodeBadValue, at, "is %s, which no number of 64 bits holds", clip(digits, 40))
 		}
@@ -120,6 +120,24 @@ func (c *Codec) jsonValue(v *fastjson.Value, at where, depth int) (nudge.Value, 
 		return nudge.Value{Kind: nudge.Null}, nil
 	}
 	return nudge.Value{}, nil // an object, whose kind is none of ours: whoever wants a value refuses it
+}
+
+// maxWholeDigits is how many digits a whole number has at most that a float holds whatever they are.
+const maxWholeDigits = 15
+
+// parseNumber is the number that JSON text writes. Most are whole, and short.
+func parseNumber(text string) (float64, error) {
+	if len(text) > maxWholeDigits {
+		return strconv.ParseFloat(text, 64)
+	}
+	n := int64(0)
+	for i := range len(text) {
+		if text[i] < '0' || text[i] > '9' {
+			return strconv.ParseFloat(text, 64)
+		}
+		n = 10*n + int64(text[i]-'0')
+	}
+	return float64(n), nil
 }
 
 // marshal is v's JSON text, in the arena. Nothing below v may have been looked at: the parser would then write strings as Go does.

@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"bytes"
+	"math"
+	"strconv"
 	"testing"
 )
 
@@ -26,6 +28,19 @@ func TestPlainEnd(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// A number is what strconv says, whole ones of up to as many digits as are exact too.
+func TestParseNumber(t *testing.T) {
+	for _, text := range []string{
+		"0", "-0", "7", "-7", "19.99", "1e3", "1764000000123", "999999999999999", "1000000000000000", "9007199254740993", "123456789012345678901234567890", "1e400", "000000000000001",
+	} {
+		got, err := parseNumber(text)
+		want, wantErr := strconv.ParseFloat(text, 64)
+		if math.Float64bits(got) != math.Float64bits(want) || (err == nil) != (wantErr == nil) {
+			t.Errorf("%s: %v, %v; want %v, %v", text, got, err, want, wantErr)
 		}
 	}
 }
