@@ -93,6 +93,7 @@ func (s *shard) takeWhole(b *Batch, w *scratch, k *keyRef, in *input, r *reactio
 	if in.past != nil {
 		s.concernPast(w, in.past)
 	}
+	w.sortRules()
 	k.t.focusOn(k.i)
 	s.dropTrue(w, k, in.when.at)
 	if in.past != nil {
@@ -107,33 +108,35 @@ func (s *shard) takeWhole(b *Batch, w *scratch, k *keyRef, in *input, r *reactio
 // findOpen finds, of the rules of a reaction, those that may rise: the condition is false before, and not so far from true that one event cannot make it so.
 func (s *shard) findOpen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
 	open, f := w.open[:0], k.t.focusOf(k.i)
-	for i := range r.asked {
-		switch a := &r.asked[i]; {
-		case a.pulses:
-		case a.whole || f == nil:
-			if s.isTrue(w, k, a.rule, at) {
-				continue
+	for i := range r.asked[:r.pulsed] {
+		if a := &r.asked[i]; a.whole || f == nil {
+			if !s.isTrue(w, k, a.rule, at) {
+				open = append(open, int32(i))
 			}
-		case !f.isOpen(s.program, r.needs[a.first:a.end], at):
-			continue
+		} else if f.isOpen(s.program, r.needs[a.first:a.end], at) {
+			open = append(open, int32(i))
 		}
+	}
+	for i := r.pulsed; i < len(r.asked); i++ {
 		open = append(open, int32(i))
 	}
 	w.open = open
 }
 
-// findRisen makes those of them the rules concerned whose condition is true after.
+// findRisen makes those of them the rules concerned whose condition is true after, in settling order.
 func (s *shard) findRisen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
 	f := k.t.focusOf(k.i)
 	for _, i := range w.open {
-		a := &r.asked[i]
-		if a.whole || f == nil {
+		if a := &r.asked[i]; a.whole || f == nil {
 			if s.isTrue(w, k, a.rule, at) {
 				w.rules = append(w.rules, a.rule)
 			}
 		} else if f.areMet(w, s.program, r.needs[a.first:a.end], at) {
 			w.rules = append(w.rules, a.rule)
 		}
+	}
+	if len(w.rules) > 1 {
+		slices.Sort(w.rules)
 	}
 }
 

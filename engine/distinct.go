@@ -32,7 +32,7 @@ func (d distinctSet) setLen(n int) { binary.LittleEndian.PutUint16(d, uint16(n))
 func (d distinctSet) cap() int     { return (len(d) - distinctHeader) / distinctEntry }
 
 func (d distinctSet) at(i int) nudge.Millis {
-	return nudge.Millis(binary.LittleEndian.Uint64(d[distinctHeader+i*distinctEntry+16:]))
+	return timeAt(d, distinctHeader+i*distinctEntry+16)
 }
 
 // newest is the time of the n-th newest value, counting from 1.
@@ -55,9 +55,9 @@ func (d distinctSet) after(ts nudge.Millis) int {
 }
 
 func (d distinctSet) find(id valueID) int {
-	for i, left := 0, d[distinctHeader:distinctHeader+distinctEntry*d.len()]; len(left) >= distinctEntry; i, left = i+1, left[distinctEntry:] {
-		if binary.LittleEndian.Uint64(left) == id.first && binary.LittleEndian.Uint64(left[8:]) == id.rest {
-			return i
+	for at, end := distinctHeader, distinctHeader+d.len()*distinctEntry; at < end; at += distinctEntry {
+		if e := d[at : at+16 : at+16]; binary.LittleEndian.Uint64(e) == id.first && binary.LittleEndian.Uint64(e[8:]) == id.rest {
+			return (at - distinctHeader) / distinctEntry
 		}
 	}
 	if !d.hashed() {
@@ -77,7 +77,8 @@ func (d distinctSet) value(i int) []byte {
 }
 
 func (d distinctSet) id(i int) valueID {
-	b := d.value(i)
+	at := distinctHeader + i*distinctEntry
+	b := d[at : at+16 : at+16]
 	return valueID{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])}
 }
 
@@ -87,14 +88,14 @@ func (d distinctSet) hashed() bool { return d[2]&flagHashed != 0 }
 func (d distinctSet) place(to, from int, id valueID, ts nudge.Millis) {
 	at := distinctHeader + to*distinctEntry
 	copy(d[at+distinctEntry:distinctHeader+(from+1)*distinctEntry], d[at:distinctHeader+from*distinctEntry])
-	entry := d[at : at+distinctEntry]
+	entry := d[at : at+distinctEntry : at+distinctEntry]
 	binary.LittleEndian.PutUint64(entry, id.first)
 	binary.LittleEndian.PutUint64(entry[8:], id.rest)
 	binary.LittleEndian.PutUint64(entry[16:], uint64(ts))
 }
 
 func (d distinctSet) setTime(i int, ts nudge.Millis) {
-	binary.LittleEndian.PutUint64(d[distinctHeader+i*distinctEntry+16:], uint64(ts))
+	putTime(d, distinctHeader+i*distinctEntry+16, ts)
 }
 
 // note adds a value, unless that takes room for more: then it says so and nothing has changed. Times at or before expired can never count again.

@@ -57,7 +57,7 @@ func (t *table) notePlaces(i uint32) {
 	}
 	places, mark, end := f.places, slotPlace(f.mark)<<32, slotPlace(len(d.rec))<<16
 	for dir := d.rec[d.at:][:d.len()*dirEntry]; len(dir) >= dirEntry; dir = dir[:len(dir)-dirEntry] {
-		e := binary.LittleEndian.Uint32(dir[len(dir)-dirEntry:])
+		e := binary.LittleEndian.Uint32(dir[len(dir)-dirEntry : len(dir) : len(dir)])
 		places[e&mostNarrow] = mark | end | slotPlace(e>>16)
 		end = slotPlace(e &^ mostNarrow)
 	}

@@ -25,7 +25,8 @@ type otherReaction struct {
 type reaction struct {
 	touched []touch        // the operators concerned, by quick, then by number
 	behind  [quickNone]int // by quick, the place behind the last of these touches, and of those before them
-	asked   []asked        // the rules that may rise by it, in settling order
+	asked   []asked        // the rules that may rise by it
+	pulsed  int            // place of the first of asked that is false without a pulse: these come last, and need not be asked before
 	needs   []need         // of these, one after the other
 	waits   bool           // whether some of touched wait
 	timed   bool           // whether windows of some of touched can set a timer
@@ -48,7 +49,6 @@ type asked struct {
 	rule       int32  // its place in plan.Rules
 	first, end uint32 // of its needs in reaction.needs, if its condition is a conjunction
 	whole      bool   // it is none
-	pulses     bool   // the condition is false without a pulse
 }
 
 // nothingMet is what an event means that matches no test.
@@ -213,7 +213,7 @@ func (m *met) join() {
 		return
 	}
 	m.joint = &reaction{
-		touched: slices.Concat(own.touched, past.touched), asked: own.asked, needs: own.needs, waits: own.waits, timed: own.timed,
+		touched: slices.Concat(own.touched, past.touched), asked: own.asked, pulsed: own.pulsed, needs: own.needs, waits: own.waits, timed: own.timed,
 		stores: own.stores || past.stores,
 	}
 	m.joint.sort()
@@ -242,11 +242,19 @@ func (r *reaction) finish(g *program, all bool) {
 		}
 	}
 	slices.Sort(concerned)
-	for _, at := range slices.Compact(concerned) {
-		if info := &g.rules[at]; all || !info.silent() && r.mayRaise(g, at) {
+	concerned = slices.Compact(concerned)
+	r.ask(g, all, false, concerned)
+	r.pulsed = len(r.asked)
+	r.ask(g, all, true, concerned)
+}
+
+// ask adds the rules concerned that are false without a pulse, or those that are not. all: also rules that cannot rise.
+func (r *reaction) ask(g *program, all, pulses bool, concerned []int32) {
+	for _, at := range concerned {
+		if info := &g.rules[at]; info.pulses == pulses && (all || !info.silent() && r.mayRaise(g, at)) {
 			first := uint32(len(r.needs))
 			r.needs = append(r.needs, info.needs...)
-			r.asked = append(r.asked, asked{rule: at, first: first, end: uint32(len(r.needs)), whole: info.needs == nil, pulses: info.pulses})
+			r.asked = append(r.asked, asked{rule: at, first: first, end: uint32(len(r.needs)), whole: info.needs == nil})
 		}
 	}
 }

@@ -84,10 +84,9 @@ func (g *program) opOfUser(num uint32) int32 {
 	return g.userOp[num]
 }
 
-// concernPast adds the rules that a past concerns.
+// concernPast adds the rules that a past concerns. sortRules comes after it.
 func (s *shard) concernPast(w *scratch, past []byte) {
 	s.eachPast(past, func(op int32, _ []byte) { w.concern(s.program, op) })
-	w.sortRules()
 }
 
 // mergePast lets a past join the user's key. What the identifying event itself changes comes after it.

@@ -42,11 +42,11 @@ func (r ring) position(i int) int { // i counts from the oldest
 }
 
 func (r ring) at(i int) nudge.Millis {
-	return nudge.Millis(binary.LittleEndian.Uint64(r[r.position(i):]))
+	return timeAt(r, r.position(i))
 }
 
 func (r ring) put(i int, ts nudge.Millis) {
-	binary.LittleEndian.PutUint64(r[r.position(i):], uint64(ts))
+	putTime(r, r.position(i), ts)
 }
 
 // newest is the time of the n-th newest entry, counting from 1.
@@ -106,7 +106,7 @@ func (r ring) note(keep int, ts, expired nudge.Millis) bool {
 	isNewest := n == 0 || timeAt(times, newest) <= ts
 	if 8*n < len(times) {
 		if isNewest {
-			binary.LittleEndian.PutUint64(times[free:], uint64(ts))
+			putTime(times, free, ts)
 			binary.LittleEndian.PutUint16(r, uint16(n+1))
 			return true
 		}
@@ -119,7 +119,7 @@ func (r ring) note(keep int, ts, expired nudge.Millis) bool {
 	case n < keep:
 		return false
 	case isNewest:
-		binary.LittleEndian.PutUint64(times[free:], uint64(ts))
+		putTime(times, free, ts)
 		if head++; head == n {
 			head = 0
 		}
@@ -134,9 +134,13 @@ func (r ring) note(keep int, ts, expired nudge.Millis) bool {
 	return true
 }
 
-// timeAt is the time that stands at a byte.
-func timeAt(times []byte, at int) nudge.Millis {
-	return nudge.Millis(binary.LittleEndian.Uint64(times[at:]))
+// timeAt is the time that stands at a byte. The limits of the slice spare the compiler a case in which it is empty.
+func timeAt(b []byte, at int) nudge.Millis {
+	return nudge.Millis(binary.LittleEndian.Uint64(b[at : at+8 : at+8]))
+}
+
+func putTime(b []byte, at int, ts nudge.Millis) {
+	binary.LittleEndian.PutUint64(b[at:at+8:at+8], uint64(ts))
 }
 
 // addTime adds an event's time to the key's ring, growing it up to keep entries.
