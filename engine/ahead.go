@@ -1,5 +1,7 @@
 package engine
 
+import "nudge/rules"
+
 // What an event meets among ten thousand rules lies scattered over more memory than the processor's caches hold, and each step from test
 // to operator to rule waits for the one before. So a block of records is matched before the first of them is applied, and then each step is
 // made for all that the block meets at once, with nothing done at the end of it but to have been there: the processor waits for the
@@ -8,8 +10,6 @@ package engine
 // ahead is the scratch of a block.
 type ahead struct {
 	reactions []*reaction
-	rules     []int32
-	needs     [][]need
 	unknown   []int32           // records of which memo does not know what they mean
 	hashes    [lookAhead]uint64 // memo's, of these
 	sets      [lookAhead]uint64 // hashes of the tests that they match
@@ -19,39 +19,41 @@ type ahead struct {
 // fewRules is up to how many rules there are all of them are near anyway.
 const fewRules = 200
 
-// lookAt goes the way that take will go for the block's events.
+// lookAt goes the way that takeRecord will go for the block's events.
 func (s *shard) lookAt(b *Batch, block []int32) {
-	g, a := s.program, &s.ahead
-	if len(g.rules) <= fewRules {
+	if len(s.program.rules) <= fewRules {
 		return
 	}
+	a := &s.ahead
 	a.reactions = a.reactions[:0]
 	for _, i := range block {
-		for _, r := range b.met[i].fixed {
-			if r != nil {
-				a.reactions = append(a.reactions, r)
-			}
+		m, who := b.met[i], &b.abouts[i]
+		if who.user == "" && m.joint != nil {
+			a.add(m.joint)
+		} else {
+			a.add(m.fixed[rules.ScopeVisitor])
+			a.add(m.fixed[rules.ScopeUser])
+		}
+		if who.company != "" {
+			a.add(m.fixed[rules.ScopeCompany])
 		}
 	}
-	a.rules = a.rules[:0]
 	for _, r := range a.reactions {
-		a.sum += len(r.touched)
+		a.sum += len(r.touched) + len(r.asked)
 	}
-	for _, r := range a.reactions {
-		for i := range r.touched {
-			a.sum += int(r.touched[i].num)
+	for _, r := range a.reactions { // where the lists begin: their next lines the processor brings by itself
+		a.sum += int(r.touched[0].num)
+		if len(r.asked) > 0 {
+			a.sum += int(r.asked[0].rule)
 		}
-		for j := range r.asked {
-			a.rules = append(a.rules, r.asked[j].rule)
-		}
-	}
-	a.needs = a.needs[:0]
-	for _, at := range a.rules {
-		if needs := g.rules[at].needs; needs != nil {
-			a.needs = append(a.needs, needs)
+		if len(r.needs) > 0 {
+			a.sum += int(r.needs[0].num)
 		}
 	}
-	for _, needs := range a.needs {
-		a.sum += needs[0].atLeast
+}
+
+func (a *ahead) add(r *reaction) {
+	if r != nil {
+		a.reactions = append(a.reactions, r)
 	}
 }

@@ -12,7 +12,7 @@
 //
 // Order of operations in Apply:
 //
-//  1. identity: every record is decoded, de-duplicated and given its user and company, in stamp order;
+//  1. identity: every record is de-duplicated and given its user and company, in stamp order;
 //  2. level 0, 1, 2: per shard, inputs sorted by order = (instant, timers before events, offset, source kind, source key, n);
 //     the timers due at or before an input's instant run before it;
 //  3. the firings of all shards are merged by their path, and numbered: cursor = (offset, n).

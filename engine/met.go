@@ -12,9 +12,13 @@ import (
 type met struct {
 	fixed  [rules.ScopeCompany + 1]*reaction // of visitor, user and company; nil: not concerned
 	joint  *reaction                         // of a visitor without a user, with its past; nil: the two are taken one after the other
-	others []otherReaction                   // of the other scopes concerned, ascending
 	tests  []int32
+	others []otherReaction // of the other scopes concerned, ascending
+	few    [fewTests]int32 // tests, where they are so few: beside the rest
 }
+
+// fewTests makes a met two lines of the processor's cache.
+const fewTests = 12
 
 type otherReaction struct {
 	scope    int
@@ -141,6 +145,13 @@ func (s *shard) meetBlock(b *Batch, block []int32) {
 			s.ahead.sum += int(recent.home(sets[j]).hash)
 		}
 	}
+	if recent.taken > 0 {
+		for _, hash := range sets {
+			if m := recent.home(hash).met; m != nil {
+				s.ahead.sum += len(m.tests) + int(m.few[0])
+			}
+		}
+	}
 	for j, i := range block {
 		b.met[i] = s.met(sets[j], s.matches.Of(j))
 	}
@@ -157,7 +168,7 @@ func (s *shard) met(hash uint64, tests []int32) *met {
 	}
 	if m = s.sets.older.get(hash, tests); m == nil {
 		m = s.program.meet(tests, s.engine.options.Observe != nil)
-		m.tests = slices.Clone(tests)
+		m.tests = append(m.few[:0], tests...)
 	}
 	if s.sets.recent.taken == recentSets {
 		s.sets.recent, s.sets.older = metTable{}, s.sets.recent
