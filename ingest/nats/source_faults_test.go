@@ -2,11 +2,13 @@ package nats
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/nats-io/nats.go/jetstream"
@@ -176,13 +178,27 @@ func (h *history) crashAt(before bool) {
 // skip puts the consumer to the stream's end, as somebody might by mistake.
 func (h *history) skip() {
 	h.consumer()
-	stream, err := h.b.admin.js.Stream(context.Background(), "EVENTS")
-	if err == nil {
-		_, err = h.b.admin.js.ResetConsumerToSequence(context.Background(), "EVENTS", DefaultConsumer, stream.CachedInfo().State.LastSeq+1)
-	}
-	if err != nil {
-		h.Fatal(err)
-	}
+	h.ask("the consumer stands at the stream's end", func(ctx context.Context) error {
+		stream, err := h.b.admin.js.Stream(ctx, "EVENTS")
+		if err == nil {
+			_, err = h.b.admin.js.ResetConsumerToSequence(ctx, "EVENTS", DefaultConsumer, stream.CachedInfo().State.LastSeq+1)
+		}
+		return err
+	})
+}
+
+// ask asks something of the broker, again where it does not answer in time: of a busy one, soon behind its start, a request can be lost.
+func (h *history) ask(what string, ask func(context.Context) error) {
+	h.Helper()
+	until(h, what, func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		err := ask(ctx)
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			h.Fatal(err)
+		}
+		return err == nil
+	})
 }
 
 func (h *history) deleteConsumer() {
