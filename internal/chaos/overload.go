@@ -16,7 +16,7 @@ import (
 
 const (
 	floodConns  = 600 // each of them sends the next request as soon as it has an answer, whatever that is
-	floodEvents = 50  // in one request
+	floodEvents = 200 // in one request
 	floodTime   = 10 * time.Second
 )
 
