@@ -25,7 +25,7 @@ type keyRef struct {
 type scratch struct {
 	rules    []int32 // the rules concerned, in settling order
 	left     []int32 // of a reaction's operators those that are not changed quickly, by their places in touched
-	open     []int32 // of a reaction's rules those whose condition was false before, by their places in asked
+	open     []int32 // of a reaction's rules those that may rise, by their places in asked
 	readings []rules.Reading
 	whole    []rules.Use // of readWhole
 	pulses   []pulse

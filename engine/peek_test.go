@@ -147,7 +147,7 @@ func TestEveryKeyForPeople(t *testing.T) {
 					}
 					scope, key := tab.identity(i)
 					k, ok, err := c.Key(pers[scope], string(key))
-					if err != nil || !ok || len(k.Slots) != tab.slotCount(i) {
+					if err != nil || !ok || len(k.Slots) != slotCount(tab.record(i)) {
 						t.Fatalf("seed %d, %s %s: %v, %v, %d slots", seed, pers[scope], key, ok, err, len(k.Slots))
 					}
 					if due := shard.nextDue(tab, i, e.clock); due != never && Instant(due) != k.Due {

@@ -231,9 +231,6 @@ func (t *table) addSlots(i uint32, added []slotCopy) {
 	t.rewrite(i)
 }
 
-// slotCount is how many slots the key has.
-func (t *table) slotCount(i uint32) int { return slotCount(t.record(i)) }
-
 // strip takes slots out of a key.
 func (t *table) strip(i uint32, goes func(num uint32) bool) {
 	d := directoryOf(t.record(i))
