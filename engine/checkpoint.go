@@ -332,14 +332,14 @@ const flagMore = 0x80
 
 // append writes u8 values, with flagMore, then for each u64 offset, u16 length, text.
 func (h *history) append(dst []byte) []byte {
-	first := max(len(h.from)-keepBindings, 0)
-	count := byte(len(h.from) - first)
-	if !h.isWhole() {
-		count |= flagMore
+	at := len(dst)
+	dst = append(dst, 0)
+	for b := range h.kept {
+		dst = appendText(binary.LittleEndian.AppendUint64(dst, uint64(b.from)), b.text)
+		dst[at]++
 	}
-	dst = append(dst, count)
-	for i := first; i < len(h.from); i++ {
-		dst = appendText(binary.LittleEndian.AppendUint64(dst, uint64(h.from[i])), h.text[i])
+	if !h.isWhole() {
+		dst[at] |= flagMore
 	}
 	return dst
 }
@@ -349,10 +349,9 @@ func (h *history) read(src []byte) []byte {
 	h.more = src[0]&flagMore != 0
 	src = src[1:]
 	for range n {
-		var text string
-		h.from = append(h.from, nudge.Offset(binary.LittleEndian.Uint64(src)))
-		text, src = readText(src[8:])
-		h.text = append(h.text, text)
+		b := binding{from: nudge.Offset(binary.LittleEndian.Uint64(src))}
+		b.text, src = readText(src[8:])
+		h.add(b)
 	}
 	return src
 }

@@ -248,8 +248,8 @@ func (s *shard) findDevices(users []string, found *finding) {
 			continue
 		}
 		found.many = found.many || !u.visitor.isWhole()
-		for _, visitor := range u.visitor.newest() {
-			found.devices[visitor] = true
+		for b := range u.visitor.kept {
+			found.devices[b.text] = true
 		}
 	}
 }
@@ -342,8 +342,8 @@ func (s *shard) forgetVisitor(text string, found *finding) bool {
 	if v == nil {
 		return false
 	}
-	for _, user := range v.user.newest() {
-		found.knew[user] = true
+	for b := range v.user.kept {
+		found.knew[b.text] = true
 	}
 	found.shared = found.shared || !v.user.isWhole()
 	delete(s.visitors, text)
