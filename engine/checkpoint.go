@@ -170,15 +170,19 @@ func (e *Engine) step(keys int) bool {
 // write puts the whole checkpoint into one commit, ordered by key. It may run beside Apply.
 func (c *checkpoint) write(w Writer, keys [][]row) error {
 	all := c.inOrder(keys)
-	w.Grow(bytesOf(all))
+	room := bytesOf(all)
+	for i := range c.firings {
+		room += firingRoom(&c.firings[i])
+	}
+	w.Grow(room)
 	firings, _ := slices.BinarySearchFunc(all, tableFirings, func(p inLine, table byte) int { return cmp.Compare(p.row.key[0], table) })
 	putAll(w, all[:firings])
+	var value firingRow
 	for i := range c.firings {
-		value, err := json.Marshal(&c.firings[i])
-		if err != nil {
-			return fmt.Errorf("the firing %s at %s does not marshal: %w", c.firings[i].ID, c.firings[i].Cursor, err)
+		if err := value.set(&c.firings[i]); err != nil {
+			return err
 		}
-		w.Put(firingKey(c.firings[i].Cursor), value)
+		w.Put(firingKey(c.firings[i].Cursor), value.Bytes())
 	}
 	putAll(w, all[firings:])
 	w.DeleteRange([]byte{tableDedup}, binary.BigEndian.AppendUint64([]byte{tableDedup}, c.dedups))
