@@ -304,9 +304,9 @@ func (s *shard) findVisitor(x *erased, found *finding) {
 	}
 }
 
-// eraseKeys forgets the person's keys, a visitor's past with them, and who they were; and what is recalled of rows, whose values may be anybody's.
+// eraseKeys forgets the person's keys, a visitor's past with them, and who they were; and what is recalled of rows and texts, which may be anybody's.
 func (s *shard) eraseKeys(users, visitors []string, found *finding) {
-	s.memo = memo{}
+	s.memo, s.longIDs = memo{}, longIDs{}
 	for _, text := range visitors {
 		if hash := nudge.HashKey(scopeVisitor, text); s.owns(hash) {
 			key := s.tables[0].forget(hash, rules.ScopeVisitor, text)
