@@ -84,7 +84,9 @@ func (h *history) kept(yield func(binding) bool) {
 }
 
 // isWhole says whether the values that are kept are all that there ever were.
-func (h *history) isWhole() bool { return h.older == nil || !h.older.more && len(h.older.kept) < keepBindings }
+func (h *history) isWhole() bool {
+	return h.older == nil || !h.older.more && len(h.older.kept) < keepBindings
+}
 
 // hasAny says whether one of the texts is among the values that are kept.
 func (h *history) hasAny(texts []string) bool {
