@@ -349,7 +349,9 @@ func (h *history) append(dst []byte) []byte {
 
 func (h *history) read(src []byte) []byte {
 	n := int(src[0] &^ flagMore)
-	h.more = src[0]&flagMore != 0
+	if src[0]&flagMore != 0 {
+		h.older = &older{more: true}
+	}
 	src = src[1:]
 	for range n {
 		b := binding{from: nudge.Offset(binary.LittleEndian.Uint64(src))}

@@ -11,9 +11,14 @@ import (
 // the batch ends (I2).
 type history struct {
 	newest binding
-	older  []binding     // the oldest first; most texts never change
-	more   bool          // it had values that are not kept any more
 	hash   nudge.KeyHash // of the newest value as a key; 0: nobody has asked for it
+	older  *older        // nil: it had no other value, as most texts have none
+}
+
+// older are the values before the newest.
+type older struct {
+	kept []binding // the oldest first
+	more bool      // there were others before these
 }
 
 // binding is a value, which is never empty, and the offset of the record that set it. The zero one is none.
@@ -27,11 +32,29 @@ const keepBindings = 4
 
 // set notes a new value, set by the record at off. first is the batch's first offset: nobody asks about anything before it.
 func (h *history) set(off, first nudge.Offset, text string) {
-	for len(h.older) > keepBindings-2 && h.older[1].from < first {
-		h.older = slices.Delete(h.older, 0, 1)
-		h.more = true
-	}
 	h.add(binding{off, text})
+	for o := h.older; o != nil && len(o.kept) > keepBindings-1 && o.kept[1].from < first; {
+		o.kept, o.more = slices.Delete(o.kept, 0, 1), true
+	}
+}
+
+// add adds a value behind the newest.
+func (h *history) add(b binding) {
+	if h.newest.text != "" {
+		if h.older == nil {
+			h.older = &older{}
+		}
+		h.older.kept = append(h.older.kept, h.newest)
+	}
+	h.newest, h.hash = b, 0
+}
+
+// others are the values before the newest, the oldest first.
+func (h *history) others() []binding {
+	if h.older == nil {
+		return nil
+	}
+	return h.older.kept
 }
 
 // before is the value that stood before the record at off, "" if there was none.
@@ -39,7 +62,7 @@ func (h *history) before(off nudge.Offset) string {
 	if h.newest.from < off {
 		return h.newest.text
 	}
-	for _, b := range slices.Backward(h.older) {
+	for _, b := range slices.Backward(h.others()) {
 		if b.from < off {
 			return b.text
 		}
@@ -49,7 +72,8 @@ func (h *history) before(off nudge.Offset) string {
 
 // kept goes over the values that are kept in any case, whatever the batch, the oldest first.
 func (h *history) kept(yield func(binding) bool) {
-	for _, b := range h.older[max(len(h.older)-(keepBindings-1), 0):] {
+	others := h.others()
+	for _, b := range others[max(len(others)-(keepBindings-1), 0):] {
 		if !yield(b) {
 			return
 		}
@@ -60,7 +84,9 @@ func (h *history) kept(yield func(binding) bool) {
 }
 
 // isWhole says whether the values that are kept are all that there ever were.
-func (h *history) isWhole() bool { return !h.more && len(h.older) < keepBindings }
+func (h *history) isWhole() bool {
+	return h.older == nil || !h.older.more && len(h.older.kept) < keepBindings
+}
 
 // hasAny says whether one of the texts is among the values that are kept.
 func (h *history) hasAny(texts []string) bool {
@@ -74,21 +100,16 @@ func (h *history) hasAny(texts []string) bool {
 
 // forget leaves of the values that are kept those that are none of the texts.
 func (h *history) forget(texts []string) {
-	left := history{more: !h.isWhole()}
+	left := history{}
+	if !h.isWhole() {
+		left.older = &older{more: true}
+	}
 	for b := range h.kept {
 		if !slices.Contains(texts, b.text) {
 			left.add(b)
 		}
 	}
 	*h = left
-}
-
-// add adds a value behind the newest.
-func (h *history) add(b binding) {
-	if h.newest.text != "" {
-		h.older = append(h.older, h.newest)
-	}
-	h.newest, h.hash = b, 0
 }
 
 // last is the newest value, "" if there is none.

@@ -75,3 +75,29 @@ func TestHistoryBefore(t *testing.T) {
 		}
 	}
 }
+
+// TestHistoryIsWhole: a history that had more values than are kept says so, stored and read back too, and when some of those that are kept are
+// forgotten. One that had not, does not.
+func TestHistoryIsWhole(t *testing.T) {
+	for n := range 2 * keepBindings {
+		var h, back history
+		for i := range n {
+			off := nudge.Offset(i + 1)
+			h.set(off, off, fmt.Sprint("v", i))
+		}
+		back.read(h.append(nil))
+		if got, want := slices.Collect(back.kept), slices.Collect(h.kept); !slices.Equal(got, want) {
+			t.Errorf("%v read back is %v", want, got)
+		}
+		left := h
+		left.forget([]string{h.last()})
+		if left.hasAny([]string{h.last()}) {
+			t.Errorf("%q is forgotten and still kept", h.last())
+		}
+		for name, is := range map[string]bool{"as it was": h.isWhole(), "read back": back.isWhole(), "with one forgotten": left.isWhole()} {
+			if want := n <= keepBindings; is != want {
+				t.Errorf("a history of %d values, %s, is whole: %v, want %v", n, name, is, want)
+			}
+		}
+	}
+}

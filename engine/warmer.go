@@ -83,8 +83,8 @@ func (s *shard) forgetSince(off nudge.Offset) {
 func (h *history) forgetSince(off nudge.Offset) {
 	for h.newest.text != "" && h.newest.from >= off {
 		h.newest, h.hash = binding{}, 0
-		if n := len(h.older); n > 0 {
-			h.newest, h.older = h.older[n-1], h.older[:n-1]
+		if n := len(h.others()); n > 0 {
+			h.newest, h.older.kept = h.older.kept[n-1], h.older.kept[:n-1]
 		}
 	}
 }
