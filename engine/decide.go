@@ -75,7 +75,9 @@ func (s *shard) takeBy(b *Batch, k *keyRef, in *input, r *reaction, t *turn) {
 		k.t.focusOn(k.i)
 		s.findOpen(w, k, r, in.when.at)
 		s.applyEvent(b, w, k, in, r)
-		s.findRisen(w, k, r, in.when.at)
+		if len(w.open) > 0 {
+			s.findRisen(w, k, r, in.when.at)
+		}
 	}
 	if len(w.rules) > 0 {
 		s.settle(b, w, k, in, t)
@@ -223,7 +225,7 @@ func (s *shard) isTrue(w *scratch, k *keyRef, ri int32, at nudge.Millis) bool {
 			if !w.pulsed(int(n.op), n.window) {
 				return false
 			}
-		} else if slot := k.t.slot(k.i, n.num); n.kept(slot) < n.atLeast || !n.isMet(s.program, slot, at) {
+		} else if n.lacks(s.program, k.t.slot(k.i, n.num), at) != lackNone {
 			return false
 		}
 	}
@@ -233,18 +235,6 @@ func (s *shard) isTrue(w *scratch, k *keyRef, ri int32, at nudge.Millis) bool {
 // holds evaluates a condition for a key at an instant.
 func (s *shard) holds(w *scratch, k *keyRef, c *rules.Cond, at nudge.Millis) bool {
 	return c.Eval(s.read(w, k, c.Uses, at))
-}
-
-// isMet says whether a need of which enough is kept is met: the one of which there must be so many has not expired.
-func (n *need) isMet(g *program, slot []byte, at nudge.Millis) bool {
-	if n.kind == rules.OpTotal || n.window == rules.Ever && g.floors == nil {
-		return true
-	}
-	expired := g.above(n.num, expiredIn(n.kind, n.window, at))
-	if n.kind == rules.OpDistinct {
-		return distinctSet(slot).newest(n.atLeast) > expired
-	}
-	return ring(slot).newest(n.atLeast) > expired
 }
 
 // expiredIn is expiredAt for a use of OpCount or OpDistinct.
