@@ -339,9 +339,10 @@ func (w *scratch) pulsed(op int, window nudge.Millis) bool {
 	return false
 }
 
-// expiredAt is the newest time that is outside a window of that length at an instant: windows are half open, (at − window, at].
+// expiredAt is the newest time that is outside a window of that length at an instant: windows are half open, (at − window, at]. Of rules.Ever it is older
+// than any event.
 func expiredAt(at, window nudge.Millis) nudge.Millis {
-	if window == rules.Ever || at < math.MinInt64+window {
+	if at < math.MinInt64+window {
 		return math.MinInt64
 	}
 	return at - window

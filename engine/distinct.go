@@ -56,7 +56,7 @@ func (d distinctSet) after(ts nudge.Millis) int {
 
 func (d distinctSet) find(id valueID) int {
 	for at, end := distinctHeader, distinctHeader+d.len()*distinctEntry; at < end; at += distinctEntry {
-		if e := d[at : at+16 : at+16]; binary.LittleEndian.Uint64(e) == id.first && binary.LittleEndian.Uint64(e[8:]) == id.rest {
+		if id.is(d[at : at+16 : at+16]) {
 			return (at - distinctHeader) / distinctEntry
 		}
 	}
@@ -105,7 +105,7 @@ func (d distinctSet) note(keep int, id valueID, ts, expired nudge.Millis) bool {
 	case n == 0:
 	case d.at(0) > ts:
 		to = d.after(ts)
-	case d.id(0) == id: // the newest once more, as of days most are
+	case id.is(d.value(0)): // the newest once more, as of days most are
 		d.setTime(0, ts)
 		return true
 	}
@@ -217,6 +217,11 @@ func idOfShort(text string) valueID {
 func idIn[B [16]byte | digest](b B) valueID {
 	bytes := [16]byte(b)
 	return valueID{binary.LittleEndian.Uint64(bytes[:]), binary.LittleEndian.Uint64(bytes[8:])}
+}
+
+// is says whether bytes are those of an id. It takes one branch: ids often differ in one half only, and which half is hard to guess.
+func (id valueID) is(bytes []byte) bool {
+	return (binary.LittleEndian.Uint64(bytes)^id.first)|(binary.LittleEndian.Uint64(bytes[8:])^id.rest) == 0
 }
 
 func (id valueID) bytes() (b [16]byte) {
