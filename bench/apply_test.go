@@ -31,6 +31,11 @@ var applyCases = []applyCase{
 		write: (*applyWriter).view,
 	},
 	{
+		rule:  "distinct-long",
+		texts: []string{`{per: visitor, when: distinct(page_view, path, "7d") >= 10, then: alert("a", {})}`},
+		write: (*applyWriter).longView,
+	},
+	{
 		rule:  "dwell",
 		texts: []string{`{per: visitor, when: dwell(form_view and form == "demo", "20s", until(page_leave)), then: alert("a", {})}`},
 		write: (*applyWriter).formSeen,
@@ -183,6 +188,13 @@ func (w *applyWriter) end(visitor string) { w.b.End(nudge.HashKey("visitor", vis
 func (w *applyWriter) view(i int, visitor string) {
 	w.begin(w.pageView, visitor)
 	w.b.Text(nudge.NamePath, fmt.Sprintf("/page-%d", i%200))
+	w.end(visitor)
+}
+
+// longView is a view of a page whose path is not short.
+func (w *applyWriter) longView(i int, visitor string) {
+	w.begin(w.pageView, visitor)
+	w.b.Text(nudge.NamePath, fmt.Sprintf("/docs/getting-started/page-%d", i%200))
 	w.end(visitor)
 }
 

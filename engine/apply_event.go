@@ -127,7 +127,7 @@ func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, t *touch, 
 	case rules.OpDistinct:
 		if v := t.value(row); v.Present() && row.Ts > expired {
 			s.ensure(k)
-			k.t.addValue(k.i, num, int(t.keep), idOfValue(v), row.Ts, expired)
+			k.t.addValue(k.i, num, int(t.keep), k.t.focus.ids.of(v), row.Ts, expired)
 		}
 	case rules.OpValues:
 		if v := t.value(row); v.Present() && row.Ts > expired {

@@ -170,15 +170,19 @@ func (e *Engine) step(keys int) bool {
 // write puts the whole checkpoint into one commit, ordered by key. It may run beside Apply.
 func (c *checkpoint) write(w Writer, keys [][]row) error {
 	all := c.inOrder(keys)
-	w.Grow(bytesOf(all))
+	room := bytesOf(all)
+	for i := range c.firings {
+		room += firingRoom(&c.firings[i])
+	}
+	w.Grow(room)
 	firings, _ := slices.BinarySearchFunc(all, tableFirings, func(p inLine, table byte) int { return cmp.Compare(p.row.key[0], table) })
 	putAll(w, all[:firings])
+	var value firingRow
 	for i := range c.firings {
-		value, err := json.Marshal(&c.firings[i])
-		if err != nil {
-			return fmt.Errorf("the firing %s at %s does not marshal: %w", c.firings[i].ID, c.firings[i].Cursor, err)
+		if err := value.set(&c.firings[i]); err != nil {
+			return err
 		}
-		w.Put(firingKey(c.firings[i].Cursor), value)
+		w.Put(firingKey(c.firings[i].Cursor), value.Bytes())
 	}
 	putAll(w, all[firings:])
 	w.DeleteRange([]byte{tableDedup}, binary.BigEndian.AppendUint64([]byte{tableDedup}, c.dedups))
@@ -328,27 +332,28 @@ const flagMore = 0x80
 
 // append writes u8 values, with flagMore, then for each u64 offset, u16 length, text.
 func (h *history) append(dst []byte) []byte {
-	first := max(len(h.from)-keepBindings, 0)
-	count := byte(len(h.from) - first)
-	if !h.isWhole() {
-		count |= flagMore
+	at := len(dst)
+	dst = append(dst, 0)
+	for b := range h.kept {
+		dst = appendText(binary.LittleEndian.AppendUint64(dst, uint64(b.from)), b.text)
+		dst[at]++
 	}
-	dst = append(dst, count)
-	for i := first; i < len(h.from); i++ {
-		dst = appendText(binary.LittleEndian.AppendUint64(dst, uint64(h.from[i])), h.text[i])
+	if !h.isWhole() {
+		dst[at] |= flagMore
 	}
 	return dst
 }
 
 func (h *history) read(src []byte) []byte {
 	n := int(src[0] &^ flagMore)
-	h.more = src[0]&flagMore != 0
+	if src[0]&flagMore != 0 {
+		h.older = &older{more: true}
+	}
 	src = src[1:]
 	for range n {
-		var text string
-		h.from = append(h.from, nudge.Offset(binary.LittleEndian.Uint64(src)))
-		text, src = readText(src[8:])
-		h.text = append(h.text, text)
+		b := binding{from: nudge.Offset(binary.LittleEndian.Uint64(src))}
+		b.text, src = readText(src[8:])
+		h.add(b)
 	}
 	return src
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -16,6 +17,7 @@ type orderWriter struct {
 	rows map[string]string
 	last []byte
 	room int
+	took int // of the room
 }
 
 func (w *orderWriter) came(key []byte) {
@@ -23,9 +25,15 @@ func (w *orderWriter) came(key []byte) {
 		w.Errorf("the row %q comes behind %q", key, w.last)
 	}
 	w.last = slices.Clone(key)
+	w.took += rowOverhead + len(key)
 }
 
-func (w *orderWriter) Put(key, value []byte)   { w.came(key); w.rows[string(key)] = string(value) }
+func (w *orderWriter) Put(key, value []byte) {
+	w.came(key)
+	w.rows[string(key)] = string(value)
+	w.took += len(value)
+}
+
 func (w *orderWriter) Delete(key []byte)       { w.came(key); w.rows[string(key)] = "gone" }
 func (w *orderWriter) DeleteRange(_, _ []byte) {}
 func (w *orderWriter) Grow(bytes int)          { w.room = bytes }
@@ -55,7 +63,7 @@ func TestCheckpointOrder(t *testing.T) {
 			}
 		}
 		for i := range rng.IntN(5) {
-			c.firings = append(c.firings, nudge.Firing{ID: fmt.Sprint(i), Cursor: nudge.Cursor{Offset: nudge.Offset(i)}})
+			c.firings = append(c.firings, nudge.Firing{ID: fmt.Sprint(i), Rule: "r", Cursor: nudge.Cursor{Offset: nudge.Offset(i)}})
 		}
 		w := &orderWriter{TB: t, rows: map[string]string{}}
 		if err := c.write(w, keys[:]); err != nil {
@@ -65,6 +73,9 @@ func TestCheckpointOrder(t *testing.T) {
 			if got, ok := w.rows[key]; !ok || got != value {
 				t.Errorf("the row %q is %q (%v), want %q", key, got, ok, value)
 			}
+		}
+		if w.took > w.room {
+			t.Errorf("the rows take %d bytes of %d: a commit that must grow is copied, and is there twice meanwhile", w.took, w.room)
 		}
 		if len(w.rows) != len(want)+len(c.firings) {
 			t.Errorf("%d rows, want %d and %d firings", len(w.rows), len(want), len(c.firings))
@@ -89,5 +100,25 @@ func TestCheckpointAfterReuse(t *testing.T) {
 	}
 	if len(keys.frozen) > 0 {
 		t.Errorf("the checkpoint takes entries %v", keys.frozen)
+	}
+}
+
+// The longest row of a firing takes the room that was made for it, and little less.
+func TestFiringRoom(t *testing.T) {
+	most := nudge.Firing{
+		ID: "id", Cursor: nudge.Cursor{Offset: math.MaxUint64, N: math.MaxUint32}, Rule: "rule", Kind: math.MaxUint8, Per: "per", Key: "key",
+		At: math.MinInt64, Cause: "cause", Visitor: "visitor", Suppressed: "cooldown", Source: math.MaxUint64,
+	}
+	for range 100 {
+		most.Actions = append(most.Actions, nudge.Action{Kind: math.MaxUint8, Name: "name", Data: []byte(`{"text":"<b>"}`)})
+		most.Sources = append(most.Sources, math.MaxUint64)
+		var row firingRow
+		if err := row.set(&most); err != nil {
+			t.Fatal(err)
+		}
+		took, room := rowOverhead+firingKeySize+row.Len(), firingRoom(&most)
+		if took > room || room-took > 32 {
+			t.Errorf("a row of %d actions takes %d bytes, the room for it is %d", len(most.Actions), took, room)
+		}
 	}
 }

@@ -182,8 +182,8 @@ func entryTime(entries []byte) nudge.Millis {
 // kinds and lengths apart.
 type valueID struct{ first, rest uint64 }
 
-// idOfValue is the id of a value.
-func idOfValue(v nudge.Value) valueID {
+// of is the id of a value. Where nothing is remembered, m being nil, every long text is hashed.
+func (m *longIDs) of(v nudge.Value) valueID {
 	switch {
 	case v.Kind == nudge.Number:
 		bits := math.Float64bits(v.Num + 0) // + 0: minus zero is zero
@@ -193,7 +193,7 @@ func idOfValue(v nudge.Value) valueID {
 	case v.Kind == nudge.Text && len(v.Text) <= shortText:
 		return idOfShort(v.Text)
 	}
-	return idIn(hashOf(v.Kind, v.Text))
+	return m.ofLong(v)
 }
 
 // idOfShort is the id of a text of up to shortText bytes: its length, then its bytes, then zeros.

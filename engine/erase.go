@@ -248,8 +248,8 @@ func (s *shard) findDevices(users []string, found *finding) {
 			continue
 		}
 		found.many = found.many || !u.visitor.isWhole()
-		for _, visitor := range u.visitor.newest() {
-			found.devices[visitor] = true
+		for b := range u.visitor.kept {
+			found.devices[b.text] = true
 		}
 	}
 }
@@ -304,9 +304,9 @@ func (s *shard) findVisitor(x *erased, found *finding) {
 	}
 }
 
-// eraseKeys forgets the person's keys, a visitor's past with them, and who they were; and what is recalled of rows, whose values may be anybody's.
+// eraseKeys forgets the person's keys, a visitor's past with them, and who they were; and what is recalled of rows and texts, which may be anybody's.
 func (s *shard) eraseKeys(users, visitors []string, found *finding) {
-	s.memo = memo{}
+	s.memo, s.longIDs = memo{}, longIDs{}
 	for _, text := range visitors {
 		if hash := nudge.HashKey(scopeVisitor, text); s.owns(hash) {
 			key := s.tables[0].forget(hash, rules.ScopeVisitor, text)
@@ -342,8 +342,8 @@ func (s *shard) forgetVisitor(text string, found *finding) bool {
 	if v == nil {
 		return false
 	}
-	for _, user := range v.user.newest() {
-		found.knew[user] = true
+	for b := range v.user.kept {
+		found.knew[b.text] = true
 	}
 	found.shared = found.shared || !v.user.isWhole()
 	delete(s.visitors, text)

@@ -159,11 +159,11 @@ func (p *pass) findChanged(persons gone, from, to []byte) (c changedFirings, err
 			}
 		})
 		if changed {
-			value, err := firingRow(&f)
-			if err != nil {
+			var value firingRow
+			if err := value.set(&f); err != nil {
 				return err
 			}
-			c.rows = append(c.rows, row{slices.Clone(key), value})
+			c.rows = append(c.rows, row{slices.Clone(key), value.Bytes()})
 		}
 		return nil
 	})

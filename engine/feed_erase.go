@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -13,16 +14,21 @@ import (
 
 func isErased(f *nudge.Firing) bool { return f.Rule == "" }
 
-// firingRow is a firing as it is stored.
-func firingRow(f *nudge.Firing) ([]byte, error) {
+// firingRow is a firing as it is stored. One takes firing after firing, in the same memory.
+type firingRow struct{ bytes.Buffer }
+
+func (r *firingRow) set(f *nudge.Firing) error {
+	r.Reset()
 	if isErased(f) {
-		return nil, nil
+		return nil
 	}
-	value, err := json.Marshal(f)
-	if err != nil {
-		return nil, fmt.Errorf("the firing %s at %s does not marshal: %w", f.ID, f.Cursor, err)
+	to := json.NewEncoder(r)
+	to.SetEscapeHTML(false) // nobody shows it as it is, and a "<" would take six bytes
+	if err := to.Encode(f); err != nil {
+		return fmt.Errorf("the firing %s at %s does not marshal: %w", f.ID, f.Cursor, err)
 	}
-	return value, nil
+	r.Truncate(r.Len() - 1) // without the end of the line
+	return nil
 }
 
 func readFiring(c nudge.Cursor, value []byte) (f nudge.Firing, err error) {

@@ -10,6 +10,7 @@ type focus struct {
 	rec    []byte
 	mark   uint32      // of the places that are this key's
 	places []slotPlace // by number
+	ids    *longIDs    // of the shard; nil where a key is only tried
 }
 
 // slotPlace is mark << 32 | to << 16 | from, of a slot in a narrow record: from and to are where it begins and ends.

@@ -10,10 +10,21 @@ import (
 // before any record of the running batch, so that a timer that runs between two of its records sees what was known then, wherever
 // the batch ends (I2).
 type history struct {
-	from []nudge.Offset
-	text []string
-	more bool          // it had values that are not kept any more
-	hash nudge.KeyHash // of the newest value as a key; 0: nobody has asked for it
+	newest binding
+	hash   nudge.KeyHash // of the newest value as a key; 0: nobody has asked for it
+	older  *older        // nil: it had no other value, as most texts have none
+}
+
+// older are the values before the newest.
+type older struct {
+	kept []binding // the oldest first
+	more bool      // there were others before these
+}
+
+// binding is a value, which is never empty, and the offset of the record that set it. The zero one is none.
+type binding struct {
+	from nudge.Offset
+	text string
 }
 
 // keepBindings is how many values are kept for reading old events back; the ones set within a batch are kept until the next.
@@ -21,56 +32,88 @@ const keepBindings = 4
 
 // set notes a new value, set by the record at off. first is the batch's first offset: nobody asks about anything before it.
 func (h *history) set(off, first nudge.Offset, text string) {
-	for len(h.from) > keepBindings-1 && h.from[1] < first {
-		h.from = append(h.from[:0], h.from[1:]...)
-		h.text = append(h.text[:0], h.text[1:]...)
-		h.more = true
+	h.add(binding{off, text})
+	for o := h.older; o != nil && len(o.kept) > keepBindings-1 && o.kept[1].from < first; {
+		o.kept, o.more = slices.Delete(o.kept, 0, 1), true
 	}
-	h.from = append(h.from, off)
-	h.text = append(h.text, text)
-	h.hash = 0
+}
+
+// add adds a value behind the newest.
+func (h *history) add(b binding) {
+	if h.newest.text != "" {
+		if h.older == nil {
+			h.older = &older{}
+		}
+		h.older.kept = append(h.older.kept, h.newest)
+	}
+	h.newest, h.hash = b, 0
+}
+
+// others are the values before the newest, the oldest first.
+func (h *history) others() []binding {
+	if h.older == nil {
+		return nil
+	}
+	return h.older.kept
 }
 
 // before is the value that stood before the record at off, "" if there was none.
 func (h *history) before(off nudge.Offset) string {
-	for i := len(h.from) - 1; i >= 0; i-- {
-		if h.from[i] < off {
-			return h.text[i]
+	if h.newest.from < off {
+		return h.newest.text
+	}
+	for _, b := range slices.Backward(h.others()) {
+		if b.from < off {
+			return b.text
 		}
 	}
 	return ""
 }
 
-// newest are the values that are kept in any case, whatever the batch, the oldest first.
-func (h *history) newest() []string { return h.text[max(len(h.text)-keepBindings, 0):] }
-
-// isWhole says whether the newest values are all that there ever were.
-func (h *history) isWhole() bool { return !h.more && len(h.text) <= keepBindings }
-
-// hasAny says whether one of the texts is among the newest values.
-func (h *history) hasAny(texts []string) bool {
-	return slices.ContainsFunc(h.newest(), func(text string) bool { return slices.Contains(texts, text) })
-}
-
-// forget leaves of the newest values those that are none of the texts.
-func (h *history) forget(texts []string) {
-	first := max(len(h.text)-keepBindings, 0)
-	kept := history{more: !h.isWhole()}
-	for i := first; i < len(h.text); i++ {
-		if !slices.Contains(texts, h.text[i]) {
-			kept.from, kept.text = append(kept.from, h.from[i]), append(kept.text, h.text[i])
+// kept goes over the values that are kept in any case, whatever the batch, the oldest first.
+func (h *history) kept(yield func(binding) bool) {
+	others := h.others()
+	for _, b := range others[max(len(others)-(keepBindings-1), 0):] {
+		if !yield(b) {
+			return
 		}
 	}
-	*h = kept
+	if h.newest.text != "" {
+		yield(h.newest)
+	}
 }
 
-// last is the newest value.
-func (h *history) last() string {
-	if len(h.text) == 0 {
-		return ""
-	}
-	return h.text[len(h.text)-1]
+// isWhole says whether the values that are kept are all that there ever were.
+func (h *history) isWhole() bool {
+	return h.older == nil || !h.older.more && len(h.older.kept) < keepBindings
 }
+
+// hasAny says whether one of the texts is among the values that are kept.
+func (h *history) hasAny(texts []string) bool {
+	for b := range h.kept {
+		if slices.Contains(texts, b.text) {
+			return true
+		}
+	}
+	return false
+}
+
+// forget leaves of the values that are kept those that are none of the texts.
+func (h *history) forget(texts []string) {
+	left := history{}
+	if !h.isWhole() {
+		left.older = &older{more: true}
+	}
+	for b := range h.kept {
+		if !slices.Contains(texts, b.text) {
+			left.add(b)
+		}
+	}
+	*h = left
+}
+
+// last is the newest value, "" if there is none.
+func (h *history) last() string { return h.newest.text }
 
 // key is the newest value's hash as a key of a scope, always of the same one. While identity is settled only the history's owner asks.
 func (h *history) key(scope string) nudge.KeyHash {

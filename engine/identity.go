@@ -41,6 +41,7 @@ type about struct {
 	companyHash            nudge.KeyHash // 0: not worked out
 	fields                 int32         // where the record's fields begin that say nothing of who it is about
 	identifies             bool          // the visitor has its first user by this record
+	ownVisitor, ownUser    bool          // that text outlives the batch
 }
 
 // identifyVisitors is the first pass: the records of this shard's primary keys, block by block.
@@ -154,20 +155,20 @@ func (s *shard) identifyVisitor(b *Batch, off nudge.Offset, a *about, n *named) 
 			return // nothing to remember
 		}
 		v = &visitorIdentity{}
-		s.addVisitor(a.primary, keep(&a.visitor), v)
+		s.addVisitor(a.primary, a.keepVisitor(), v)
 	}
 	known := v.user.last()
 	switch {
 	case a.user != "":
 	case known != "":
-		a.user = known
+		a.user, a.ownUser = known, true
 	default:
 		a.user = n.Email
 	}
 	a.identifies = a.user != "" && known == ""
 	if a.user != "" && a.user != known {
-		v.user.set(off, b.first(), keep(&a.user))
-		s.markVisitor(a.visitor, v)
+		v.user.set(off, b.first(), a.keepUser())
+		s.markVisitor(a, v)
 	}
 	if a.user != "" {
 		a.userHash, a.fallback = v.user.key("user"), v.company.last()
@@ -176,8 +177,8 @@ func (s *shard) identifyVisitor(b *Batch, off nudge.Offset, a *about, n *named) 
 	if a.company == "" {
 		a.company = v.company.last()
 	} else if a.company != v.company.last() {
-		v.company.set(off, b.first(), keep(&a.company))
-		s.markVisitor(a.visitor, v)
+		v.company.set(off, b.first(), strings.Clone(a.company))
+		s.markVisitor(a, v)
 	}
 }
 
@@ -244,13 +245,13 @@ func (s *shard) identifyUser(b *Batch, i int32, u *userIdentity) {
 	}
 	if u == nil {
 		u = &userIdentity{}
-		s.users[keep(&a.user)] = u
+		s.users[a.keepUser()] = u
 	}
-	off := b.records[i].off
+	off, changed := b.records[i].off, false
 	switch {
 	case a.company != "" && a.company != u.company.last():
-		u.company.set(off, b.first(), keep(&a.company))
-		s.markUser(a.user, u)
+		u.company.set(off, b.first(), strings.Clone(a.company))
+		changed = true
 	case a.company == "" && u.company.last() != "":
 		a.company = u.company.last()
 	case a.company == "":
@@ -260,11 +261,14 @@ func (s *shard) identifyUser(b *Batch, i int32, u *userIdentity) {
 		a.companyHash = u.company.key("company")
 	}
 	if a.visitor != "" && a.visitor != u.visitor.last() {
-		u.visitor.set(off, b.first(), keep(&a.visitor))
-		s.markUser(a.user, u)
+		u.visitor.set(off, b.first(), a.keepVisitor())
+		changed = true
 	}
 	if a.mail != "" && a.mail != a.user && u.noteMail(a.mail) {
-		s.markUser(a.user, u)
+		changed = true
+	}
+	if changed && !u.dirty {
+		s.markUser(a.keepUser(), u)
 	}
 }
 
@@ -283,23 +287,34 @@ func (u *userIdentity) noteMail(mail string) bool {
 	return true
 }
 
-// keep makes a text its own, so that it outlives the batch, and returns it.
-func keep(s *string) string {
-	*s = strings.Clone(*s)
-	return *s
+// keepVisitor is the visitor's text, made its own if need be, so that it outlives the batch. All that remembers it shares it.
+func (a *about) keepVisitor() string {
+	if !a.ownVisitor {
+		a.visitor, a.ownVisitor = strings.Clone(a.visitor), true
+	}
+	return a.visitor
 }
 
-func (s *shard) markVisitor(key string, v *visitorIdentity) {
+// keepUser is keepVisitor for the user's text.
+func (a *about) keepUser() string {
+	if !a.ownUser {
+		a.user, a.ownUser = strings.Clone(a.user), true
+	}
+	return a.user
+}
+
+func (s *shard) markVisitor(a *about, v *visitorIdentity) {
 	if !v.dirty {
 		v.dirty = true
-		s.dirtyVisitors = append(s.dirtyVisitors, strings.Clone(key)) // it may lie in the batch
+		s.dirtyVisitors = append(s.dirtyVisitors, a.keepVisitor())
 	}
 }
 
+// markUser notes that something else is known of a user. The key outlives the batch.
 func (s *shard) markUser(key string, u *userIdentity) {
 	if !u.dirty {
 		u.dirty = true
-		s.dirtyUsers = append(s.dirtyUsers, strings.Clone(key))
+		s.dirtyUsers = append(s.dirtyUsers, key)
 	}
 }
 

@@ -435,25 +435,24 @@ func (n *Node) submit(ctx context.Context, r *request) ([]nudge.Firing, error) {
 func (n *Node) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var wg sync.WaitGroup
-	wg.Add(1)
+	var applier, eraser sync.WaitGroup
 	var applyErr error
-	go func() {
-		defer wg.Done()
+	applier.Go(func() {
 		if applyErr = withStore(n.applyAll); applyErr != nil {
 			cancel(applyErr)
 			for s := range n.batches { // let the sequencer end
 				n.spare <- s
 			}
 		}
-	}()
+	})
 	eraseCtx, stopErasing := context.WithCancel(ctx)
 	defer stopErasing()
-	wg.Go(func() { n.erasures.run(eraseCtx) })
+	eraser.Go(func() { n.erasures.run(eraseCtx) })
 	seqErr := n.sequence(ctx)
 	stopErasing()
 	close(n.batches)
-	wg.Wait()
-	close(n.stopped)
+	applier.Wait()
+	close(n.stopped) // before the eraser is waited for: its receipt may be one of those that nobody takes from the queue any more
+	eraser.Wait()
 	return errors.Join(seqErr, applyErr)
 }

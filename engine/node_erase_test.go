@@ -170,6 +170,42 @@ func beginWithoutEraser(t *testing.T, o lifeOptions) *life {
 	return l
 }
 
+// A node that is stopped while a receipt waits in its queue ends all the same. Whether the queue or the end comes first is chance.
+func TestStopsWithAReceiptInTheQueue(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			l := begin(t, lifeOptions{})
+			l.deploy(keepers()...)
+			others(l, 0)
+			purged := l.hold("purge")
+			if _, err := l.node.Erase(context.Background(), "user", "bob"); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second) // for the checkpoint
+			synced := l.hold("sync")
+			l.later(false, l.records(event("page_view", "ana", "")), 1)
+			synctest.Wait()
+			purged()
+			time.Sleep(time.Second)
+			if n := len(l.node.queue); n != 1 {
+				t.Fatalf("%d requests are in the queue, not the receipt: the test tests nothing", n)
+			}
+			l.cut()
+			synced()
+			select {
+			case err := <-l.done:
+				if err != nil {
+					t.Error(err)
+				}
+			case <-time.After(time.Minute):
+				t.Error("the node goes on")
+				r := <-l.node.queue
+				r.done <- result{err: nudge.ErrStopped} // so that the test ends
+			}
+		})
+	}
+}
+
 // Until the files are done a person is hidden from whoever reads the feed, from memory and from the store, before a restart and after it.
 func TestErasedAreHidden(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -189,8 +189,8 @@ func (c *Checkpoint) user(k *KeyState) error {
 }
 
 func (h *history) bindings() (all []Binding) {
-	for i := range h.from {
-		all = append(all, Binding{From: h.from[i], To: h.text[i]})
+	for b := range h.kept {
+		all = append(all, Binding{From: b.from, To: b.text})
 	}
 	return all
 }

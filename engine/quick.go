@@ -80,7 +80,7 @@ func (f *focus) applyQuick(w *scratch, g *program, r *reaction, row *rules.Row, 
 	}
 	for i := counts; i < distincts; i++ {
 		t := &r.touched[i]
-		if slot := f.slot(t.num); slot == nil || !distinctSet(slot).noteOf(t, row) {
+		if slot := f.slot(t.num); slot == nil || !distinctSet(slot).noteOf(t, row, f.ids) {
 			left = append(left, int32(i))
 		}
 	}
@@ -97,9 +97,9 @@ func (f *focus) applyQuick(w *scratch, g *program, r *reaction, row *rules.Row, 
 }
 
 // noteOf adds what a row has of the value, if it does and that does not take room for more; in that case it says so.
-func (d distinctSet) noteOf(t *touch, row *rules.Row) bool {
+func (d distinctSet) noteOf(t *touch, row *rules.Row, ids *longIDs) bool {
 	v, expired := t.value(row), expiredAt(row.At, t.window)
-	return !v.Present() || row.Ts <= expired || d.note(int(t.keep), idOfValue(v), row.Ts, expired)
+	return !v.Present() || row.Ts <= expired || d.note(int(t.keep), ids.of(v), row.Ts, expired)
 }
 
 func appendRest(left []int32, from, to int) []int32 {

@@ -37,6 +37,7 @@ type shard struct {
 	queries [lookAhead]query // of a block
 	sets    metSets
 	memo    memo
+	longIDs longIDs
 	matches rules.Matches // of a block
 	matched []int32       // of a fired event
 	ahead   ahead
@@ -69,7 +70,7 @@ func newShard(id nudge.ShardID, e *Engine, shards int) *shard {
 	}
 	for l := range levels {
 		s.out[l] = make([][]input, shards)
-		s.tables[l].shelf = e.shelf
+		s.tables[l].shelf, s.tables[l].focus.ids = e.shelf, &s.longIDs
 	}
 	return s
 }

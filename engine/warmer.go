@@ -81,11 +81,12 @@ func (s *shard) forgetSince(off nudge.Offset) {
 }
 
 func (h *history) forgetSince(off nudge.Offset) {
-	n := len(h.from)
-	for n > 0 && h.from[n-1] >= off {
-		n--
+	for h.newest.text != "" && h.newest.from >= off {
+		h.newest, h.hash = binding{}, 0
+		if n := len(h.others()); n > 0 {
+			h.newest, h.older.kept = h.older.kept[n-1], h.older.kept[:n-1]
+		}
 	}
-	h.from, h.text, h.hash = h.from[:n], h.text[:n], 0
 }
 
 // take reads an entry, a few records at a time; after each few it calls between, whose error ends it. It stops at the live record.

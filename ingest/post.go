@@ -12,12 +12,17 @@ import (
 	"nudge"
 )
 
-// work is what handling one request of events needs. It is used again for the next.
+// work is what handling one request of events needs until it is answered. It is used again for the next.
 type work struct {
-	s       *Server
-	codec   *Codec
 	records nudge.RecordBuilder
 	out     []byte
+	*decoder
+}
+
+// decoder is what a request needs only until it is decoded. A thousand requests may wait for their answers, but no more are decoded at once than there are
+// cores: so few decoders, used again and again, stay in the cores' caches, where one for each request that waits would not.
+type decoder struct {
+	codec *Codec
 
 	packed bytes.Reader
 	gunzip *gzip.Reader
@@ -26,15 +31,16 @@ type work struct {
 	allow func(bodyKey string) bool
 }
 
-func newWork(s *Server) *work {
-	w := &work{s: s, codec: NewCodec(CodecOptions{Names: s.o.Names, Reserved: s.o.Reserved})}
-	w.allow = func(bodyKey string) bool { return s.keys.holds([]byte(bodyKey)) }
-	return w
+func newDecoder(s *Server) *decoder {
+	d := &decoder{codec: NewCodec(CodecOptions{Names: s.o.Names, Reserved: s.o.Reserved})}
+	d.allow = func(bodyKey string) bool { return s.keys.holds([]byte(bodyKey)) }
+	return d
 }
 
 // begin gets a request as far as a decodable body: authorised, or left to the key in the body, and unpacked.
 func (s *Server) begin(ctx *fasthttp.RequestCtx, limit int) (*work, []byte, *Error) {
 	w := s.works.Get().(*work)
+	w.decoder = s.decoders.Get().(*decoder)
 	w.records.Buf = w.records.Buf[:0]
 	w.codec.allow = nil
 	if len(s.keys) > 0 {
@@ -51,19 +57,28 @@ func (s *Server) begin(ctx *fasthttp.RequestCtx, limit int) (*work, []byte, *Err
 	return w, body, err
 }
 
-// end lets the work be used again.
-func (s *Server) end(w *work) {
-	if cap(w.records.Buf) > maxKeptBytes {
-		w.records.Buf = nil
-	}
+// decoded lets the decoder be used again: nothing in the records, or in what is said about events that are wrong, points into it.
+func (s *Server) decoded(w *work) {
 	if cap(w.plain) > maxKeptBytes {
 		w.plain = nil
+	}
+	s.decoders.Put(w.decoder)
+	w.decoder = nil
+}
+
+// end lets the work be used again.
+func (s *Server) end(w *work) {
+	if w.decoder != nil {
+		s.decoded(w)
+	}
+	if cap(w.records.Buf) > maxKeptBytes {
+		w.records.Buf = nil
 	}
 	s.works.Put(w)
 }
 
 // unpack is the body as it was before the sender compressed it. Whether it did shows in the body: content types and encodings lie.
-func (w *work) unpack(ctx *fasthttp.RequestCtx, limit int) ([]byte, *Error) {
+func (d *decoder) unpack(ctx *fasthttp.RequestCtx, limit int) ([]byte, *Error) {
 	body := ctx.Request.Body()
 	if !bytes.HasPrefix(body, []byte{0x1f, 0x8b}) {
 		switch enc := ctx.Request.Header.ContentEncoding(); string(enc) {
@@ -72,23 +87,23 @@ func (w *work) unpack(ctx *fasthttp.RequestCtx, limit int) ([]byte, *Error) {
 		}
 		return body, nil
 	}
-	w.packed.Reset(body)
+	d.packed.Reset(body)
 	var err error
-	if w.gunzip == nil {
-		w.gunzip, err = gzip.NewReader(&w.packed)
+	if d.gunzip == nil {
+		d.gunzip, err = gzip.NewReader(&d.packed)
 	} else {
-		err = w.gunzip.Reset(&w.packed)
+		err = d.gunzip.Reset(&d.packed)
 	}
 	if err == nil {
-		w.plain, err = readUpTo(w.gunzip, w.plain[:0], limit+1)
+		d.plain, err = readUpTo(d.gunzip, d.plain[:0], limit+1)
 	}
 	switch {
 	case err != nil:
 		return nil, &Error{Code: CodeBadBody, Message: "the gzip body is cut off or damaged; nothing of it was taken"}
-	case len(w.plain) > limit:
+	case len(d.plain) > limit:
 		return nil, &Error{Code: CodeTooLarge, Message: fmt.Sprintf("the unpacked body has more than %d bytes: send the events in several requests", limit)}
 	}
-	return w.plain, nil
+	return d.plain, nil
 }
 
 // readUpTo reads r to its end, but no more than limit bytes, into dst.
@@ -118,6 +133,7 @@ func (s *Server) postEvents(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	done, err := w.codec.Events(body, view(ctx.Request.Header.ContentType()), s.o.Now(), &w.records)
+	s.decoded(w)
 	decide := ctx.QueryArgs().GetBool("decide")
 	firings, ok := s.submit(ctx, w, &done, err, decide)
 	if !ok {
@@ -154,6 +170,7 @@ func (s *Server) postSegment(ctx *fasthttp.RequestCtx, call string) {
 		return
 	}
 	done, err := w.codec.Segment(call, body, s.o.Now(), &w.records)
+	s.decoded(w)
 	if _, ok := s.submit(ctx, w, &done, err, false); !ok {
 		return
 	}

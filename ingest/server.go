@@ -35,6 +35,7 @@ type Server struct {
 	metrics   *metrics
 	http      *fasthttp.Server
 	works     sync.Pool // *work
+	decoders  sync.Pool // *decoder
 	gate      *gate
 	quiet     throttle.Log
 
@@ -67,7 +68,8 @@ func NewServer(o ServerOptions) (*Server, error) {
 	s := &Server{o: o, keys: newKeyring(o.WriteKeys), adminKeys: newKeyring(o.AdminKeys), gate: g, metrics: m}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.waits, s.endWaits = context.WithCancel(s.ctx)
-	s.works.New = func() any { return newWork(s) }
+	s.works.New = func() any { return &work{} }
+	s.decoders.New = func() any { return newDecoder(s) }
 	s.http = &fasthttp.Server{
 		Handler:               s.handle,
 		ErrorHandler:          s.unreadable,

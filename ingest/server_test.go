@@ -206,9 +206,9 @@ func TestGzip(t *testing.T) {
 	// It is not unpacked any further than needed to see that it is too large.
 	var ctx fasthttp.RequestCtx
 	ctx.Request.SetBodyString(bomb)
-	w := newWork(r.srv)
-	if _, err := w.unpack(&ctx, 1000); err == nil || cap(w.plain) > 1<<16 {
-		t.Errorf("error %v with %d bytes unpacked", err, cap(w.plain))
+	d := newDecoder(r.srv)
+	if _, err := d.unpack(&ctx, 1000); err == nil || cap(d.plain) > 1<<16 {
+		t.Errorf("error %v with %d bytes unpacked", err, cap(d.plain))
 	}
 
 	// At the limit and one byte beyond.

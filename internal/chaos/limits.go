@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -80,13 +82,18 @@ func littleMemory(ctx context.Context, o *options, dir string) (*result, error) 
 			t.load.move(p)
 			t.load.until("the server to end for want of memory", 10*time.Second, p.ended)
 		}
-		if p.ended() {
-			died = kib
-		} else {
+		early := p.ended()
+		if !early {
 			lasted = kib
-			if err := p.stop(); err != nil {
+			if err := p.end(syscall.SIGTERM); err != nil {
 				return nil, err
 			}
+		}
+		if early || p.code != 0 { // a last checkpoint may want more than there is, too
+			if !p.lackedMemory() {
+				return nil, fmt.Errorf("within %d MiB of address space serve ends with code %d: %s", kib>>10, p.code, p.said)
+			}
+			died = kib
 		}
 		t.set.ulimit = ""
 		if err := t.start(); err != nil {
@@ -107,4 +114,13 @@ func littleMemory(ctx context.Context, o *options, dir string) (*result, error) 
 		}
 	}
 	return r, err
+}
+
+// wantOfMemory is what Go's runtime, or the system, says where there is no memory to be had, also for a thread.
+var wantOfMemory = []string{"out of memory", "cannot allocate memory", "failed to create new OS thread", "pthread_create failed"}
+
+// lackedMemory says whether the process, which has ended, says that it did for want of memory.
+func (p *server) lackedMemory() bool {
+	said := p.said.String()
+	return slices.ContainsFunc(wantOfMemory, func(words string) bool { return contains(said, words) })
 }
