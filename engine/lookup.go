@@ -36,9 +36,8 @@ func (t *table) findAll(queries []query) {
 			continue
 		}
 		rec := t.record(q.entry)
-		lines := rec[:min(len(rec), aheadBytes)]
-		for at := cacheLine; at < len(lines); at += cacheLine {
-			read += lines[at]
+		for last, at := len(rec)-1, cacheLine; at < aheadBytes; at += cacheLine { // as often for a short record: nothing is to be guessed
+			read += rec[min(at, last)]
 		}
 		if scope, key := narrowOf(rec, len(q.key)); scope != q.scope || string(key) != q.key {
 			q.entry = t.lookup(q.hash, q.scope, q.key)
