@@ -155,16 +155,16 @@ func (w *scratch) sortRules() {
 	w.rules = slices.Compact(w.rules)
 }
 
-func (s *shard) key(in *input) keyRef {
+// key is the key of an input. It is written where it is wanted: of a literal see takeRecord.
+func (s *shard) key(k *keyRef, in *input) {
 	level, num := in.scope, uint16(in.scope) // of visitors, users and companies
 	if in.scope > rules.ScopeCompany {
 		level, num = levelOf(s.program.plan.Scopes[in.scope].Kind), s.program.scopeNums[in.scope]
 	}
-	k := keyRef{t: &s.tables[level], i: in.entry, scope: in.scope, num: num, hash: in.hash, text: in.key}
+	k.t, k.i, k.scope, k.num, k.hash, k.text = &s.tables[level], in.entry, in.scope, num, in.hash, in.key
 	if k.i == noEntry {
 		k.i = k.t.find(in.hash, k.num, in.key)
 	}
-	return k
 }
 
 // ensure gives the key an entry, and must be called before the key's record is changed.
