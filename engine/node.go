@@ -98,6 +98,7 @@ type Node struct {
 	stopping    chan struct{} // closed when Run begins to stop
 	stopped     chan struct{} // closed when nothing will be answered any more
 	full        fullDisk      // the sequencer's
+	unanswered  []*request    // when the sequencer has ended: those of its last batch, if that failed, and one that did not fit
 	requests    sync.Pool     // *request of Submit that were answered
 	stats       NodeStats
 	plan        atomic.Pointer[rules.Plan]
@@ -417,6 +418,20 @@ func (n *Node) submit(ctx context.Context, r *request) ([]nudge.Firing, error) {
 		n.stats.Busy.Add(1)
 		return nil, nudge.ErrBusy
 	}
+	return n.answer(r)
+}
+
+// answer waits for that of a request in the queue.
+func (n *Node) answer(r *request) ([]nudge.Firing, error) {
+	if !r.decide {
+		select {
+		case <-n.stopped: // nobody may have seen it in the queue
+			n.turnAway()
+		default:
+		}
+		res := <-r.done // alone: to wait for the end as well costs as much again, and the sequencer answers all that it has
+		return res.firings, res.err
+	}
 	select {
 	case res := <-r.done:
 		return res.firings, res.err
@@ -427,6 +442,18 @@ func (n *Node) submit(ctx context.Context, r *request) ([]nudge.Firing, error) {
 		return res.firings, res.err
 	default:
 		return nil, nudge.ErrStopped
+	}
+}
+
+// turnAway answers who is in the queue when nothing is done any more.
+func (n *Node) turnAway() {
+	for {
+		select {
+		case r := <-n.queue:
+			r.done <- result{err: nudge.ErrStopped}
+		default:
+			return
+		}
 	}
 }
 
@@ -453,6 +480,10 @@ func (n *Node) Run(ctx context.Context) error {
 	close(n.batches)
 	applier.Wait()
 	close(n.stopped) // before the eraser is waited for: its receipt may be one of those that nobody takes from the queue any more
+	for _, r := range n.unanswered {
+		r.done <- result{err: nudge.ErrStopped}
+	}
+	n.turnAway()
 	eraser.Wait()
 	return errors.Join(seqErr, applyErr)
 }

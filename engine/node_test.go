@@ -95,6 +95,54 @@ func TestDecideIsOnesOwn(t *testing.T) {
 	})
 }
 
+// Who was taken from the queue but not into the batch that failed, and who comes into the queue behind the end, is told that it has come.
+func TestTurnedAway(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := begin(t, lifeOptions{})
+		gate, open := l.gate()
+		appends := 0
+		l.set("append", func() error {
+			if appends++; appends == 1 {
+				<-gate
+				return nil
+			}
+			return errInjected
+		})
+		view := l.records(event("page_view", "v", ""))
+		l.later(false, view, 1)
+		synctest.Wait()
+		deployed := make(chan error, 1)
+		go func() {
+			_, err := l.node.Deploy(context.Background(), ruleFiles("r", `{per: visitor, when: on(page_view), then: alert("a", {})}`))
+			deployed <- err
+		}()
+		synctest.Wait() // it is alone in its batch: the next one waits for another
+		held, queued := l.later(false, view, 1), l.later(false, view, 1)
+		synctest.Wait()
+		open()
+		if err := <-l.done; !errors.Is(err, errInjected) {
+			t.Fatalf("Run: %v", err)
+		}
+		synctest.Wait()
+		late, behind := &request{done: make(chan result, 1)}, make(chan error, 1)
+		l.node.queue <- late
+		go func() {
+			_, err := l.node.answer(late)
+			behind <- err
+		}()
+		synctest.Wait()
+		if len(deployed)+len(held)+len(queued)+len(behind) != 4 {
+			t.Fatalf("answered: the deployment %d, who was held %d, who was in the queue %d, who came behind the end %d", len(deployed), len(held), len(queued), len(behind))
+		}
+		for _, err := range []error{<-deployed, (<-held).err, (<-queued).err, <-behind} {
+			if !errors.Is(err, nudge.ErrStopped) {
+				t.Errorf("error %v, want %v", err, nudge.ErrStopped)
+			}
+		}
+		l.closeDir()
+	})
+}
+
 // I9: after a failed operation Run ends with it, everybody who waits gets an error, everybody who comes later ErrStopped, and the
 // log is not touched any more. What was answered before is durable.
 func TestFailureEndsTheNode(t *testing.T) {

@@ -64,6 +64,10 @@ func (n *Node) sequence(ctx context.Context) error {
 			continue
 		}
 		if err != nil {
+			n.unanswered = append(n.unanswered, s.durable...)
+			if held != nil {
+				n.unanswered = append(n.unanswered, held)
+			}
 			return err
 		}
 		n.roomAgain()
@@ -124,7 +128,7 @@ func (n *Node) seal(s *sealed, r *request, at nudge.Millis) (held *request, err 
 		sync = func() error { return nil }
 	}
 	if err := sync(); err != nil {
-		return nil, fmt.Errorf("sync the log at offset %d: %w", s.entry.First, err)
+		return held, fmt.Errorf("sync the log at offset %d: %w", s.entry.First, err)
 	}
 	for _, r := range s.durable {
 		r.done <- result{}
