@@ -13,16 +13,18 @@ import (
 // applyEvent lets an event change the operators that it concerns. An event later than Options.Lateness is history: it enters
 // windows and ends waits, but starts none and makes no pulse.
 func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reaction) {
-	if f := k.t.focusOf(k.i); f == nil || f.slots < len(r.touched) {
+	f := k.t.focusOf(k.i)
+	if f == nil || f.slots < len(r.touched) {
 		s.reserve(w, k, in, r)
+		f = k.t.focusOf(k.i)
 	}
 	if k.i != noEntry && r.stores {
 		s.ensure(k)
 	}
-	timed := r.timed
-	w.left = slices.Grow(w.left[:0], len(r.touched))
-	for _, i := range k.t.focusOf(k.i).applyQuick(r, in.row, w.left) {
-		timed = s.applyTouch(b, w, k, in, &r.touched[i]) || timed
+	timed, late := r.timed, s.engine.isLate(in.row)
+	f.applyQuick(w, s.program, r, in.row, late)
+	for _, i := range w.left {
+		timed = s.applyTouch(b, w, k, in, &r.touched[i], late) || timed
 	}
 	if timed && k.i != noEntry && !k.isPast {
 		k.t.arm(k.i, s.nextDue(k.t, k.i, in.when.at))
@@ -30,8 +32,8 @@ func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reacti
 }
 
 // applyTouch lets an event change an operator that it concerns, and says whether the key's deadlines are others now.
-func (s *shard) applyTouch(b *Batch, w *scratch, k *keyRef, in *input, t *touch) (changed bool) {
-	op, late := &s.program.plan.Ops[t.op], s.engine.isLate(in.row)
+func (s *shard) applyTouch(b *Batch, w *scratch, k *keyRef, in *input, t *touch, late bool) (changed bool) {
+	op := &s.program.plan.Ops[t.op]
 	switch t.kind {
 	case rules.OpScore:
 		s.ensure(k)
@@ -149,14 +151,19 @@ func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, t *touch, 
 		k.t.noteLast(k.i, num, t.value(row), row.Ts, in.when.stamp(), s.keptSource(k, in))
 	case rules.OpSince:
 		s.ensure(k)
-		k.t.newestTime(k.i, num, row.Ts)
+		noteNewest(k.t.timeSlot(k.i, num), row.Ts)
 	case rules.OpFirst:
 		s.ensure(k)
-		prev, had := k.t.newestTime(k.i, num, row.Ts)
-		had = had && prev > s.program.above(num, noTime)
-		if !late && (!had || row.Ts >= prev) {
-			w.pulses = append(w.pulses, pulse{op: int(t.op), had: had, prev: prev, ts: row.Ts})
-		}
+		w.noteFirst(s.program, t, k.t.timeSlot(k.i, num), row.Ts, late)
+	}
+}
+
+// noteFirst notes an event in the slot of OpFirst, which pulses unless the event is late or not the newest.
+func (w *scratch) noteFirst(g *program, t *touch, slot []byte, ts nudge.Millis, late bool) {
+	prev, had := noteNewest(slot, ts)
+	had = had && prev > g.above(t.num, noTime)
+	if !late && (!had || ts >= prev) {
+		w.pulses = append(w.pulses, pulse{op: int(t.op), had: had, prev: prev, ts: ts})
 	}
 }
 
@@ -235,18 +242,19 @@ const noTime = nudge.Millis(math.MinInt64)
 
 var noTimeSlot = [8]byte{7: 0x80}
 
-// newestTime notes an event in the slot of OpFirst and OpSince, i64 the newest time, and returns the newest one before it.
-func (t *table) newestTime(i, num uint32, ts nudge.Millis) (prev nudge.Millis, had bool) {
+// timeSlot is the slot of OpFirst and OpSince: i64 the newest time, or noTime.
+func (t *table) timeSlot(i, num uint32) []byte {
 	slot := t.slot(i, num)
 	if slot == nil {
-		binary.LittleEndian.PutUint64(t.grow(i, num, 8), uint64(ts))
-		return 0, false
+		slot = t.grow(i, num, len(noTimeSlot))
+		copy(slot, noTimeSlot[:])
 	}
+	return slot
+}
+
+// noteNewest notes an event in such a slot, and returns the newest time before it.
+func noteNewest(slot []byte, ts nudge.Millis) (prev nudge.Millis, had bool) {
 	prev = nudge.Millis(binary.LittleEndian.Uint64(slot))
-	if prev == noTime {
-		binary.LittleEndian.PutUint64(slot, uint64(ts))
-		return 0, false
-	}
 	binary.LittleEndian.PutUint64(slot, uint64(max(prev, ts)))
-	return prev, true
+	return prev, prev != noTime
 }

@@ -39,7 +39,9 @@ func (b *Batch) Len() int { return len(b.records) }
 
 // Add appends a record with its offset and log time; neither may go back. The record's bytes must stay as they are until Apply returns.
 func (b *Batch) Add(off nudge.Offset, at nudge.Millis, rec nudge.Record) {
-	b.records = append(b.records, stamped{rec: rec, off: off, at: at})
+	b.records = append(b.records, stamped{})
+	r := &b.records[len(b.records)-1] // field by field, see takeRecord
+	r.rec, r.off, r.at = rec, off, at
 	b.until = at
 }
 

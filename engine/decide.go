@@ -75,7 +75,9 @@ func (s *shard) takeBy(b *Batch, k *keyRef, in *input, r *reaction, t *turn) {
 		k.t.focusOn(k.i)
 		s.findOpen(w, k, r, in.when.at)
 		s.applyEvent(b, w, k, in, r)
-		s.findRisen(w, k, r, in.when.at)
+		if len(w.open) > 0 {
+			s.findRisen(w, k, r, in.when.at)
+		}
 	}
 	if len(w.rules) > 0 {
 		s.settle(b, w, k, in, t)
@@ -153,16 +155,16 @@ func (w *scratch) sortRules() {
 	w.rules = slices.Compact(w.rules)
 }
 
-func (s *shard) key(in *input) keyRef {
+// key is the key of an input. It is written where it is wanted: of a literal see takeRecord.
+func (s *shard) key(k *keyRef, in *input) {
 	level, num := in.scope, uint16(in.scope) // of visitors, users and companies
 	if in.scope > rules.ScopeCompany {
 		level, num = levelOf(s.program.plan.Scopes[in.scope].Kind), s.program.scopeNums[in.scope]
 	}
-	k := keyRef{t: &s.tables[level], i: in.entry, scope: in.scope, num: num, hash: in.hash, text: in.key}
+	k.t, k.i, k.scope, k.num, k.hash, k.text = &s.tables[level], in.entry, in.scope, num, in.hash, in.key
 	if k.i == noEntry {
 		k.i = k.t.find(in.hash, k.num, in.key)
 	}
-	return k
 }
 
 // ensure gives the key an entry, and must be called before the key's record is changed.
@@ -223,7 +225,7 @@ func (s *shard) isTrue(w *scratch, k *keyRef, ri int32, at nudge.Millis) bool {
 			if !w.pulsed(int(n.op), n.window) {
 				return false
 			}
-		} else if slot := k.t.slot(k.i, n.num); n.kept(slot) < n.atLeast || !n.isMet(s.program, slot, at) {
+		} else if n.lacks(s.program, k.t.slot(k.i, n.num), at) != lackNone {
 			return false
 		}
 	}
@@ -233,18 +235,6 @@ func (s *shard) isTrue(w *scratch, k *keyRef, ri int32, at nudge.Millis) bool {
 // holds evaluates a condition for a key at an instant.
 func (s *shard) holds(w *scratch, k *keyRef, c *rules.Cond, at nudge.Millis) bool {
 	return c.Eval(s.read(w, k, c.Uses, at))
-}
-
-// isMet says whether a need of which enough is kept is met: the one of which there must be so many has not expired.
-func (n *need) isMet(g *program, slot []byte, at nudge.Millis) bool {
-	if n.kind == rules.OpTotal || n.window == rules.Ever && g.floors == nil {
-		return true
-	}
-	expired := g.above(n.num, expiredIn(n.kind, n.window, at))
-	if n.kind == rules.OpDistinct {
-		return distinctSet(slot).newest(n.atLeast) > expired
-	}
-	return ring(slot).newest(n.atLeast) > expired
 }
 
 // expiredIn is expiredAt for a use of OpCount or OpDistinct.
@@ -349,9 +339,10 @@ func (w *scratch) pulsed(op int, window nudge.Millis) bool {
 	return false
 }
 
-// expiredAt is the newest time that is outside a window of that length at an instant: windows are half open, (at − window, at].
+// expiredAt is the newest time that is outside a window of that length at an instant: windows are half open, (at − window, at]. Of rules.Ever it is older
+// than any event.
 func expiredAt(at, window nudge.Millis) nudge.Millis {
-	if window == rules.Ever || at < math.MinInt64+window {
+	if at < math.MinInt64+window {
 		return math.MinInt64
 	}
 	return at - window

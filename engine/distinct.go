@@ -56,7 +56,7 @@ func (d distinctSet) after(ts nudge.Millis) int {
 
 func (d distinctSet) find(id valueID) int {
 	for at, end := distinctHeader, distinctHeader+d.len()*distinctEntry; at < end; at += distinctEntry {
-		if e := d[at : at+16 : at+16]; binary.LittleEndian.Uint64(e) == id.first && binary.LittleEndian.Uint64(e[8:]) == id.rest {
+		if id.is(readID(d[at : at+16 : at+16])) {
 			return (at - distinctHeader) / distinctEntry
 		}
 	}
@@ -73,14 +73,10 @@ func (d distinctSet) find(id valueID) int {
 // value is the 16 bytes that stand for a value.
 func (d distinctSet) value(i int) []byte {
 	at := distinctHeader + i*distinctEntry
-	return d[at : at+16]
+	return d[at : at+16 : at+16]
 }
 
-func (d distinctSet) id(i int) valueID {
-	at := distinctHeader + i*distinctEntry
-	b := d[at : at+16 : at+16]
-	return valueID{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])}
-}
+func (d distinctSet) id(i int) valueID { return readID(d.value(i)) }
 
 func (d distinctSet) hashed() bool { return d[2]&flagHashed != 0 }
 
@@ -89,9 +85,31 @@ func (d distinctSet) place(to, from int, id valueID, ts nudge.Millis) {
 	at := distinctHeader + to*distinctEntry
 	copy(d[at+distinctEntry:distinctHeader+(from+1)*distinctEntry], d[at:distinctHeader+from*distinctEntry])
 	entry := d[at : at+distinctEntry : at+distinctEntry]
-	binary.LittleEndian.PutUint64(entry, id.first)
-	binary.LittleEndian.PutUint64(entry[8:], id.rest)
+	id.put(entry)
 	binary.LittleEndian.PutUint64(entry[16:], uint64(ts))
+}
+
+// putFirst makes a value the newest. It is looked for and the entries are moved in one go, up to where it was; if it is new and there is no room, the
+// oldest is lost.
+func (d distinctSet) putFirst(n int, id valueID, ts nudge.Millis) {
+	next, time := id, uint64(ts)
+	at := distinctHeader
+	for end := at + n*distinctEntry; at < end; at += distinctEntry {
+		e := d[at : at+distinctEntry : at+distinctEntry]
+		was, wasTime := readID(e), binary.LittleEndian.Uint64(e[16:])
+		next.put(e)
+		binary.LittleEndian.PutUint64(e[16:], time)
+		if was.is(id) {
+			return
+		}
+		next, time = was, wasTime
+	}
+	if at < len(d) {
+		e := d[at : at+distinctEntry : at+distinctEntry]
+		next.put(e)
+		binary.LittleEndian.PutUint64(e[16:], time)
+		d.setLen(n + 1)
+	}
 }
 
 func (d distinctSet) setTime(i int, ts nudge.Millis) {
@@ -105,8 +123,12 @@ func (d distinctSet) note(keep int, id valueID, ts, expired nudge.Millis) bool {
 	case n == 0:
 	case d.at(0) > ts:
 		to = d.after(ts)
-	case d.id(0) == id: // the newest once more, as of days most are
+	case id.is(d.id(0)): // the newest once more, as of days most are
 		d.setTime(0, ts)
+		return true
+	}
+	if to == 0 && !d.hashed() && (n < d.cap() || n == keep || d.at(n-1) <= expired) {
+		d.putFirst(n, id, ts)
 		return true
 	}
 	if at := d.find(id); at >= 0 {
@@ -216,12 +238,23 @@ func idOfShort(text string) valueID {
 // idIn is the id that 16 bytes hold.
 func idIn[B [16]byte | digest](b B) valueID {
 	bytes := [16]byte(b)
-	return valueID{binary.LittleEndian.Uint64(bytes[:]), binary.LittleEndian.Uint64(bytes[8:])}
+	return readID(bytes[:])
 }
 
-func (id valueID) bytes() (b [16]byte) {
-	binary.LittleEndian.PutUint64(b[:], id.first)
+func readID(b []byte) valueID {
+	return valueID{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])}
+}
+
+func (id valueID) put(b []byte) {
+	binary.LittleEndian.PutUint64(b, id.first)
 	binary.LittleEndian.PutUint64(b[8:], id.rest)
+}
+
+// is says whether two ids are the same. It takes one branch: many differ in one half only, and in which one is hard for the processor to guess.
+func (id valueID) is(other valueID) bool { return (id.first^other.first)|(id.rest^other.rest) == 0 }
+
+func (id valueID) bytes() (b [16]byte) {
+	id.put(b[:])
 	return b
 }
 

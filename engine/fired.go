@@ -24,13 +24,14 @@ func (s *shard) fire(b *Batch, k *keyRef, in *input, ri int32, c *cause, f *sett
 	case sc.Kind >= nudge.KindUser:
 	case fd.user == "":
 		up.hash, up.key, up.entry = k.hash, fd.key, noEntry
-		visitor := s.key(&up)
+		var visitor keyRef
+		s.key(&visitor, &up)
 		s.remember(b, &visitor, &up)
 	default:
-		s.send(rules.ScopeUser, fd.user, nudge.HashKey("user", fd.user), &up)
+		s.send(rules.ScopeUser, fd.user, nudge.HashKey("user", fd.user), &up, nil)
 	}
 	if sc.Kind < nudge.KindCompany && fd.company != "" {
-		s.send(rules.ScopeCompany, fd.company, nudge.HashKey("company", fd.company), &up)
+		s.send(rules.ScopeCompany, fd.company, nudge.HashKey("company", fd.company), &up, nil)
 	}
 	if fd.met.at(k.scope) != nil {
 		return fd

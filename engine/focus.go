@@ -44,20 +44,20 @@ func (t *table) focusOn(i uint32) {
 }
 
 func (t *table) notePlaces(i uint32) {
-	d := directoryOf(t.record(i))
-	if d.len() > maxFocus || d.wide {
+	f, rec := &t.focus, t.record(i)
+	slots, dir, narrow := narrowDirectory(rec)
+	if slots > maxFocus || !narrow {
 		return
 	}
-	f := &t.focus
-	f.entry, f.slots, f.rec = i+1, d.len(), d.rec
-	if d.n == 0 {
+	f.entry, f.slots, f.rec = i+1, slots, rec
+	if slots == 0 {
 		return
 	}
-	if last := int(d.num(d.len() - 1)); last >= len(f.places) {
+	if last := int(binary.LittleEndian.Uint16(dir[len(dir)-dirEntry:])); last >= len(f.places) {
 		f.places = append(f.places, make([]slotPlace, last+1-len(f.places))...)
 	}
-	places, mark, end := f.places, slotPlace(f.mark)<<32, slotPlace(len(d.rec))<<16
-	for dir := d.rec[d.at:][:d.len()*dirEntry]; len(dir) >= dirEntry; dir = dir[:len(dir)-dirEntry] {
+	places, mark, end := f.places, slotPlace(f.mark)<<32, slotPlace(len(rec))<<16
+	for ; len(dir) >= dirEntry; dir = dir[:len(dir)-dirEntry] {
 		e := binary.LittleEndian.Uint32(dir[len(dir)-dirEntry : len(dir) : len(dir)])
 		places[e&mostNarrow] = mark | end | slotPlace(e>>16)
 		end = slotPlace(e &^ mostNarrow)

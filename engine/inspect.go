@@ -64,7 +64,8 @@ func (e *Engine) Inspect(ruleID, key string, at nudge.Millis) []UseState {
 	sc := &e.program.plan.Scopes[r.Scope]
 	hash := nudge.HashKey(sc.Per, key)
 	s := e.shards[hash.Shard(len(e.shards))]
-	k := s.key(&input{scope: r.Scope, hash: hash, key: key, entry: noEntry})
+	var k keyRef
+	s.key(&k, &input{scope: r.Scope, hash: hash, key: key, entry: noEntry})
 	w := s.enter()
 	defer s.leave()
 	readings := s.readWhole(w, &k, r.When.Uses, at)

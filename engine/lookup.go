@@ -36,9 +36,8 @@ func (t *table) findAll(queries []query) {
 			continue
 		}
 		rec := t.record(q.entry)
-		lines := rec[:min(len(rec), aheadBytes)]
-		for at := cacheLine; at < len(lines); at += cacheLine {
-			read += lines[at]
+		for last, at := len(rec)-1, cacheLine; at < aheadBytes; at += cacheLine { // as often for a short record: nothing is to be guessed
+			read += rec[min(at, last)]
 		}
 		if scope, key := narrowOf(rec, len(q.key)); scope != q.scope || string(key) != q.key {
 			q.entry = t.lookup(q.hash, q.scope, q.key)
@@ -47,21 +46,29 @@ func (t *table) findAll(queries []query) {
 	t.read += read
 }
 
-// findEntries finds for each query the first entry with its hash. The record of that is there.
+// findEntries finds for each query the first entry with its hash. The record of that is there. Nothing branches by what was just read: a wrong guess
+// would make the memory of the queries behind it wait.
 func (t *table) findEntries(queries []query) {
 	for i := range queries {
 		q := &queries[i]
 		q.entry = t.index.at(q.hash, 0)
 	}
+	if t.count == 0 {
+		return
+	}
 	var left uint32 // queries that are not answered, a bit for each
 	for i := range queries {
 		q := &queries[i]
-		if q.entry == noEntry {
-			continue
+		none := uint32((uint64(q.entry) + 1) >> 32) // 1 for noEntry, of which the sum is 0: another key's entry
+		e := t.entry(q.entry + none)
+		other, away := uint32(0), uint32(0)
+		if e.hash != q.hash {
+			other = 1
 		}
-		if e := t.entry(q.entry); e.hash != q.hash || e.ref.away() {
-			left |= 1 << (i % lookAhead)
+		if e.ref.away() {
+			away = 1
 		}
+		left |= (other | away) << (i % lookAhead)
 	}
 	if left != 0 {
 		t.findBehind(queries, left)
@@ -74,7 +81,9 @@ func (t *table) findBehind(queries []query, left uint32) {
 		for rest := left; rest != 0; rest &= rest - 1 {
 			i := bits.TrailingZeros32(rest)
 			q := &queries[i]
-			if e := t.entry(q.entry); e.hash == q.hash {
+			if q.entry == noEntry {
+				left &^= 1 << i
+			} else if e := t.entry(q.entry); e.hash == q.hash {
 				if e.ref.away() {
 					q.entry = t.lookup(q.hash, q.scope, q.key)
 				}

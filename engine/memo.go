@@ -30,8 +30,8 @@ type memoSlot struct {
 }
 
 const (
-	memoSets  = 128
-	memoWays  = 4     // places for a row
+	memoSets  = 512
+	memoWays  = 2     // places for a row
 	memoText  = 128   // bytes of all texts of a row that is remembered
 	memoAsk   = 1024  // rows, after which it pays if three quarters of them were known
 	memoPause = 16384 // rows, before it is tried once more

@@ -134,7 +134,7 @@ func (s *shard) mergeSlot(k *keyRef, opID int32, src []byte, at nudge.Millis) {
 	case rules.OpSequence:
 		sequence(k.t.slot(k.i, num)).merge(sequence(src), len(op.Steps)-1)
 	case rules.OpFirst, rules.OpSince:
-		k.t.newestTime(k.i, num, nudge.Millis(binary.LittleEndian.Uint64(src)))
+		noteNewest(k.t.timeSlot(k.i, num), nudge.Millis(binary.LittleEndian.Uint64(src)))
 	case rules.OpAbsent, rules.OpDwell:
 		k.t.mergeWait(k.i, num, op.Window, wait(src))
 	default:

@@ -123,16 +123,6 @@ type ruleInfo struct {
 // silent says whether the rule fires nothing, whatever comes.
 func (r *ruleInfo) silent() bool { return r.paused || r.held }
 
-// need is a use of a conjunction (rules.Cond.All), with what deciding it takes of the operator.
-type need struct {
-	window  nudge.Millis
-	atLeast int
-	num     uint32
-	op      int32
-	kind    rules.OpKind
-	pulse   bool
-}
-
 // opName is how an operator's kind is written in the dictionary. Stored: the texts never change.
 var opName = [...]string{
 	rules.OpCount: "count", rules.OpTotal: "total", rules.OpDistinct: "distinct", rules.OpValues: "values",

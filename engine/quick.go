@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"encoding/binary"
-	"math"
 	"slices"
 
 	"nudge"
@@ -21,6 +20,7 @@ const (
 	quickTotal                 // one more
 	quickCount                 // a time for a ring
 	quickDistinct              // a value for a set
+	quickFirst                 // a newer time
 	quickNone
 )
 
@@ -34,6 +34,8 @@ func quickOf(t *touch) quick {
 		return quickCount
 	case t.kind == rules.OpDistinct:
 		return quickDistinct
+	case t.kind == rules.OpFirst:
+		return quickFirst
 	}
 	return quickNone
 }
@@ -49,10 +51,15 @@ func (r *reaction) sort() {
 	}
 }
 
-// applyQuick does to the key in focus, if there is one, what can be done quickly, and notes the places of the touches that are left, for which there is room.
-func (f *focus) applyQuick(r *reaction, row *rules.Row, left []int32) []int32 {
+// applyQuick does to the key in focus, if there is one, what can be done quickly, and notes in w.left the places of the touches that are left.
+func (f *focus) applyQuick(w *scratch, g *program, r *reaction, row *rules.Row, late bool) {
+	left := w.left[:0]
+	if cap(left) < len(r.touched) {
+		left = make([]int32, 0, len(r.touched))
+	}
 	if f == nil {
-		return appendRest(left, 0, len(r.touched))
+		w.left = appendRest(left, 0, len(r.touched))
+		return
 	}
 	ends, totals, counts, distincts := r.behind[quickEnd], r.behind[quickTotal], r.behind[quickCount], r.behind[quickDistinct]
 	if ends > 0 {
@@ -77,7 +84,16 @@ func (f *focus) applyQuick(r *reaction, row *rules.Row, left []int32) []int32 {
 			left = append(left, int32(i))
 		}
 	}
-	return appendRest(left, distincts, len(r.touched))
+	firsts := r.behind[quickFirst]
+	for i := distincts; i < firsts; i++ {
+		t := &r.touched[i]
+		if slot := f.slot(t.num); slot != nil {
+			w.noteFirst(g, t, slot, row.Ts, late)
+		} else {
+			left = append(left, int32(i))
+		}
+	}
+	w.left = appendRest(left, firsts, len(r.touched))
 }
 
 // noteOf adds what a row has of the value, if it does and that does not take room for more; in that case it says so.
@@ -106,45 +122,4 @@ func (f *focus) endQuick(ends []touch, ts nudge.Millis, left []int32) []int32 {
 		left = append(left, int32(i))
 	}
 	return left
-}
-
-// isOpen says whether a conjunction without pulses is false, and one event may make it true. As that adds one entry at most to what is kept, it does
-// not where more than one is lacking of the first need that is not met.
-func (f *focus) isOpen(g *program, needs []need, at nudge.Millis) bool {
-	for i := range needs {
-		n := &needs[i]
-		slot := f.slot(n.num)
-		if kept := n.kept(slot); kept < n.atLeast {
-			return kept+1 == n.atLeast
-		}
-		if !n.isMet(g, slot, at) {
-			return true
-		}
-	}
-	return false
-}
-
-// kept is how many entries there are of which a need wants so many, expired or not.
-func (n *need) kept(slot []byte) int {
-	switch {
-	case slot == nil:
-		return 0
-	case n.kind == rules.OpTotal:
-		return int(min(readTotal(slot), math.MaxInt))
-	}
-	return int(binary.LittleEndian.Uint16(slot)) // of a ring as of a set
-}
-
-// areMet says whether all needs of a conjunction are met.
-func (f *focus) areMet(w *scratch, g *program, needs []need, at nudge.Millis) bool {
-	for i := range needs {
-		if n := &needs[i]; n.pulse {
-			if !w.pulsed(int(n.op), n.window) {
-				return false
-			}
-		} else if slot := f.slot(n.num); n.kept(slot) < n.atLeast || !n.isMet(g, slot, at) {
-			return false
-		}
-	}
-	return true
 }

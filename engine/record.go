@@ -74,6 +74,16 @@ func narrowOf(rec []byte, size int) (scope uint16, key []byte) {
 	return uint16(head >> 16), rec[keyHeader : keyHeader+size]
 }
 
+// narrowDirectory is the directory of a record that is not wide, and how many slots it has, in fewer steps than directoryOf.
+func narrowDirectory(rec []byte) (slots int, dir []byte, narrow bool) {
+	head := binary.LittleEndian.Uint64(rec)
+	if head>>8&flagWide != 0 {
+		return 0, nil, false
+	}
+	slots, at := int(head>>32&mostNarrow), keyHeader+int(head>>48)
+	return slots, rec[at : at+slots*dirEntry], true
+}
+
 func (d directory) len() int { return int(d.n) }
 
 // entry is the number of a slot by its place in the directory, and where its bytes begin.

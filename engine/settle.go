@@ -47,7 +47,8 @@ func (s *shard) settle(b *Batch, w *scratch, k *keyRef, in *input, t *turn) {
 	for _, fd := range own {
 		t.taken(fd)
 		next := input{when: in.when, scope: k.scope, hash: k.hash, key: k.text, entry: k.i, row: fd.row, met: fd.met, rec: in.rec, from: fd, source: fd.source}
-		same := s.key(&next)
+		var same keyRef
+		s.key(&same, &next)
 		s.take(b, &same, &next, t)
 	}
 }

@@ -171,7 +171,8 @@ func (s *shard) runLevel(level int, b *Batch) {
 			if s.at = in.when.off; t.mayBeDue(in.when.at) {
 				s.runTimers(level, b, in.when.at)
 			}
-			k := s.key(in)
+			var k keyRef
+			s.key(&k, in)
 			s.take(b, &k, in, nil)
 		}
 	}
@@ -208,12 +209,13 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 	if !met.concerned() && past == nil {
 		return
 	}
-	in := input{
-		when: instant{at: row.At, off: b.records[i].off}, row: row, met: met, rec: i, source: a.primary,
-		scope: rules.ScopeVisitor, key: a.visitor, hash: a.primary, entry: visitor,
-	}
+	var in input // field by field: the compiler makes a literal elsewhere and copies it, wide loads right behind narrow stores, for which the processor waits
+	in.when.at, in.when.off, in.row, in.met, in.rec, in.source = row.At, b.records[i].off, row, met, i, a.primary
+	in.scope, in.key, in.hash, in.entry = rules.ScopeVisitor, a.visitor, a.primary, visitor
 	if a.visitor != "" {
-		k, r := keyRef{t: &s.tables[0], i: visitor, hash: a.primary, text: a.visitor}, met.fixed[rules.ScopeVisitor]
+		var k keyRef
+		k.t, k.i, k.hash, k.text = &s.tables[0], visitor, a.primary, a.visitor
+		r := met.fixed[rules.ScopeVisitor]
 		if visitor == noEntry { // an earlier record of the block may have made it
 			k.i = k.t.find(k.hash, k.num, k.text)
 		}
@@ -229,33 +231,31 @@ func (s *shard) takeRecord(b *Batch, i int32, visitor uint32) {
 		}
 	}
 	if a.user != "" {
-		in.past = past
-		s.send(rules.ScopeUser, a.user, a.userHash, &in)
-		in.past = nil
+		s.send(rules.ScopeUser, a.user, a.userHash, &in, past)
 	}
 	if concerned := met.at(rules.ScopeCompany) != nil; concerned && a.company == "" {
 		s.stats.noCompany++
 	} else if concerned {
-		s.send(rules.ScopeCompany, a.company, a.companyKey(), &in)
+		s.send(rules.ScopeCompany, a.company, a.companyKey(), &in, nil)
 	}
 	for j := range met.others {
 		scope := met.others[j].scope
 		sc := &g.plan.Scopes[scope]
 		if key := sc.Key(row); key != "" {
-			s.send(scope, key, nudge.HashKey(sc.Per, key), &in)
+			s.send(scope, key, nudge.HashKey(sc.Per, key), &in, nil)
 		}
 	}
 }
 
 // send passes an input up to the shard of a key, if any of the key's rules listens. A past goes up in any case.
-func (s *shard) send(scope int, key string, hash nudge.KeyHash, in *input) {
-	if in.past == nil && in.met.at(scope) == nil {
+func (s *shard) send(scope int, key string, hash nudge.KeyHash, in *input, past []byte) {
+	if past == nil && in.met.at(scope) == nil {
 		return
 	}
 	out := &s.out[levelOf(s.program.plan.Scopes[scope].Kind)][hash.Shard(len(s.engine.shards))]
 	*out = append(*out, *in)
 	up := &(*out)[len(*out)-1]
-	up.scope, up.key, up.hash, up.entry = scope, key, hash, noEntry
+	up.scope, up.key, up.hash, up.entry, up.past = scope, key, hash, noEntry, past
 }
 
 func (g *program) fillIdentity(row *rules.Row, visitor, user, company string) {

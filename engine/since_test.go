@@ -12,7 +12,7 @@ func TestSinceMarks(t *testing.T) {
 	var tb table
 	i := tb.add(1, 0, "k")
 	const newest = 100
-	tb.newestTime(i, 1, newest)
+	noteNewest(tb.timeSlot(i, 1), newest)
 	for _, seconds := range []float64{0, 0.0004, 0.001, 0.0015, 0.003, 0.29, 0.57, 1, 1.001, 1.005, 1.1, 2.0000001, 4.35} {
 		m := sinceMarks(seconds)
 		for now := nudge.Millis(newest); now < newest+4500; now += 41 {

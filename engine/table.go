@@ -135,7 +135,8 @@ func (t *table) addEntry(hash nudge.KeyHash, scope uint16, size int) uint32 {
 	} else if t.count++; int(i/entryChunk) == len(t.entries) {
 		t.entries = append(t.entries, new([entryChunk]entry))
 	}
-	*t.entry(i) = entry{hash: hash, ref: t.slabs.alloc(size), used: uint32(size), scope: scope, due: never, armed: never}
+	e := t.entry(i) // all of it, as it may have been another's; field by field, see takeRecord
+	e.hash, e.ref, e.used, e.scope, e.due, e.armed, e.marks = hash, t.slabs.alloc(size), uint32(size), scope, never, never, 0
 	t.index.add(t, hash, i)
 	return i
 }
