@@ -70,9 +70,9 @@ func newPlan(seed uint64) plan {
 		p.segmentBytes, p.logMaxBytes = pick[int64](r, 512, 1<<10, 2<<10), pick[int64](r, 1<<10, 2<<10, 5<<10)
 		p.slow, p.lazy = pick(r, 0, 2, 5), r.IntN(2) == 0
 	}
-	if !p.late && p.chance("erasures").IntN(2) == 0 { // a rule that is deployed after an erasure counts without the person
-		p.erases, p.slow, p.fills = true, 0, false // erasing, and a checkpoint meanwhile, wait for the disk under one lock, which holds virtual time
-	}
+	// A rule that is deployed after an erasure counts without the person; erasing, and a checkpoint meanwhile, wait for the disk under one lock, which holds
+	// virtual time.
+	p.erases = !p.late && p.slow == 0 && !p.fills && p.chance("erasures").IntN(4) > 0
 	return p
 }
 
