@@ -58,9 +58,8 @@ func (s *shard) reserve(w *scratch, k *keyRef, in *input, r *reaction) {
 		if k.i != noEntry && k.t.slot(k.i, t.num) != nil {
 			continue
 		}
-		if slot := firstSlot(t, in.row); slot.size > 0 {
-			slot.num = t.num
-			w.added = append(w.added, slot)
+		if size, old := firstSlot(t, in.row); size > 0 {
+			w.added = appendSlot(w.added, t.num, size, old)
 		}
 	}
 	if len(w.added) < 2 {
@@ -71,27 +70,28 @@ func (s *shard) reserve(w *scratch, k *keyRef, in *input, r *reaction) {
 	k.t.addSlots(k.i, w.added)
 }
 
-// firstSlot is the slot that an event begins for an operator, of size 0 where it is not sure to begin one.
-func firstSlot(t *touch, row *rules.Row) (slot slotCopy) {
+// firstSlot is the size of the slot that an event begins for an operator, and what it holds at first, then zeros. The size is 0 where it is not sure to
+// begin one.
+func firstSlot(t *touch, row *rules.Row) (size int, old []byte) {
 	switch t.kind {
 	case rules.OpCount:
 		if row.Ts > expiredAt(row.At, t.window) {
-			slot.size = ringHeader + 8*min(ringFirst, int(t.keep))
+			size = ringHeader + 8*min(ringFirst, int(t.keep))
 		}
 	case rules.OpDistinct:
 		if row.Ts > expiredAt(row.At, t.window) && t.value(row).Present() {
-			slot.size = distinctHeader + distinctEntry*min(distinctFirst, int(t.keep))
+			size = distinctHeader + distinctEntry*min(distinctFirst, int(t.keep))
 		}
 	case rules.OpTotal:
-		slot.size = 8
+		size = 8
 	case rules.OpFirst, rules.OpSince:
-		slot.size, slot.old = 8, noTimeSlot[:]
+		size, old = len(noTimeSlot), noTimeSlot[:]
 	case rules.OpAbsent, rules.OpDwell:
 		if t.roles&roleEnd != 0 {
-			slot.size = waitIdleLen
+			size = waitIdleLen
 		}
 	}
-	return slot
+	return size, old
 }
 
 // applyWait applies an event that ends a wait, starts one or does both, in this order, and says whether the key's deadlines are others now.

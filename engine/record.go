@@ -135,6 +135,14 @@ type slotCopy struct {
 	old  []byte // what it holds, then zeros
 }
 
+// appendSlot appends field by field, see takeRecord.
+func appendSlot(slots []slotCopy, num uint32, size int, old []byte) []slotCopy {
+	slots = append(slots, slotCopy{})
+	c := &slots[len(slots)-1]
+	c.num, c.size, c.old = num, size, old
+	return slots
+}
+
 // shape is how a record is going to lie.
 type shape struct {
 	wide   bool

@@ -207,7 +207,7 @@ func (t *table) growAnew(i, num uint32, size int) {
 		if m == num {
 			t.slots[0].old = slot
 		} else if int(m) < len(t.live) && t.live[m] || t.live == nil {
-			t.slots = append(t.slots, slotCopy{m, len(slot), slot})
+			t.slots = appendSlot(t.slots, m, len(slot), slot)
 		}
 	}
 	for j := 0; j+1 < len(t.slots) && t.slots[j].num > t.slots[j+1].num; j++ {
@@ -226,7 +226,7 @@ func (t *table) addSlots(i uint32, added []slotCopy) {
 		for len(added) > 0 && added[0].num < num {
 			t.slots, added = append(t.slots, added[0]), added[1:]
 		}
-		t.slots = append(t.slots, slotCopy{num, len(slot), slot})
+		t.slots = appendSlot(t.slots, num, len(slot), slot)
 	}
 	t.slots = append(t.slots, added...)
 	t.rewrite(i)
@@ -238,7 +238,7 @@ func (t *table) strip(i uint32, goes func(num uint32) bool) {
 	t.slots = t.slots[:0]
 	for j := range d.len() {
 		if num, slot := d.slot(j); !goes(num) {
-			t.slots = append(t.slots, slotCopy{num, len(slot), slot})
+			t.slots = appendSlot(t.slots, num, len(slot), slot)
 		}
 	}
 	t.rewrite(i)
