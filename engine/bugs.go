@@ -35,6 +35,8 @@ const (
 	bugHintLate       // a hint is as late as a key's timer was when the sweep came by
 	bugBinTwice       // what has been read of a checkpoint is read again by the steps in the background
 	bugKnownLate      // who somebody is counts as unknown while it is in the store alone
+	bugErasedBack     // a checkpoint keeps who an erased person was
+	bugVeilLost       // a restart forgets whose firings the store still has, though they were erased
 	bugVacantEarly    // a key vanishes a millisecond early
 	bugVacantCooldown // a key vanishes while a cooldown holds
 )

@@ -259,6 +259,9 @@ func rowKeyOf(hash nudge.KeyHash, scope uint16, d digest) []byte {
 }
 
 func (s *shard) freezeIdentities(c *checkpoint) {
+	if planted(bugErasedBack) {
+		s.erased = nil
+	}
 	c.gone, s.erased = append(c.gone, s.erased...), nil
 	c.rows = slices.Grow(c.rows, len(s.dirtyVisitors)+len(s.dirtyUsers))
 	for _, key := range s.dirtyVisitors {

@@ -115,7 +115,8 @@ type erased struct {
 	counts eraseCounts
 }
 
-// eraseCounts are the numbers of a receipt that the state alone decides: the same on any number of shards.
+// eraseCounts are the numbers of a receipt that the state alone decides: the same on any number of shards. A company or an other key that may vanish
+// (vanish.go) counts, with its values, as long as it has not; nobody's identity vanishes.
 type eraseCounts struct {
 	Visitors  int `json:"visitors"` // a visitor's key, past and identity count as one
 	Users     int `json:"users"`

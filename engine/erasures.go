@@ -215,7 +215,7 @@ func (x *erasures) load(st Store) error {
 			return err
 		}
 		x.open[e.Receipt.ID] = e
-		if !e.Purged {
+		if !e.Purged && !planted(bugVeilLost) {
 			x.node.feed.veil(e.Receipt.ID, e.Person)
 		}
 		x.node.stats.ErasuresOpen.Store(uint64(len(x.open)))

@@ -18,6 +18,7 @@ var bugNames = map[string]bug{
 	"leaves-dirty": bugLeavesDirty, "leaves-early": bugLeavesEarly, "stale-early": bugStaleEarly,
 	"vacant-early": bugVacantEarly, "vacant-cooldown": bugVacantCooldown,
 	"hint-lost": bugHintLost, "hint-late": bugHintLate, "bin-twice": bugBinTwice, "known-late": bugKnownLate,
+	"erased-back": bugErasedBack, "veil-lost": bugVeilLost,
 }
 
 // Plant plants the bug of a name, and takes out the one before; with "" there is none. It says whether the name is known.

@@ -52,46 +52,51 @@ func (r *run) special(n nudge.Offset, s *special, l *line) error {
 	if s.Void {
 		r.events++
 	} else {
-		r.world.erase(n, s.Erase, s.Key)
+		p := r.world.erase(n, s.Erase, s.Key)
+		if r.Erased != nil {
+			*r.Erased = append(*r.Erased, p)
+		}
 	}
 	return nil
 }
 
-// person is who is erased: visitors and users, all of them one person, or a company.
-type person struct {
-	company                string
-	users, visitors, forms []string
-	sources                []string
+// Person is who is erased: visitors and users, all of them one person, or a company.
+type Person struct {
+	Line            nudge.Offset // of the erasure
+	Company         string
+	Users, Visitors []string
+	Forms           []string // the texts that name it
+	Sources         []string // of its events: "visitor:", "user:", "mail:" or "company:", and the key
 }
 
 // personOf finds a person's keys: a user's mail addresses are users, too, and the visitors that were bound to one of them are the user.
-func (id *identity) personOf(kind, key string) (p person) {
+func (id *identity) personOf(kind, key string) (p Person) {
 	switch kind {
 	case "company":
-		p.company, p.sources = key, []string{"company:" + key}
+		p.Company, p.Sources = key, []string{"company:" + key}
 	case "visitor":
-		p.visitors = []string{key}
+		p.Visitors = []string{key}
 	default:
-		p.users = []string{key}
+		p.Users = []string{key}
 		if mail := strings.ToLower(strings.TrimSpace(key)); strings.Contains(key, "@") && mail != key {
-			p.users = append(p.users, mail)
+			p.Users = append(p.Users, mail)
 		}
-		for _, u := range p.users {
-			p.users = append(p.users, id.mails[u]...)
+		for _, u := range p.Users {
+			p.Users = append(p.Users, id.mails[u]...)
 		}
 		for visitor, users := range id.usersOf {
-			if slices.ContainsFunc(newest(users), func(u string) bool { return slices.Contains(p.users, u) }) {
-				p.visitors = append(p.visitors, visitor)
+			if slices.ContainsFunc(newest(users), func(u string) bool { return slices.Contains(p.Users, u) }) {
+				p.Visitors = append(p.Visitors, visitor)
 			}
 		}
 	}
-	for _, v := range p.visitors {
-		p.sources = append(p.sources, "visitor:"+v)
-		p.forms = append(p.forms, formsOf(v)...)
+	for _, v := range p.Visitors {
+		p.Sources = append(p.Sources, "visitor:"+v)
+		p.Forms = append(p.Forms, formsOf(v)...)
 	}
-	for _, u := range p.users {
-		p.sources = append(p.sources, "user:"+u, "mail:"+u)
-		p.forms = append(p.forms, formsOf(u)...)
+	for _, u := range p.Users {
+		p.Sources = append(p.Sources, "user:"+u, "mail:"+u)
+		p.Forms = append(p.Forms, formsOf(u)...)
 	}
 	return p
 }
@@ -104,45 +109,47 @@ func formsOf(text string) []string {
 func newest(list []string) []string { return list[max(len(list)-keepBindings, 0):] }
 
 // erase takes a person out of the world: its keys go, and from the others its texts.
-func (w *world) erase(n nudge.Offset, kind, key string) {
+func (w *world) erase(n nudge.Offset, kind, key string) Person {
 	p := w.identity.personOf(kind, key)
+	p.Line = n
 	knew := w.identity.forget(&p)
-	for _, v := range p.visitors {
+	for _, v := range p.Visitors {
 		delete(w.keys, [2]string{"visitor", v})
 		delete(w.anonymous, v)
 	}
-	for _, u := range p.users {
+	for _, u := range p.Users {
 		delete(w.keys, [2]string{"user", u})
 	}
-	if p.company != "" {
-		delete(w.keys, [2]string{"company", p.company})
+	if p.Company != "" {
+		delete(w.keys, [2]string{"company", p.Company})
 	}
 	for at, k := range w.keys {
 		switch {
-		case k.kind == nudge.KindOther && w.namesPersons(k) && slices.Contains(p.forms, k.text):
+		case k.kind == nudge.KindOther && w.namesPersons(k) && slices.Contains(p.Forms, k.text):
 			delete(w.keys, at)
 		case k.kind >= nudge.KindCompany:
-			w.scrub(k, n, &p, p.sources)
+			w.scrub(k, n, &p, p.Sources)
 		case k.kind == nudge.KindUser && slices.Contains(knew, k.text):
 			w.scrub(k, n, &p, nil)
 		}
 	}
+	return p
 }
 
 // forget drops what is known of a person, and returns the users who are somebody else and knew one of its visitors.
-func (id *identity) forget(p *person) (knew []string) {
-	for _, v := range p.visitors {
+func (id *identity) forget(p *Person) (knew []string) {
+	for _, v := range p.Visitors {
 		knew = append(knew, newest(id.usersOf[v])...)
 		delete(id.userOf, v)
 		delete(id.usersOf, v)
 		delete(id.companyOf, v)
 	}
-	for _, u := range p.users {
+	for _, u := range p.Users {
 		delete(id.companyOfUser, u)
 		delete(id.mails, u)
 		delete(id.visitorsOf, u)
 	}
-	isPersons := func(v string) bool { return slices.Contains(p.visitors, v) }
+	isPersons := func(v string) bool { return slices.Contains(p.Visitors, v) }
 	for u, visitors := range id.visitorsOf {
 		if visitors = newest(visitors); slices.ContainsFunc(visitors, isPersons) {
 			knew = append(knew, u)
@@ -169,9 +176,9 @@ type part struct {
 }
 
 // scrub takes a person's texts out of a key that stays. sources are those whose events count as the person's here.
-func (w *world) scrub(k *key, n nudge.Offset, p *person, sources []string) {
+func (w *world) scrub(k *key, n nudge.Offset, p *Person, sources []string) {
 	rows := k.past.rows()
-	names := func(v nudge.Value) bool { return v.Kind == nudge.Text && slices.Contains(p.forms, v.Text) }
+	names := func(v nudge.Value) bool { return v.Kind == nudge.Text && slices.Contains(p.Forms, v.Text) }
 	for _, r := range w.rules[k.per] {
 		r.eachCall(func(call *ast.CallNode) {
 			s := state{rule: r, rows: rows, erased: k.erased}

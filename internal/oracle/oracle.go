@@ -17,6 +17,7 @@ type Options struct {
 	Drain       bool                      // after that, every pending timer runs
 	Merge       bool                      // an anonymous visitor's past goes to the user that it turns out to be
 	Location    *time.Location            // of calendar days; nil: UTC
+	Erased      *[]Person                 // gets everybody who is erased; nil: nobody asks
 	Evaluations *int                      // grows by the conditions that are evaluated, when on both sides of an instant and unless; nil: nobody asks
 	MailDomain  func(email string) string // company domain of a lower-cased mail address, "": none; nil: what follows the @, except three free-mail domains
 }

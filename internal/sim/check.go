@@ -2,7 +2,6 @@ package sim
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -15,16 +14,19 @@ import (
 
 // checkRecovered looks at a process that has recovered and does not run yet.
 func (l *life) checkRecovered() {
-	if !l.checkLog() {
+	g, ok := l.checkLog()
+	if !ok {
 		return
 	}
 	l.checkAnswered()
+	l.checkReceipts()
 	feed := l.feed()
 	if l.excused() {
 		return // a read has failed
 	}
-	l.checkSeen(feed)
-	l.checkPending(feed)
+	l.checkSeen(feed, g)
+	l.checkHidden(feed, g)
+	l.checkPending(feed, g)
 }
 
 // checkEnd looks at a process that has done all work: here the oracle has its say.
@@ -34,26 +36,31 @@ func (l *life) checkEnd() {
 			l.problem("%s has %d requests left", c.name, len(c.todo))
 		}
 	}
-	if !l.checkLog() {
+	g, ok := l.checkLog()
+	if !ok {
 		return
 	}
+	l.checkVoids(g)
 	l.checkAnswered()
+	l.checkReceipts()
 	l.checkRecords()
 	feed := l.feed()
-	l.checkSeen(feed)
-	l.checkPending(feed)
-	all := l.fired(feed)
+	l.checkSeen(feed, g)
+	l.checkHidden(feed, g)
+	l.checkPending(feed, g)
+	all := l.fired(feed, g)
 	l.report.Firings = len(all)
 	l.checkOracle(all)
 	l.checkOnce(all)
 	l.checkDecided(all)
-	l.checkWalks(all)
+	l.checkWalks(all, g)
 }
 
-// checkLog reads the log back: it holds what the ledger says, and may lack only what nobody was told of at its end, and what it was told to let go.
-func (l *life) checkLog() bool {
+// checkLog reads the log back: it holds what the ledger says, and may lack only what nobody was told of at its end, what it was told to let go, and who was erased: g.
+func (l *life) checkLog() (g gone, ok bool) {
 	first, next := l.dir.Log.First(), l.dir.Log.Next()
 	l.ledger.cut(next)
+	g = l.gone()
 	var facts []fact
 	err := l.dir.Log.Read(0, func(e nudge.Entry) error {
 		some, err := factsOf(e, l.names)
@@ -64,23 +71,25 @@ func (l *life) checkLog() bool {
 		if !l.excused() {
 			l.problem("I7: the log cannot be read back: %v", err)
 		}
-		return false
+		return g, false
 	}
 	if len(facts) != int(next-first) || len(l.ledger.facts) != int(next)-1 || first > 1 && !l.retains {
 		l.problem("I1: the log goes from offset %d to %d and holds %d records; %d were appended", first, next-1, len(facts), len(l.ledger.facts))
-		return false
+		return g, false
 	}
 	for i, f := range facts {
 		off := first + nudge.Offset(i)
-		if g := l.ledger.facts[off-1]; !f.same(g) {
-			l.problem("I1: at offset %d %+v was appended, and %+v is read", off, g, f)
-			return false
+		was := l.ledger.facts[off-1]
+		isVoid := f.kind == nudge.RecordVoid && f.at == was.at && was.event >= 0 && g.sent(off, l.line(was.event))
+		if !isVoid && !f.same(was) {
+			l.problem("I1: at offset %d %+v was appended, and %+v is read", off, was, f)
+			return g, false
 		}
 		if i > 0 && f.at < facts[i-1].at {
 			l.problem("I6: log time goes back from %d to %d at offset %d", facts[i-1].at, f.at, off)
 		}
 	}
-	return true
+	return g, true
 }
 
 // checkRecords wants the events in the log to be, to the byte, what the codec makes of what was sent, under the names of this process.
@@ -136,43 +145,40 @@ func (l *life) feed() (all []nudge.Firing) {
 	}
 }
 
-// checkSeen wants all that was ever seen outside to be in the feed, under the same cursors, as far back as the log goes.
-func (l *life) checkSeen(feed []nudge.Firing) {
+// checkSeen wants all that was ever seen outside to be in the feed, under the same cursors, as far back as the log goes, but for those who are gone.
+func (l *life) checkSeen(feed []nudge.Firing, g gone) {
 	ids := map[cursor]string{}
 	for _, f := range feed {
 		ids[f.Cursor] = f.ID
 	}
 	first := l.dir.Log.First()
 	for at, f := range l.told {
-		if at.Offset >= first && ids[at] != f.ID {
+		if at.Offset >= first && ids[at] != f.ID && !g.hides(&f) {
 			l.problem("I5: the deliverers were told of %s at %v; the feed has %q there", f.ID, at, ids[at])
 		}
 	}
 	for _, c := range l.walkers {
 		for _, s := range c.saw {
-			if s.cursor.Offset >= first && ids[s.cursor] != s.id {
+			f, ok := l.told[s.cursor]
+			if s.cursor.Offset >= first && ids[s.cursor] != s.id && !(ok && g.hides(&f)) {
 				l.problem("I5: a walk saw %s at %v; the feed has %q there", s.id, s.cursor, ids[s.cursor])
 			}
 		}
 	}
 }
 
-// fired are all firings that there ever were, in order: the deliverers are told of each. The feed is the end of them, and without retention all.
-func (l *life) fired(feed []nudge.Firing) (all []nudge.Firing) {
-	for _, f := range l.told {
-		all = append(all, f)
-	}
-	slices.SortFunc(all, func(a, b nudge.Firing) int {
-		return cmp.Or(cmp.Compare(a.Cursor.Offset, b.Cursor.Offset), cmp.Compare(a.Cursor.N, b.Cursor.N))
-	})
-	held := len(all) - len(feed)
+// fired are all firings that there ever were, in order. The feed is the end of them but for those that are gone, and without retention all.
+func (l *life) fired(feed []nudge.Firing, g gone) []nudge.Firing {
+	all := l.inOrder()
+	left := slices.DeleteFunc(slices.Clone(all), func(f nudge.Firing) bool { return g.hides(&f) })
+	held := len(left) - len(feed)
 	if held < 0 || held > 0 && !l.retains {
-		l.problem("I5: the feed has %d firings; the deliverers were told of %d", len(feed), len(all))
+		l.problem("I5: the feed has %d firings; the deliverers were told of %d", len(feed), len(left))
 		return feed
 	}
 	for i := range feed {
-		if feed[i].Cursor != all[held+i].Cursor {
-			l.problem("I5: the feed has %v where the deliverers were told of %v", feed[i].Cursor, all[held+i].Cursor)
+		if feed[i].Cursor != left[held+i].Cursor {
+			l.problem("I5: the feed has %v where the deliverers were told of %v", feed[i].Cursor, left[held+i].Cursor)
 			break
 		}
 	}
@@ -191,9 +197,9 @@ func (l *life) fired(feed []nudge.Firing) (all []nudge.Firing) {
 
 // checkWalks wants each walk, once it has gone on to the end, to have been the whole feed, each once and in order. Where the log is trimmed a slow
 // walk misses what went.
-func (l *life) checkWalks(all []nudge.Firing) {
+func (l *life) checkWalks(all []nudge.Firing, g gone) {
 	for _, c := range l.walkers {
-		var saw, want []string
+		var saw, want, must []string
 		switch c.name {
 		case "feed":
 			for l.readFeed(c, l.rng) {
@@ -203,17 +209,27 @@ func (l *life) checkWalks(all []nudge.Firing) {
 			}
 			for i := range all {
 				want = append(want, all[i].ID)
+				if !g.hides(&all[i]) {
+					must = append(must, all[i].ID)
+				}
 			}
 		case "alerts":
 			for l.readAlerts(c, l.rng) {
 			}
 			saw = c.ids
 			for i := range all {
-				want = append(want, actionIDs(&all[i], nudge.ActionAlert)...)
+				ids := actionIDs(&all[i], nudge.ActionAlert)
+				want = append(want, ids...)
+				if !g.hides(&all[i]) {
+					must = append(must, ids...)
+				}
 			}
 		}
-		if l.retains {
+		if l.retains || l.erases {
 			want = common(saw, want)
+		}
+		if missed := without(must, saw); len(missed) > 0 && !l.retains {
+			l.problem("I5: the walk of the %s missed %v", c.name, missed)
 		}
 		if !slices.Equal(saw, want) {
 			l.problem("I5: the walk of the %s: %s", c.name, firstDifference(saw, want))
@@ -251,14 +267,10 @@ func actionIDs(f *nudge.Firing, kind nudge.ActionKind) (ids []string) {
 // checkOracle compares what fired with what the rules mean.
 func (l *life) checkOracle(all []nudge.Firing) {
 	o := l.options
-	lines := make([]string, len(l.ledger.facts))
-	for i, f := range l.ledger.facts {
+	for _, f := range l.ledger.facts {
 		o.Until = f.at
-		if f.event >= 0 {
-			lines[i] = fmt.Sprintf(`{"at":%d,%s`, f.at, strings.TrimPrefix(l.line(f.event), "{"))
-		}
 	}
-	set := l.placed()
+	set, lines := l.placed(), l.stream()
 	want, err := oracle.Run(set, lines, o)
 	if err != nil {
 		l.problem("the oracle: %v", err)

@@ -28,6 +28,7 @@ type disk struct {
 	full     bool        // nothing can be made or grow
 	slow     int         // one sync in so many takes long; 0: none
 	lazy     bool        // the tables of the store are synced for seconds
+	erases   bool        // the store is compacted as a whole: it never ends where one of its tables fails, nor do its goroutines
 	syncs    map[string]uint64
 
 	left    *medium       // by the crash; nil: there was none yet
@@ -95,7 +96,7 @@ func (d *disk) answer(op operation) (wait time.Duration, err error) {
 	switch {
 	case d.ops == d.crashAt:
 		d.pullLocked()
-	case d.failAt > 0 && d.ops >= d.failAt && d.failed == nil && mayFail(op):
+	case d.failAt > 0 && d.ops >= d.failAt && d.failed == nil && d.mayFail(op.path):
 		d.failed = &op
 		return 0, errInjected
 	case d.full && op.grows:
@@ -110,7 +111,7 @@ func (d *disk) answer(op operation) (wait time.Duration, err error) {
 func (d *disk) askRead(path string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.reads++; d.reads != d.failRead || d.failed != nil || d.left != nil {
+	if d.reads++; d.failRead == 0 || d.reads < d.failRead || d.failed != nil || d.left != nil || d.erases && isTable(path) {
 		return nil
 	}
 	d.failed = &operation{kind: opRead, path: path}
@@ -118,9 +119,11 @@ func (d *disk) askRead(path string) error {
 }
 
 // mayFail leaves out what Pebble answers with the end of the process, which this one is: its manifest and what stands beside it.
-func mayFail(op operation) bool {
-	return strings.HasPrefix(op.path, dataDir+"/log/") || strings.HasSuffix(op.path, ".sst")
+func (d *disk) mayFail(path string) bool {
+	return strings.HasPrefix(path, dataDir+"/log/") || isTable(path) && !d.erases
 }
+
+func isTable(path string) bool { return strings.HasSuffix(path, ".sst") }
 
 // fatal says whether the failure of an operation ends the process at once (I9): what the sequencer waits for.
 func (o *operation) fatal() bool {
@@ -130,7 +133,7 @@ func (o *operation) fatal() bool {
 // slowness is how long a sync takes. It follows from the file and how often that was synced, so that it does not matter which goroutine
 // came first. Nothing that is done under a lock is slow: a goroutine that waits for a lock would hold virtual time.
 func (d *disk) slowness(path string) time.Duration {
-	table := strings.HasSuffix(path, ".sst")
+	table := isTable(path)
 	if d.slow == 0 || !table && !strings.HasSuffix(path, ".seg") {
 		return 0
 	}

@@ -20,6 +20,7 @@ type fact struct {
 	event  int      // its u; −1 for any other record
 	rules  []string // of a deployment: ids of its rules, ascending
 	goLive nudge.Offset
+	erases erasure
 }
 
 // field names of ours, beside those of the generated events.
@@ -28,7 +29,7 @@ const (
 )
 
 func (f fact) same(g fact) bool {
-	return f.at == g.at && f.kind == g.kind && f.event == g.event && fmt.Sprint(f.rules, f.goLive) == fmt.Sprint(g.rules, g.goLive)
+	return f.at == g.at && f.kind == g.kind && f.event == g.event && fmt.Sprint(f.rules, f.goLive, f.erases) == fmt.Sprint(g.rules, g.goLive, g.erases)
 }
 
 // factsOf reads an entry of the log.
@@ -55,6 +56,10 @@ func factsOf(e nudge.Entry, names *nudge.Names) (facts []fact, err error) {
 			}
 			for _, s := range sources {
 				f.rules = append(f.rules, ruleID(s.File))
+			}
+		case nudge.RecordErase:
+			if f.erases, err = erasureOf(rec); err != nil {
+				return nil, err
 			}
 		case nudge.RecordLive:
 			if f.goLive, err = deploymentOf(rec); err != nil {

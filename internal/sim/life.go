@@ -126,7 +126,7 @@ func (w *world) live(n int) {
 
 // fate decides what the disk does to the process. The last process meets no fault.
 func (l *life) fate(last bool) {
-	l.disk.slow, l.disk.lazy = l.slow, l.lazy
+	l.disk.slow, l.disk.lazy, l.disk.erases = l.slow, l.lazy, l.erases
 	if last {
 		return
 	}
@@ -164,6 +164,7 @@ func (l *life) open() (err error) {
 		Memory:    pick[int64](l.actor("memory"), 0, 0, 1, 1<<15),                                            // that of a few keys, so that records leave and come back all the time
 		ReadFirst: pick(l.actor("first"), -1, -1, -1, 5, 0), ReadStep: pick(l.actor("step"), -1, 1, 1, 3, 0), // so that most is met before it has been read
 		OnFirings: l.deliver, OnReceipt: func(id string) { l.hub.Receipt(id) },
+		OnErase: func(isVisitor func(string) bool) { l.hub.Erase(isVisitor) },
 	})
 	if err != nil {
 		return err
@@ -184,10 +185,13 @@ func (l *life) deliver(firings []nudge.Firing) {
 				l.problem("I5: the deliverers are told of %v after %v", f.Cursor, l.lastTold)
 			}
 			l.lastTold = f.Cursor
-			if old, ok := l.told[f.Cursor]; ok && old.ID != f.ID {
+			old, again := l.told[f.Cursor]
+			if again && old.ID != f.ID {
 				l.problem("I4: the firing at %v was %s and is %s", f.Cursor, old.ID, f.ID)
 			}
-			l.told[f.Cursor] = f
+			if !again || !l.erases { // what is told again may lack what an erasure has taken since
+				l.told[f.Cursor] = f
+			}
 			l.known = max(l.known, f.Cursor.Offset)
 		}
 	})
@@ -228,9 +232,14 @@ func (l *life) work(last bool) {
 		r := l.actor("filler")
 		consumers.Go(func() { l.filler(r) })
 	}
+	if l.erases {
+		r := l.actor("eraser")
+		clients.Go(func() { l.eraser(r) })
+	}
 	l.manage()
 	if last {
 		clients.Wait()
+		l.awaitErasures()
 		time.Sleep(pick(l.rng, 0, 3*time.Second, 30*time.Second)) // for timers
 		l.settle()
 		l.checkEnd()

@@ -10,12 +10,12 @@ import (
 
 // checkPending compares the popups that are pending with what follows from the feed and the log: those of delivered firings that have neither
 // expired nor been seen, of each visitor the newest.
-func (l *life) checkPending(feed []nudge.Firing) {
+func (l *life) checkPending(feed []nudge.Firing, g gone) {
 	now := l.node.Now()
 	if l.retains {
 		return // popups of trimmed firings are pending until the next start
 	}
-	want := l.pending(feed, now)
+	want := l.pending(feed, g, now)
 	for _, visitor := range visitors {
 		var page struct{ Popups []struct{ ID string } }
 		if !l.get("/v1/popups?visitor="+url.QueryEscape(visitor), &page) {
@@ -32,7 +32,7 @@ func (l *life) checkPending(feed []nudge.Firing) {
 }
 
 // pending goes through firings and receipts in the order of the log.
-func (l *life) pending(feed []nudge.Firing, now nudge.Millis) map[string][]string {
+func (l *life) pending(feed []nudge.Firing, g gone, now nudge.Millis) map[string][]string {
 	byVisitor := map[string][]string{}
 	next := 0
 	for i, f := range l.ledger.facts {
@@ -43,6 +43,13 @@ func (l *life) pending(feed []nudge.Firing, now nudge.Millis) map[string][]strin
 			}
 			popups := append(byVisitor[g.Visitor], actionIDs(g, nudge.ActionPopup)...)
 			byVisitor[g.Visitor] = popups[max(0, len(popups)-l.popupsKept):]
+		}
+		for _, p := range g {
+			for _, visitor := range p.Visitors {
+				if p.Line == nudge.Offset(i+1) {
+					delete(byVisitor, visitor)
+				}
+			}
 		}
 		if f.event >= 0 {
 			var e struct{ Type, Visitor, Popup string }

@@ -33,6 +33,7 @@ type plan struct {
 	damages      bool
 	steps        bool // the wall clock is set
 	rewrites     bool // segments of the log are written anew
+	erases       bool // persons and companies are erased
 }
 
 const clientCount = 3
@@ -69,6 +70,9 @@ func newPlan(seed uint64) plan {
 		p.segmentBytes, p.logMaxBytes = pick[int64](r, 512, 1<<10, 2<<10), pick[int64](r, 1<<10, 2<<10, 5<<10)
 		p.slow, p.lazy = pick(r, 0, 2, 5), r.IntN(2) == 0
 	}
+	// A rule that is deployed after an erasure counts without the person; erasing, and a checkpoint meanwhile, wait for the disk under one lock, which holds
+	// virtual time.
+	p.erases = !p.late && p.slow == 0 && !p.fills && p.chance("erasures").IntN(4) > 0
 	return p
 }
 

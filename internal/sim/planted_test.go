@@ -47,6 +47,8 @@ var bugs = []struct{ name, promise, what string }{
 	{"hint-late", "I2", "a hint is as late as a key's timer was when the sweep came by"},
 	{"bin-twice", "I2", "what has been read of a checkpoint is read again by the steps in the background"},
 	{"known-late", "I2", "who somebody is counts as unknown while it is in the store alone"},
+	{"erased-back", "erasure", "a checkpoint keeps who an erased person was"},
+	{"veil-lost", "erasure", "a restart forgets whose firings the store still has, though they were erased"},
 	{"rows-later", "I3", "the feed's rows are not in the commit of their checkpoint"},
 	{"numbering", "I4", "firings are numbered through their batch"},
 	{"clock-anew", "I6", "log time begins with the wall clock at each start"},

@@ -44,6 +44,9 @@ const (
 func (w *world) makeRules(generated []oracle.Rule) {
 	w.rules = ruleSet{base: generated, made: map[string]oracle.Rule{}}
 	w.rules.base = append(w.rules.base, counted...)
+	if w.erases {
+		w.rules.base = append(w.rules.base, oracle.PersonRules(w.seed)...)
+	}
 	if w.fixed {
 		w.rules.base = append(w.rules.base, fixed...)
 	}

@@ -37,7 +37,7 @@ func TestSim(t *testing.T) {
 		}
 	}
 	t.Logf("in %v, %v", time.Since(began).Round(time.Second), &sum)
-	if *seeds >= 50 && (sum.Crashes < *seeds || sum.Failures == 0 || sum.Firings < 10**seeds) {
+	if *seeds >= 50 && (sum.Crashes < *seeds || sum.Failures == 0 || sum.Firings < 10**seeds || sum.Erasures < *seeds/4) {
 		t.Error("the seeds test too little")
 	}
 }
@@ -58,14 +58,15 @@ func (s *total) add(r *Report) {
 	s.Damages += r.Damages
 	s.Events += r.Events
 	s.Firings += r.Firings
+	s.Erasures += r.Erasures
 	if len(r.Problems) > 0 {
 		s.failures++
 	}
 }
 
 func (s *total) String() string {
-	return fmt.Sprintf("%d seeds: %.0f simulated hours, %d starts, %d crashes, %d disk failures, %d full disks, %d flipped bits noticed, %d events, %d firings, %d differences",
-		s.seeds, s.Simulated.Hours(), s.Starts, s.Crashes, s.Failures, s.Full, s.Damages, s.Events, s.Firings, s.failures)
+	return fmt.Sprintf("%d seeds: %.0f simulated hours, %d starts, %d crashes, %d disk failures, %d full disks, %d flipped bits noticed, %d events, %d firings, %d erasures, %d differences",
+		s.seeds, s.Simulated.Hours(), s.Starts, s.Crashes, s.Failures, s.Full, s.Damages, s.Events, s.Firings, s.Erasures, s.failures)
 }
 
 func simulate(t *testing.T, seed uint64) (r Report) {

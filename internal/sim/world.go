@@ -25,9 +25,11 @@ type world struct {
 	rules   ruleSet
 
 	mu       sync.Mutex
-	lines    []string                // the events that were composed, as JSON without at; an event's u is its index
-	told     map[cursor]nudge.Firing // what the deliverers were told
-	known    nudge.Offset            // the last record that somebody outside was told of, as applied or as answered
+	lines    []string                       // the events that were composed, as JSON without at; an event's u is its index
+	told     map[cursor]nudge.Firing        // what the deliverers were told
+	known    nudge.Offset                   // the last record that somebody outside was told of, as applied or as answered
+	asked    map[erasure]who                // that somebody asked for
+	receipts map[nudge.Offset]nudge.Receipt // of erasures that were answered, as they were last seen
 	problems []string
 	report   Report
 }
@@ -43,7 +45,8 @@ type Report struct {
 	Full      int      // times that the disk was full for a while
 	Damages   int      // flipped bits that were noticed
 	Events    int      // in the log, duplicates too
-	Firings   int      // in the feed
+	Firings   int      // that there ever were
+	Erasures  int      // that were answered
 	Trace     uint64   // what the disks were asked for, when: the same each time that the seed is run
 	Problems  []string // promises that were broken
 	Case      string   // the rules and lines on which the oracle says something else
@@ -67,7 +70,7 @@ func Run(seed uint64) Report {
 }
 
 func newWorld(seed uint64) *world {
-	w := &world{plan: newPlan(seed), medium: newMedium(), told: map[cursor]nudge.Firing{}}
+	w := &world{plan: newPlan(seed), medium: newMedium(), told: map[cursor]nudge.Firing{}, asked: map[erasure]who{}, receipts: map[nudge.Offset]nudge.Receipt{}}
 	w.rng = w.chance("world")
 	w.setWall(w.start)
 	set, lines := w.generate()
