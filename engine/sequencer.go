@@ -4,15 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
 
 	"nudge"
 )
-
-// gatherFrom is how many requests a batch has where their senders are taken for many: before the next batch is sealed the sequencer lets run whoever can,
-// as most of these are about to hand in requests too, and a sync costs as much as some requests. Fewer may share the cores with long work that is not to run first.
-const gatherFrom = 8
 
 // sequence is the sequencer: it seals what has arrived into a batch, stamps it, appends it to the log and syncs once. Only then
 // are requests answered (I1). While the applier works on one batch, the next is being synced.
@@ -26,7 +21,6 @@ func (n *Node) sequence(ctx context.Context) error {
 	var lastTick time.Time
 	var covered nudge.Millis // the applier has been sent everything due at or before this
 	var held *request        // taken from the queue, but not into the batch
-	together := 0            // requests in the batch before
 	for {
 		r := held
 		held = nil
@@ -53,9 +47,6 @@ func (n *Node) sequence(ctx context.Context) error {
 			n.refuse(r)
 			continue
 		}
-		if together >= gatherFrom {
-			runtime.Gosched() // whoever can run hands in first what it has
-		}
 		s := <-n.spare
 		var err error
 		held, err = n.seal(s, r, n.clock.Now())
@@ -72,7 +63,6 @@ func (n *Node) sequence(ctx context.Context) error {
 		}
 		n.roomAgain()
 		covered = s.entry.At
-		together = len(s.durable) + len(s.waiting)
 		n.batches <- s
 	}
 }
