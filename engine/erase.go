@@ -115,8 +115,8 @@ type erased struct {
 	counts eraseCounts
 }
 
-// eraseCounts are the numbers of a receipt that the state alone decides: the same on any number of shards. A company or an other key that may vanish
-// (vanish.go) counts, with its values, as long as it has not; nobody's identity vanishes.
+// eraseCounts are the numbers of a receipt that the state alone decides: the same on any number of shards, and after a crash. What is vacant (vacant.go)
+// goes like the rest, but does not count: nobody can tell whether it has vanished already. Nor does an identity in which nothing is known.
 type eraseCounts struct {
 	Visitors  int `json:"visitors"` // a visitor's key, past and identity count as one
 	Users     int `json:"users"`
@@ -134,6 +134,7 @@ func (e *Engine) erase(rec nudge.Record, hint string) (*erased, error) {
 	}
 	e.finishTakeOver()
 	e.readAll()
+	e.noteMeaning()
 	x := &erased{off: e.next - 1, at: e.clock, record: record, person: record.person()}
 	if hint != "" {
 		x.hints = keysOf(record.Kind, hint)
@@ -310,7 +311,7 @@ func (s *shard) eraseKeys(users, visitors []string, found *finding) {
 	s.memo, s.longIDs = memo{}, longIDs{}
 	for _, text := range visitors {
 		if hash := nudge.HashKey(scopeVisitor, text); s.owns(hash) {
-			key := s.tables[0].forget(hash, rules.ScopeVisitor, text)
+			key := s.forgetKey(0, hash, rules.ScopeVisitor, text)
 			if s.forgetVisitor(text, found) || key {
 				found.counts.Visitors++
 			}
@@ -318,7 +319,7 @@ func (s *shard) eraseKeys(users, visitors []string, found *finding) {
 	}
 	for _, text := range users {
 		if hash := nudge.HashKey(scopeUser, text); s.owns(hash) {
-			key := s.tables[1].forget(hash, rules.ScopeUser, text)
+			key := s.forgetKey(1, hash, rules.ScopeUser, text)
 			if s.forgetUser(text) || key {
 				found.counts.Users++
 			}
@@ -331,13 +332,13 @@ func (s *shard) eraseCompany(x *erased, found *finding) {
 	if x.record.Kind != scopeCompany {
 		return
 	}
-	k, t := x.record.Keys[0].known, &s.tables[levels-1]
-	if text, ok := t.textOf(k, rules.ScopeCompany); ok && t.forget(k.Hash, rules.ScopeCompany, text) {
+	k := x.record.Keys[0].known
+	if text, ok := s.tables[levels-1].textOf(k, rules.ScopeCompany); ok && s.forgetKey(levels-1, k.Hash, rules.ScopeCompany, text) {
 		found.counts.Companies++
 	}
 }
 
-// forgetVisitor forgets who a visitor is, and notes who knew it.
+// forgetVisitor forgets who a visitor is, and notes who knew it. It says whether anything was known.
 func (s *shard) forgetVisitor(text string, found *finding) bool {
 	v := s.visitors[text]
 	if v == nil {
@@ -352,13 +353,15 @@ func (s *shard) forgetVisitor(text string, found *finding) bool {
 	return true
 }
 
+// forgetUser forgets who a user is, and says whether anything was known.
 func (s *shard) forgetUser(text string) bool {
-	if s.users[text] == nil {
+	u := s.users[text]
+	if u == nil {
 		return false
 	}
 	delete(s.users, text)
 	s.erased = append(s.erased, identityKey(tableUsers, scopeUser, text))
-	return true
+	return !u.isEmpty()
 }
 
 // forgetVisitors takes the visitors out of what the users that stay remember: those that knew them, all where that is nil.
@@ -407,12 +410,14 @@ func (t *table) textOf(k known, scope uint16) (text string, ok bool) {
 	return "", false
 }
 
-// forget removes a key with its timers, and says whether there was one.
-func (t *table) forget(hash nudge.KeyHash, scope uint16, text string) bool {
+// forgetKey removes a key with its timers, and says whether it held anything that mattered.
+func (s *shard) forgetKey(level int, hash nudge.KeyHash, scope uint16, text string) bool {
+	t := &s.tables[level]
 	i := t.lookup(hash, scope, text)
 	if i == noEntry {
 		return false
 	}
+	mattered := !s.isVacant(t, i)
 	t.remove(i)
-	return true
+	return mattered
 }

@@ -28,6 +28,11 @@ type userIdentity struct {
 	dirty   bool
 }
 
+// isEmpty says whether nothing is known of the user: it is there in memory only, so that its next event finds it.
+func (u *userIdentity) isEmpty() bool {
+	return u.company.last() == "" && u.visitor.last() == "" && len(u.mails) == 0
+}
+
 // keepMails is how many mail addresses of a user are kept.
 const keepMails = 4
 

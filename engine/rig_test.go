@@ -23,7 +23,8 @@ type stream struct {
 	plan    *rules.Plan
 	options Options
 	records []stamped
-	hints   map[int]string // of erase records, whom they name
+	hints   map[int]string      // of erase records, whom they name
+	removed map[int]eraseCounts // by erase records, as they were applied first; nil: nobody compares
 }
 
 // generate makes random rules and a random stream: one seed in three over the windows and waits alone, one over the whole language, one
@@ -56,7 +57,7 @@ func newStream(t testing.TB, set []oracle.Rule, lines []string, o oracle.Options
 	if plan == nil {
 		t.Fatalf("the rules do not compile: %v", diags.Err())
 	}
-	s := &stream{names: names, plan: plan, hints: map[int]string{}, options: Options{
+	s := &stream{names: names, plan: plan, hints: map[int]string{}, removed: map[int]eraseCounts{}, options: Options{
 		Names: names, Lateness: o.Lateness, DedupEvents: o.DedupEvents, Location: o.Location, Replay: true,
 	}}
 	codec := ingest.NewCodec(ingest.CodecOptions{Names: names})
@@ -233,13 +234,20 @@ func (s *stream) untilErase(i, n int) int {
 	return n
 }
 
-// eraseLast applies the last record of a batch, if it erases.
+// eraseLast applies the last record of a batch, if it erases. What its receipt counts is the same whichever way the stream is taken.
 func (s *stream) eraseLast(t testing.TB, e *Engine, i int) {
 	if s.records[i].rec.Kind() != nudge.RecordErase {
 		return
 	}
-	if _, err := e.erase(s.records[i].rec, s.hintOf(i, len(e.shards))); err != nil {
+	x, err := e.erase(s.records[i].rec, s.hintOf(i, len(e.shards)))
+	if err != nil {
 		t.Fatal(err)
+	}
+	if was, again := s.removed[i]; again && was != x.counts {
+		t.Fatalf("the erasure at %d removed %+v, and another time %+v", x.off, was, x.counts)
+	}
+	if s.removed != nil {
+		s.removed[i] = x.counts
 	}
 }
 

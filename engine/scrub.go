@@ -17,13 +17,15 @@ type scrubber struct {
 	shard  *shard
 	person *person
 	off    nudge.Offset // of the erase record
+	at     nudge.Millis // its instant
 	ops    []int32      // number → operator
+	left   nudge.Millis // what the slot under way holds and is not newer has left its window
 	counts *eraseCounts
 }
 
 // scrub goes through the shard's keys that are no person's, and through the users that knew the person's visitors.
 func (s *shard) scrub(x *erased, users []string, counts *eraseCounts) {
-	c := &scrubber{shard: s, person: x.person, off: x.off, counts: counts, ops: s.program.opsByNumber()}
+	c := &scrubber{shard: s, person: x.person, off: x.off, at: x.at, counts: counts, ops: s.program.opsByNumber()}
 	for _, text := range users {
 		if hash := nudge.HashKey(scopeUser, text); s.owns(hash) {
 			if i := s.tables[1].lookup(hash, rules.ScopeUser, text); i != noEntry {
@@ -77,8 +79,10 @@ func (c *scrubber) key(t *table, i uint32, named map[uint16]bool) {
 	case !watched:
 		t.remove(i)
 	case afterPersons && c.person.isForm(string(text)):
+		if !c.shard.isVacant(t, i) {
+			c.counts.Others++
+		}
 		t.remove(i)
-		c.counts.Others++
 	default:
 		c.slots(t, i, true)
 	}
@@ -93,7 +97,9 @@ func (c *scrubber) slots(t *table, i uint32, others bool) {
 		if !c.live(num) {
 			unused++
 		} else if op := c.ops[num]; op >= 0 {
-			c.slot(c.shard.program.plan.Ops[op].Kind, slot, t, i, others)
+			op := &c.shard.program.plan.Ops[op]
+			c.left = c.shard.program.above(num, expiredAt(c.at, op.Window))
+			c.slot(op.Kind, slot, t, i, others)
 		}
 	}
 	switch unused {
@@ -128,10 +134,11 @@ func (c *scrubber) slot(kind rules.OpKind, slot []byte, t *table, i uint32, othe
 	}
 }
 
-// change is called before each change of a key, with how many values go.
-func (c *scrubber) change(t *table, i uint32, values int) {
-	t.touch(i)
-	c.counts.Values += values
+// count counts a value that goes, unless its time has left the window: then it may have gone before.
+func (c *scrubber) count(time nudge.Millis) {
+	if time > c.left {
+		c.counts.Values++
+	}
 }
 
 func (c *scrubber) values(slot []byte, t *table, i uint32) {
@@ -142,6 +149,7 @@ func (c *scrubber) values(slot []byte, t *table, i uint32) {
 		size := header + valueBytes(rest[header:])
 		switch {
 		case c.person.brought(entrySource(rest, header)) || c.names(rest[header:]):
+			c.count(nudge.Millis(binary.LittleEndian.Uint64(rest)))
 			if gone++; gone == 1 {
 				out = append(out, entries[:len(entries)-len(rest)]...)
 			}
@@ -153,7 +161,7 @@ func (c *scrubber) values(slot []byte, t *table, i uint32) {
 		rest = rest[size:]
 	}
 	if gone > 0 {
-		c.change(t, i, gone)
+		t.touch(i)
 		putValues(slot, out, kept)
 	}
 }
@@ -173,7 +181,8 @@ func (c *scrubber) last(slot []byte, t *table, i uint32) {
 	if v.Kind == nudge.Missing || !c.person.brought(lastSource(slot)) && (v.Kind != nudge.Text || !c.person.isForm(v.Text)) {
 		return
 	}
-	c.change(t, i, 1)
+	t.touch(i)
+	c.count(lastTime(slot))
 	clear(slot[lastHeader-1-sourceBytes:])
 }
 
@@ -185,7 +194,8 @@ func (c *scrubber) distinct(d distinctSet, t *table, i uint32, others bool) {
 		text, short := shortOf(id)
 		switch {
 		case short && c.person.isForm(text) || c.person.isFormDigest(digest(id)):
-			c.change(t, i, 1)
+			t.touch(i)
+			c.count(d.at(j))
 			copy(id, c.nobody(j))
 		case short && others:
 			t.touch(i)
@@ -225,6 +235,9 @@ func (c *scrubber) wait(w wait, t *table, i uint32) {
 	if !changed {
 		return
 	}
-	c.change(t, i, 1)
+	t.touch(i)
+	if w[0] != waitIdle {
+		c.counts.Values++
+	}
 	w.keep(out)
 }

@@ -19,6 +19,7 @@ type lasting struct {
 	kind   lastingKind
 	op     *rules.Op
 	window nudge.Millis // of a cooldown or a pool
+	floor  nudge.Millis // what is not newer counts for nothing (floor.go)
 }
 
 type lastingKind uint8
@@ -45,26 +46,35 @@ func (g *program) lastings() []lasting {
 			all[info.limit] = lasting{kind: lastsPool, window: r.Limit.Window}
 		}
 	}
+	for num := range all {
+		all[num].floor = g.above(uint32(num), noTime)
+	}
 	return all
 }
 
-// vacant says whether a slot is vacant when the log's time is at, and events up to lateness are no history.
-func (l *lasting) vacant(slot []byte, at, lateness nudge.Millis) bool {
+// vacant says whether a slot is vacant when the log's time is at, and events before late are history.
+func (l *lasting) vacant(slot []byte, at, late nudge.Millis) bool {
 	switch l.kind {
 	case lastsOperator:
-		return opVacant(l.op, slot, at, lateness)
+		return l.opVacant(slot, at, late)
 	case lastsCooldown:
-		return sinceNewest(slot) <= expiredAt(at, l.window) || planted(bugVacantCooldown)
+		return sinceNewest(slot) <= l.expired(at, l.window) || planted(bugVacantCooldown)
 	case lastsPool:
-		return ring(slot).after(expiredAt(at, l.window)) == 0
+		return ring(slot).after(l.expired(at, l.window)) == 0
 	}
 	return true
 }
 
-func opVacant(op *rules.Op, slot []byte, at, lateness nudge.Millis) bool {
-	expired := expiredAt(at, op.Window)
+// expired is the newest instant that a window does not reach, or the floor.
+func (l *lasting) expired(at, window nudge.Millis) nudge.Millis {
+	return max(expiredAt(at, window), l.floor)
+}
+
+func (l *lasting) opVacant(slot []byte, at, late nudge.Millis) bool {
+	op := l.op
+	expired := l.expired(at, op.Window)
 	if planted(bugVacantEarly) {
-		expired++
+		expired, late = expired+1, late+1
 	}
 	switch op.Kind {
 	case rules.OpCount, rules.OpDistinct:
@@ -74,11 +84,11 @@ func opVacant(op *rules.Op, slot []byte, at, lateness nudge.Millis) bool {
 	case rules.OpValues:
 		return valuesVacant(slot, expired)
 	case rules.OpFirst:
-		return sinceNewest(slot) <= expiredAt(expired, lateness)
+		return sinceNewest(slot) <= l.expired(late, op.Window)
 	case rules.OpSequence:
-		return sequence(slot).vacant(expiredAt(expired, lateness))
+		return sequence(slot).vacant(l.expired(late, op.Window))
 	case rules.OpAbsent, rules.OpDwell:
-		return wait(slot).vacant(expiredAt(expired, lateness))
+		return wait(slot).vacant(l.expired(late, op.Window))
 	}
 	return false
 }

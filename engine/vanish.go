@@ -43,11 +43,16 @@ func (e *Engine) vanishAmong(passes int) {
 	if e.cold() || e.takingOver() {
 		return
 	}
-	if m := &e.meaning; m.plan != e.program.plan {
-		m.plan, m.of = e.program.plan, e.program.lastings()
-	}
+	e.noteMeaning()
 	for _, s := range e.shards {
 		s.vanish(passes)
+	}
+}
+
+// noteMeaning brings what slots mean up to date with the running rules.
+func (e *Engine) noteMeaning() {
+	if m := &e.meaning; m.plan != e.program.plan {
+		m.plan, m.of = e.program.plan, e.program.lastings()
 	}
 }
 
@@ -61,7 +66,7 @@ func (s *shard) vanish(passes int) {
 			turns++
 			continue
 		}
-		if s.isVacant(t, h.at) {
+		if s.mayVanish(t, h.at) {
 			t.remove(h.at)
 			h.gone++
 		}
@@ -70,17 +75,19 @@ func (s *shard) vanish(passes int) {
 	}
 }
 
+// mayVanish says whether a key is vacant, in memory, and without a timer.
+func (s *shard) mayVanish(t *table, i uint32) bool {
+	e := t.entry(i)
+	return e.used != 0 && e.due == never && e.armed == never && !e.ref.away() && s.isVacant(t, i)
+}
+
 // isVacant says whether all that a key holds is vacant.
 func (s *shard) isVacant(t *table, i uint32) bool {
-	e := t.entry(i)
-	if e.used == 0 || e.due != never || e.armed != never || e.ref.away() {
-		return false
-	}
-	all, at, lateness := s.engine.meaning.of, s.engine.clock, s.engine.settings.Lateness
+	all, at, late := s.engine.meaning.of, s.engine.clock, s.engine.lateFrom()
 	d := directoryOf(t.record(i))
 	for j := range d.len() {
 		num, slot := d.slot(j)
-		if int(num) < len(all) && !all[num].vacant(slot, at, lateness) {
+		if int(num) < len(all) && !all[num].vacant(slot, at, late) {
 			return false
 		}
 	}

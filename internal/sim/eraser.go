@@ -134,8 +134,7 @@ func (l *life) awaitErasures() {
 	}
 }
 
-// checkReceipts wants the receipt of every erasure that was answered, as it was, but for what has been removed from files since. Until a checkpoint
-// holds it a crash lets it be made again: then it may count keys that had vanished before, and lack others (engine/vanish.go), but no visitor and no user.
+// checkReceipts wants the receipt of every erasure that was answered, as it was, but for what has been removed from files since.
 func (l *life) checkReceipts() {
 	for id, was := range l.receipts {
 		is, ok, err := l.node.Erasure(id)
@@ -150,7 +149,7 @@ func (l *life) checkReceipts() {
 		if now := fmt.Sprintf("%+v", is); was.Complete && now != fmt.Sprintf("%+v", was) {
 			l.problem("the receipt of a complete erasure was %+v and is %s", was, now)
 		}
-		if was.Kind != is.Kind || was.Digest != is.Digest || was.At != is.At || was.State.Visitors != is.State.Visitors || was.State.Users != is.State.Users {
+		if was.Kind != is.Kind || was.Digest != is.Digest || was.At != is.At || was.State != is.State {
 			l.problem("the receipt of an erasure was %+v and is %+v", was, is)
 		}
 	}
