@@ -61,7 +61,9 @@ func (c *checker) valueName(n *ast.IdentifierNode) *term {
 	}
 	if l := c.lets[n.Value]; l != nil {
 		l.used = true
-		c.errorf(at, "", "`%s` is a test; a field or a value is needed here", n.Value)
+		if l.term != nil { // a let with a mistake has been reported
+			c.errorf(at, "write the field or the value itself: a let stands for a test", "`%s` is a test; a field or a value is needed here", n.Value)
+		}
 		return nil
 	}
 	if c.words.events[n.Value] {
@@ -108,7 +110,7 @@ func (c *checker) fieldNamed(name string, at pos) *term {
 		c.errorf(at, "did you mean `"+near+"`?", "the field `%s` is not in catalog.expr", name)
 	case c.words.catalog:
 		c.errorf(at, fmt.Sprintf("add it to catalog.expr; a text stands in quotes: %q", name), "the field `%s` is not in catalog.expr", name)
-	case near != "" && len(name) > 3 && distance(name, near) <= 1:
+	case near != "" && slipOf(name, near):
 		c.warnf(at, "did you mean `"+near+"`?", "`%s` is not a field that the browser SDK sends", name)
 	}
 	return t
