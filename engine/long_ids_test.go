@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"nudge"
+	"nudge/rules"
 )
 
 // idOfValue is the id of a value where nothing is remembered.
@@ -35,7 +36,7 @@ func TestLongIDs(t *testing.T) {
 	}
 	most := strings.Repeat("x", longIDText)
 	for i, found := 0, 0; found < 10; i++ { // too long by a few bytes, and in the place of what it begins with
-		if text := most + strconv.Itoa(i); placeOfLong(text) == placeOfLong(most) {
+		if text := most + strconv.Itoa(i); rules.TextHash(text)%longIDMost == rules.TextHash(most)%longIDMost {
 			texts, found = append(texts, text), found+1
 		}
 	}
@@ -63,6 +64,9 @@ func TestLongIDs(t *testing.T) {
 			}
 		}
 	}
+	if len(m.slots) < 2*longIDFirst {
+		t.Errorf("%d slots: they have not become more", len(m.slots))
+	}
 	if again < len(texts) {
 		t.Errorf("%d ids were known: too few to say anything", again)
 	}
@@ -83,12 +87,5 @@ func TestErasureForgetsLongIDs(t *testing.T) {
 
 // holds says whether a text stands in any of the places.
 func (m *longIDs) holds(text string) bool {
-	if m.slots != nil {
-		for i := range m.slots {
-			if k := &m.slots[i]; string(k.text[:k.size]) == text {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(m.slots, func(k longID) bool { return string(k.text[:k.size]) == text })
 }

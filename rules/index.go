@@ -37,20 +37,31 @@ type fieldIndex struct {
 
 // Match appends the indices of the tests that are true for row to dst, ascending. It allocates only to grow dst.
 func (p *Plan) Match(row *Row, dst []int32) []int32 {
-	start := len(dst)
-	dst = p.candidates(row, dst)
-	return dst[:start+len(p.matching(row, dst[start:]))]
-}
-
-// candidates appends the tests that row may match; one may come twice.
-func (p *Plan) candidates(row *Row, dst []int32) []int32 {
-	if b, _ := p.index.byType.get(typeHash(row.Type), row.Type); b != nil {
-		dst = b.candidates(p, row, dst)
+	a := asking{found: dst}
+	p.candidates(row, &a)
+	found := p.matching(row, a.found[len(dst):])
+	if !ascends(found) {
+		slices.Sort(found)
+		found = slices.Compact(found) // one may be filed twice
 	}
-	return p.index.any.candidates(p, row, dst)
+	return a.found[:len(dst)+len(found)]
 }
 
-// matching is what of row's candidates it matches, ascending, each once, in their place.
+// asking is a row's search for the tests that it may match; one may come twice.
+type asking struct {
+	found []int32
+	block *Matches // of the row, if it is one of a block: what is far away is asked for together with other rows
+	row   int32    // its place there
+}
+
+func (p *Plan) candidates(row *Row, a *asking) {
+	if b, _ := p.index.byType.get(typeHash(row.Type), row.Type); b != nil {
+		b.candidates(p, row, a)
+	}
+	p.index.any.candidates(p, row, a)
+}
+
+// matching is what of row's candidates it matches, in their place.
 func (p *Plan) matching(row *Row, tests []int32) []int32 {
 	keep := 0
 	for _, i := range tests {
@@ -62,12 +73,7 @@ func (p *Plan) matching(row *Row, tests []int32) []int32 {
 		tests[keep] = i
 		keep++
 	}
-	tests = tests[:keep]
-	if !ascends(tests) {
-		slices.Sort(tests)
-		tests = slices.Compact(tests) // one may be filed twice
-	}
-	return tests
+	return tests[:keep]
 }
 
 // ascends says whether a list is in order, each once.
@@ -81,40 +87,35 @@ func ascends(list []int32) bool {
 }
 
 // candidates goes through what the row holds or what the bucket asks for, whichever is less.
-func (b *bucket) candidates(p *Plan, row *Row, dst []int32) []int32 {
-	dst = append(dst, b.scan...)
+func (b *bucket) candidates(p *Plan, row *Row, a *asking) {
+	a.found = append(a.found, b.scan...)
 	if row.plan != p || len(b.fields) <= 2*len(row.filled) {
 		for _, f := range b.fields {
-			dst = f.candidates(&row.Vals[f.slot], dst)
+			f.candidates(&row.Vals[f.slot], a)
 		}
-		return dst
+		return
 	}
 	for _, slot := range row.filled {
 		if f := b.field(int(slot)); f != nil {
-			dst = f.candidates(&row.Vals[slot], dst)
+			f.candidates(&row.Vals[slot], a)
 		}
 	}
-	return dst
 }
 
-func (f *fieldIndex) candidates(v *nudge.Value, dst []int32) []int32 {
+func (f *fieldIndex) candidates(v *nudge.Value, a *asking) {
 	if !v.Present() {
-		return dst
+		return
 	}
-	dst = append(dst, f.any...)
+	a.found = append(a.found, f.any...)
 	switch v.Kind {
 	case nudge.Text:
-		dst = f.texts.appendTo(dst, v.Text)
-		dst = f.starts.starting(v.Text, dst)
-		dst = f.ends.ending(v.Text, dst)
+		f.texts.ask(v.Text, a)
+		f.starts.starting(v.Text, a)
+		f.ends.ending(v.Text, a)
 	case nudge.Number:
-		if f.numbers.holds() {
-			number := filedNumber(v.Num)
-			dst = f.numbers.appendTo(dst, string(number[:]))
-		}
-		dst = f.spans.at(v.Num, dst)
+		f.numbers.askNumber(v.Num, a)
+		a.found = f.spans.at(v.Num, a.found)
 	}
-	return dst
 }
 
 func (b *bucket) field(slot int) *fieldIndex {

@@ -133,24 +133,22 @@ type affixes struct {
 // affixLength is a length and how many tests ask for a text of that length.
 type affixLength struct{ bytes, tests int }
 
-func (x *affixes) starting(text string, dst []int32) []int32 {
+func (x *affixes) starting(text string, a *asking) {
 	for _, n := range x.lengths {
 		if n.bytes > len(text) {
 			break
 		}
-		dst = x.texts.appendTo(dst, text[:n.bytes])
+		x.texts.ask(text[:n.bytes], a)
 	}
-	return dst
 }
 
-func (x *affixes) ending(text string, dst []int32) []int32 {
+func (x *affixes) ending(text string, a *asking) {
 	for _, n := range x.lengths {
 		if n.bytes > len(text) {
 			break
 		}
-		dst = x.texts.appendTo(dst, text[len(text)-n.bytes:])
+		x.texts.ask(text[len(text)-n.bytes:], a)
 	}
-	return dst
 }
 
 // note counts a test for the length of its text, or takes it away.
