@@ -425,7 +425,11 @@ func (c *change) info(r *rules.Rule) ruleInfo {
 		kind := c.plan.Ops[u.Op].Kind
 		info.pulses = info.pulses || isPulse(kind)
 		if r.When.All {
-			info.needs = append(info.needs, need{u.Window, u.AtLeast, c.nums[u.Op], int32(u.Op), kind, isPulse(kind)})
+			n := need{u.Window, u.AtLeast, c.nums[u.Op], kind, isPulse(kind)}
+			if n.pulse {
+				n.num = uint32(u.Op)
+			}
+			info.needs = append(info.needs, n)
 		}
 	}
 	if r.Unless != nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -8,7 +9,6 @@ import (
 	"testing"
 
 	"nudge"
-	"nudge/rules"
 )
 
 // idOfValue is the id of a value where nothing is remembered.
@@ -36,7 +36,7 @@ func TestLongIDs(t *testing.T) {
 	}
 	most := strings.Repeat("x", longIDText)
 	for i, found := 0, 0; found < 10; i++ { // too long by a few bytes, and in the place of what it begins with
-		if text := most + strconv.Itoa(i); rules.TextHash(text)%longIDMost == rules.TextHash(most)%longIDMost {
+		if text := most + strconv.Itoa(i); placeOfLong(text) == placeOfLong(most) {
 			texts, found = append(texts, text), found+1
 		}
 	}
@@ -64,11 +64,22 @@ func TestLongIDs(t *testing.T) {
 			}
 		}
 	}
-	if len(m.slots) < 2*longIDFirst {
-		t.Errorf("%d slots: they have not become more", len(m.slots))
-	}
 	if again < len(texts) {
 		t.Errorf("%d ids were known: too few to say anything", again)
+	}
+}
+
+// TestLongIDsOfOneSite: texts that differ anywhere have places of their own, most of them.
+func TestLongIDsOfOneSite(t *testing.T) {
+	const texts = 100
+	for _, format := range []string{"/section/page-%02d.html", "%02d-user-of-example.com", "https://acme.example/%02d"} {
+		places := map[uint64]bool{}
+		for i := range texts {
+			places[placeOfLong(fmt.Sprintf(format, i))] = true
+		}
+		if len(places) < 9*texts/10 {
+			t.Errorf("%d texts like %q have %d places", texts, format, len(places))
+		}
 	}
 }
 
@@ -87,5 +98,12 @@ func TestErasureForgetsLongIDs(t *testing.T) {
 
 // holds says whether a text stands in any of the places.
 func (m *longIDs) holds(text string) bool {
-	return slices.ContainsFunc(m.slots, func(k longID) bool { return string(k.text[:k.size]) == text })
+	if m.slots != nil {
+		for i := range m.slots {
+			if k := &m.slots[i]; string(k.text[:k.size]) == text {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -27,14 +27,14 @@ type otherReaction struct {
 
 // reaction is how the keys of one scope take such events.
 type reaction struct {
-	touched []touch        // the operators concerned, by quick, then by number
-	behind  [quickNone]int // by quick, the place behind the last of these touches, and of those before them
-	asked   []asked        // the rules that may rise by it
-	pulsed  int            // place of the first of asked that is false without a pulse: these come last, and need not be asked before
-	needs   []need         // of these, one after the other
-	waits   bool           // whether some of touched wait
-	timed   bool           // whether windows of some of touched can set a timer
-	stores  bool           // whether some of touched keep anything
+	touched []touch          // the operators concerned, by quick, then by number
+	asked   []asked          // the rules that may rise by it
+	needs   []need           // of these, one after the other
+	behind  [quickNone]int32 // by quick, the place behind the last of these touches, and of those before them
+	pulsed  int32            // place of the first of asked that is false without a pulse: these come last, and need not be asked before
+	waits   bool             // whether some of touched wait
+	timed   bool             // whether windows of some of touched can set a timer
+	stores  bool             // whether some of touched keep anything
 }
 
 // touch is an operator that an input concerns. What most kinds need of it stands here, beside that of the others of the same event.
@@ -50,9 +50,16 @@ type touch struct {
 
 // asked is a rule of a reaction. What deciding it takes stands in the reaction, so that an event meets it in one place.
 type asked struct {
-	rule       int32  // its place in plan.Rules
-	first, end uint32 // of its needs in reaction.needs, if its condition is a conjunction
-	whole      bool   // it is none
+	rule int32  // its place in plan.Rules
+	end  uint32 // of its needs in reaction.needs, which begin where those of the rule before end; there are some if its condition is a conjunction
+}
+
+func (r *reaction) needsOf(i int32) []need {
+	first := uint32(0)
+	if i > 0 {
+		first = r.asked[i-1].end
+	}
+	return r.needs[first:r.asked[i].end]
 }
 
 // nothingMet is what an event means that matches no test.
@@ -90,7 +97,7 @@ type metSlot struct {
 	met  *met
 }
 
-// recentSets bounds each of the two tables of metSets; a set takes some 500 bytes.
+// recentSets bounds each of the two tables of metSets; a set takes some 1,500 bytes.
 const recentSets = 1 << 14
 
 func (t *metTable) home(hash uint64) *metSlot { return &t.slots[hash&uint64(len(t.slots)-1)] }
@@ -198,7 +205,43 @@ func (g *program) meet(tests []int32, all bool) *met {
 	for i := range m.others {
 		m.others[i].reaction.finish(g, all)
 	}
-	return m
+	return m.packed()
+}
+
+// metRoom is a met with what an event reads of it: in one piece of memory, so that it lies in one or two pages and the processor brings some of its lines
+// by itself. Lists that are longer than the room for them lie elsewhere.
+type metRoom struct {
+	met
+	reactions [4]reaction // joint, user's, company's and visitor's: those that are met together stand together
+	touched   [16]touch
+	asked     [8]asked
+	needs     [10]need
+}
+
+// packed is the met in a room.
+func (m *met) packed() *met {
+	r := &metRoom{met: *m}
+	touched, asked, needs := r.touched[:0], r.asked[:0], r.needs[:0]
+	for i, from := range [...]**reaction{&r.joint, &r.fixed[rules.ScopeUser], &r.fixed[rules.ScopeCompany], &r.fixed[rules.ScopeVisitor]} {
+		if *from == nil {
+			continue
+		}
+		to := &r.reactions[i]
+		*to, *from = **from, to
+		to.touched = moved(&touched, to.touched)
+		if i == len(r.reactions)-1 && r.joint != nil { // it asks what the joint one does
+			to.asked, to.needs = r.joint.asked, r.joint.needs
+			continue
+		}
+		to.asked, to.needs = moved(&asked, to.asked), moved(&needs, to.needs)
+	}
+	return &r.met
+}
+
+// moved is a list at the end of all.
+func moved[T any](all *[]T, list []T) []T {
+	*all = append(*all, list...)
+	return (*all)[len(*all)-len(list) : len(*all) : len(*all)]
 }
 
 // add is the scope's reaction, a new one if it has none so far.
@@ -255,7 +298,7 @@ func (r *reaction) finish(g *program, all bool) {
 	slices.Sort(concerned)
 	concerned = slices.Compact(concerned)
 	r.ask(g, all, false, concerned)
-	r.pulsed = len(r.asked)
+	r.pulsed = int32(len(r.asked))
 	r.ask(g, all, true, concerned)
 }
 
@@ -263,9 +306,8 @@ func (r *reaction) finish(g *program, all bool) {
 func (r *reaction) ask(g *program, all, pulses bool, concerned []int32) {
 	for _, at := range concerned {
 		if info := &g.rules[at]; info.pulses == pulses && (all || !info.silent() && r.mayRaise(g, at)) {
-			first := uint32(len(r.needs))
 			r.needs = append(r.needs, info.needs...)
-			r.asked = append(r.asked, asked{rule: at, first: first, end: uint32(len(r.needs)), whole: info.needs == nil})
+			r.asked = append(r.asked, asked{at, uint32(len(r.needs))})
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"math"
 	"strings"
-	"unsafe"
 )
 
 // filed finds the tests that are filed under a text. Most stand packed, which no plan changes; what is different by now is fresh, and where that has become
@@ -18,35 +17,12 @@ type filed struct {
 // holds says whether there is anything.
 func (f *filed) holds() bool { return f.packed.taken > 0 || f.fresh.taken > 0 }
 
-// ask looks for the tests that are filed under a text.
-func (f *filed) ask(text string, a *asking) {
-	switch {
-	case !f.holds():
-	case a.block != nil && len(f.packed.slots) > nearSlots:
-		a.block.probes = append(a.block.probes, probe{filed: f, text: text, hash: TextHash(text), row: a.row})
-	default:
-		a.found = f.appendTo(a.found, TextHash(text), text)
-	}
-}
-
-// askNumber is ask for what is filed by filedNumber.
-func (f *filed) askNumber(v float64, a *asking) {
-	if !f.holds() {
-		return
-	}
-	number := filedNumber(v)
-	if a.block == nil {
-		text := unsafe.String(&number[0], len(number))
-		a.found = f.appendTo(a.found, TextHash(text), text)
-		return
-	}
-	a.block.numbers = append(a.block.numbers, number)
-	kept := &a.block.numbers[len(a.block.numbers)-1]
-	f.ask(unsafe.String(&kept[0], len(kept)), a)
-}
-
 // appendTo appends the tests that are filed under a text.
-func (f *filed) appendTo(dst []int32, hash uint64, text string) []int32 {
+func (f *filed) appendTo(dst []int32, text string) []int32 {
+	if !f.holds() {
+		return dst
+	}
+	hash := TextHash(text)
 	if f.fresh.taken > 0 {
 		if tests, found := f.fresh.get(hash, text); found {
 			return append(dst, tests...)
@@ -54,9 +30,6 @@ func (f *filed) appendTo(dst []int32, hash uint64, text string) []int32 {
 	}
 	return f.packed.appendTo(dst, hash, text)
 }
-
-// nearSlots is up to how many slots a packed table is near anyway.
-const nearSlots = 256
 
 // change adds a test to a text, or takes it away. fresh must be the plan's own.
 func (f *filed) change(text string, test int32, add bool) {
@@ -105,16 +78,6 @@ type packedSlot struct {
 }
 
 const packedHead = 8
-
-// home is where the entry of the text at a hash's own slot is, if it may have that hash, else 0. It takes the same way for all, so that the processor need
-// not guess.
-func (p *packed) home(hash uint64) uint32 {
-	s := p.slots[hash&uint64(len(p.slots)-1)]
-	if s.tag != uint32(hash>>32) {
-		s.at = 0
-	}
-	return s.at
-}
 
 func (p *packed) appendTo(dst []int32, hash uint64, text string) []int32 {
 	if p.taken == 0 {

@@ -39,7 +39,7 @@ func TestFiled(t *testing.T) {
 		versions = append(versions, version{f, maps.Clone(want)})
 		for range 100 {
 			v, text := &versions[r.IntN(len(versions))], text()
-			if got := v.appendTo([]int32{7}, TextHash(text), text); got[0] != 7 || !slices.Equal(got[1:], v.want[text]) {
+			if got := v.appendTo([]int32{7}, text); got[0] != 7 || !slices.Equal(got[1:], v.want[text]) {
 				t.Fatalf("under %q there is %v, want %v", text, got[1:], v.want[text])
 			}
 		}

@@ -37,28 +37,28 @@ type fieldIndex struct {
 
 // Match appends the indices of the tests that are true for row to dst, ascending. It allocates only to grow dst.
 func (p *Plan) Match(row *Row, dst []int32) []int32 {
-	a := asking{found: dst}
-	p.candidates(row, &a)
-	found := p.matching(row, a.found[len(dst):])
-	if !ascends(found) {
+	start := len(dst)
+	dst = p.matchAny(row, dst)
+	if found := dst[start:]; !ascends(found) {
 		slices.Sort(found)
-		found = slices.Compact(found) // one may be filed twice
+		dst = dst[:start+len(slices.Compact(found))]
 	}
-	return a.found[:len(dst)+len(found)]
+	return dst
 }
 
-// asking is a row's search for the tests that it may match; one may come twice.
-type asking struct {
-	found []int32
-	block *Matches // of the row, if it is one of a block: what is far away is asked for together with other rows
-	row   int32    // its place there
+// matchAny is Match in no order; a test that is filed twice may come twice.
+func (p *Plan) matchAny(row *Row, dst []int32) []int32 {
+	start := len(dst)
+	dst = p.candidates(row, dst)
+	return dst[:start+len(p.matching(row, dst[start:]))]
 }
 
-func (p *Plan) candidates(row *Row, a *asking) {
+// candidates appends the tests that row may match; one may come twice.
+func (p *Plan) candidates(row *Row, dst []int32) []int32 {
 	if b, _ := p.index.byType.get(typeHash(row.Type), row.Type); b != nil {
-		b.candidates(p, row, a)
+		dst = b.candidates(p, row, dst)
 	}
-	p.index.any.candidates(p, row, a)
+	return p.index.any.candidates(p, row, dst)
 }
 
 // matching is what of row's candidates it matches, in their place.
@@ -87,35 +87,40 @@ func ascends(list []int32) bool {
 }
 
 // candidates goes through what the row holds or what the bucket asks for, whichever is less.
-func (b *bucket) candidates(p *Plan, row *Row, a *asking) {
-	a.found = append(a.found, b.scan...)
+func (b *bucket) candidates(p *Plan, row *Row, dst []int32) []int32 {
+	dst = append(dst, b.scan...)
 	if row.plan != p || len(b.fields) <= 2*len(row.filled) {
 		for _, f := range b.fields {
-			f.candidates(&row.Vals[f.slot], a)
+			dst = f.candidates(&row.Vals[f.slot], dst)
 		}
-		return
+		return dst
 	}
 	for _, slot := range row.filled {
 		if f := b.field(int(slot)); f != nil {
-			f.candidates(&row.Vals[slot], a)
+			dst = f.candidates(&row.Vals[slot], dst)
 		}
 	}
+	return dst
 }
 
-func (f *fieldIndex) candidates(v *nudge.Value, a *asking) {
+func (f *fieldIndex) candidates(v *nudge.Value, dst []int32) []int32 {
 	if !v.Present() {
-		return
+		return dst
 	}
-	a.found = append(a.found, f.any...)
+	dst = append(dst, f.any...)
 	switch v.Kind {
 	case nudge.Text:
-		f.texts.ask(v.Text, a)
-		f.starts.starting(v.Text, a)
-		f.ends.ending(v.Text, a)
+		dst = f.texts.appendTo(dst, v.Text)
+		dst = f.starts.starting(v.Text, dst)
+		dst = f.ends.ending(v.Text, dst)
 	case nudge.Number:
-		f.numbers.askNumber(v.Num, a)
-		a.found = f.spans.at(v.Num, a.found)
+		if f.numbers.holds() {
+			number := filedNumber(v.Num)
+			dst = f.numbers.appendTo(dst, string(number[:]))
+		}
+		dst = f.spans.at(v.Num, dst)
 	}
+	return dst
 }
 
 func (b *bucket) field(slot int) *fieldIndex {

@@ -133,22 +133,24 @@ type affixes struct {
 // affixLength is a length and how many tests ask for a text of that length.
 type affixLength struct{ bytes, tests int }
 
-func (x *affixes) starting(text string, a *asking) {
+func (x *affixes) starting(text string, dst []int32) []int32 {
 	for _, n := range x.lengths {
 		if n.bytes > len(text) {
 			break
 		}
-		x.texts.ask(text[:n.bytes], a)
+		dst = x.texts.appendTo(dst, text[:n.bytes])
 	}
+	return dst
 }
 
-func (x *affixes) ending(text string, a *asking) {
+func (x *affixes) ending(text string, dst []int32) []int32 {
 	for _, n := range x.lengths {
 		if n.bytes > len(text) {
 			break
 		}
-		x.texts.ask(text[len(text)-n.bytes:], a)
+		dst = x.texts.appendTo(dst, text[len(text)-n.bytes:])
 	}
+	return dst
 }
 
 // note counts a test for the length of its text, or takes it away.
