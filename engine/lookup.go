@@ -29,14 +29,14 @@ func (t *table) findAll(queries []query) {
 		return
 	}
 	t.findEntries(queries)
-	read := byte(0)
+	read, ahead := byte(0), t.aheadBytes()
 	for i := range queries {
 		q := &queries[i]
 		if q.entry == noEntry {
 			continue
 		}
 		rec := t.record(q.entry)
-		for last, at := len(rec)-1, cacheLine; at < aheadBytes; at += cacheLine { // as often for a short record: nothing is to be guessed
+		for last, at := len(rec)-1, cacheLine; at < ahead; at += cacheLine { // as often for a short record: nothing is to be guessed
 			read += rec[min(at, last)]
 		}
 		if scope, key := narrowOf(rec, len(q.key)); scope != q.scope || string(key) != q.key {
@@ -96,6 +96,11 @@ func (t *table) findBehind(queries []query, left uint32) {
 }
 
 const (
-	cacheLine  = 64
-	aheadBytes = 512 // of a record are read ahead
+	cacheLine = 64
+	maxAhead  = 512 // bytes of a record
 )
+
+// aheadBytes is how many bytes of each record are read ahead: a line more than the mean record has.
+func (t *table) aheadBytes() int {
+	return min(t.slabs.live/max(int(t.count)-t.away, 1)+cacheLine, maxAhead)
+}

@@ -40,6 +40,7 @@ type fault struct {
 // faults in the order in which they are tried.
 var faults = []fault{
 	{"kill -9 under load, five times, other shards each time", killed},
+	{"kill -9 behind erasures of persons, four times", erased},
 	{"SIGSTOP and SIGCONT under load", stopped},
 	{"SIGTERM under load, three times", terminated},
 	{"SIGTERM behind a million changed keys", stopDirty},

@@ -95,9 +95,21 @@ func (w *world) stampDraft(e map[string]json.RawMessage, r *rand.Rand) {
 	default:
 		ts = 0
 	}
+	if w.wide {
+		e["note"] = json.RawMessage(strconv.Quote(noise(r, r.IntN(700))))
+	}
 	if ts != 0 {
 		e["ts"] = json.RawMessage(strconv.FormatInt(int64(ts), 10))
 	}
+}
+
+// noise is a text that no compression makes much shorter.
+func noise(r *rand.Rand, n int) string {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = ' ' + 3 + byte(r.IntN(57)) // printable, no quote and no backslash
+	}
+	return string(b)
 }
 
 // add notes an event and gives it its number, and an id unless the generator gave it one that others have, too.

@@ -22,6 +22,8 @@ type disk struct {
 	ops      int         // that changed files
 	trace    hash.Hash64 // of them
 	crashAt  int         // the operation before which the plug is pulled; 0: none
+	killAt   int         // the sync of the log's folder before which the process is killed, and the machine goes on; 0: none
+	tearAt   int         // the sync of one of its segments before which the plug is pulled; 0: none
 	failAt   int         // the first operation that may fail from here on fails; 0: none
 	reads    int         // of files
 	failRead int         // the read that fails; 0: none
@@ -96,6 +98,10 @@ func (d *disk) answer(op operation) (wait time.Duration, err error) {
 	switch {
 	case d.ops == d.crashAt:
 		d.pullLocked()
+	case op.kind == opSync && op.path == dataDir+"/log" && isLast(&d.killAt):
+		d.leaveLocked(d.medium.clone())
+	case op.kind == opSync && isSegment(op.path) && isLast(&d.tearAt):
+		d.pullLocked()
 	case d.failAt > 0 && d.ops >= d.failAt && d.failed == nil && d.mayFail(op.path):
 		d.failed = &op
 		return 0, errInjected
@@ -123,18 +129,27 @@ func (d *disk) mayFail(path string) bool {
 	return strings.HasPrefix(path, dataDir+"/log/") || isTable(path) && !d.erases
 }
 
+// isLast counts n down, and says whether it has come to 0.
+func isLast(n *int) bool {
+	was := *n
+	*n = max(was-1, 0)
+	return was == 1
+}
+
+func isSegment(path string) bool { return strings.HasSuffix(path, ".seg") }
+
 func isTable(path string) bool { return strings.HasSuffix(path, ".sst") }
 
 // fatal says whether the failure of an operation ends the process at once (I9): what the sequencer waits for.
 func (o *operation) fatal() bool {
-	return o != nil && strings.HasSuffix(o.path, ".seg") && (o.kind == opWrite || o.kind == opSync)
+	return o != nil && isSegment(o.path) && (o.kind == opWrite || o.kind == opSync)
 }
 
 // slowness is how long a sync takes. It follows from the file and how often that was synced, so that it does not matter which goroutine
 // came first. Nothing that is done under a lock is slow: a goroutine that waits for a lock would hold virtual time.
 func (d *disk) slowness(path string) time.Duration {
 	table := isTable(path)
-	if d.slow == 0 || !table && !strings.HasSuffix(path, ".seg") {
+	if d.slow == 0 || !table && !isSegment(path) {
 		return 0
 	}
 	d.syncs[path]++
@@ -163,8 +178,11 @@ func (d *disk) pull() {
 	}
 }
 
-func (d *disk) pullLocked() {
-	d.left = d.medium.crash(rand.New(rand.NewPCG(d.seed, 1)))
+func (d *disk) pullLocked() { d.leaveLocked(d.medium.crash(rand.New(rand.NewPCG(d.seed, 1)))) }
+
+// leaveLocked ends the process: what it does from now on nobody sees.
+func (d *disk) leaveLocked(left *medium) {
+	d.left = left
 	close(d.crashed)
 }
 

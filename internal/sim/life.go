@@ -137,6 +137,14 @@ func (l *life) fate(last bool) {
 	case 1, 2:
 		l.disk.crashAt = 1 + r.IntN(400)
 	}
+	if end := l.actor("end"); l.dies {
+		switch end.IntN(3) {
+		case 0:
+			l.disk.killAt = 1 + end.IntN(5)
+		case 1:
+			l.disk.tearAt = 1 + end.IntN(5)
+		}
+	}
 	if l.fails {
 		switch r.IntN(4) {
 		case 0, 1:

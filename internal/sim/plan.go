@@ -34,6 +34,8 @@ type plan struct {
 	steps        bool // the wall clock is set
 	rewrites     bool // segments of the log are written anew
 	erases       bool // persons and companies are erased
+	wide         bool // events say so much that an entry of the log takes several sectors
+	dies         bool // processes end between a change of the log's files and its sync, some soon after their start
 }
 
 const clientCount = 3
@@ -70,6 +72,8 @@ func newPlan(seed uint64) plan {
 		p.segmentBytes, p.logMaxBytes = pick[int64](r, 512, 1<<10, 2<<10), pick[int64](r, 1<<10, 2<<10, 5<<10)
 		p.slow, p.lazy = pick(r, 0, 2, 5), r.IntN(2) == 0
 	}
+	r = p.chance("files")
+	p.wide, p.dies = r.IntN(4) == 0, r.IntN(4) == 0
 	// A rule that is deployed after an erasure counts without the person; erasing, and a checkpoint meanwhile, wait for the disk under one lock, which holds
 	// virtual time.
 	p.erases = !p.late && p.slow == 0 && !p.fills && p.chance("erasures").IntN(4) > 0
