@@ -97,7 +97,7 @@ type metSlot struct {
 	met  *met
 }
 
-// recentSets bounds each of the two tables of metSets; a set takes some 1,500 bytes.
+// recentSets bounds each of the two tables of metSets; a set takes some 500 bytes.
 const recentSets = 1 << 14
 
 func (t *metTable) home(hash uint64) *metSlot { return &t.slots[hash&uint64(len(t.slots)-1)] }
@@ -205,43 +205,7 @@ func (g *program) meet(tests []int32, all bool) *met {
 	for i := range m.others {
 		m.others[i].reaction.finish(g, all)
 	}
-	return m.packed()
-}
-
-// metRoom is a met with what an event reads of it: in one piece of memory, so that it lies in one or two pages and the processor brings some of its lines
-// by itself. Lists that are longer than the room for them lie elsewhere.
-type metRoom struct {
-	met
-	reactions [4]reaction // joint, user's, company's and visitor's: those that are met together stand together
-	touched   [16]touch
-	asked     [8]asked
-	needs     [10]need
-}
-
-// packed is the met in a room.
-func (m *met) packed() *met {
-	r := &metRoom{met: *m}
-	touched, asked, needs := r.touched[:0], r.asked[:0], r.needs[:0]
-	for i, from := range [...]**reaction{&r.joint, &r.fixed[rules.ScopeUser], &r.fixed[rules.ScopeCompany], &r.fixed[rules.ScopeVisitor]} {
-		if *from == nil {
-			continue
-		}
-		to := &r.reactions[i]
-		*to, *from = **from, to
-		to.touched = moved(&touched, to.touched)
-		if i == len(r.reactions)-1 && r.joint != nil { // it asks what the joint one does
-			to.asked, to.needs = r.joint.asked, r.joint.needs
-			continue
-		}
-		to.asked, to.needs = moved(&asked, to.asked), moved(&needs, to.needs)
-	}
-	return &r.met
-}
-
-// moved is a list at the end of all.
-func moved[T any](all *[]T, list []T) []T {
-	*all = append(*all, list...)
-	return (*all)[len(*all)-len(list) : len(*all) : len(*all)]
+	return m
 }
 
 // add is the scope's reaction, a new one if it has none so far.
