@@ -134,6 +134,29 @@ func (r *request) take(text []byte, read func(text []byte) *Error) error {
 	return nil
 }
 
+// takeHere decodes the event that starts here, and appends its record, without looking first where it ends. Where there is anything wrong with it, or its
+// write key is to be asked for first, it has done nothing: scanning it before decoding tells what.
+func (r *request) takeHere(s *scanner) bool {
+	start := *s
+	if r.c.allow != nil || r.done.Accepted+len(r.done.Rejected) == r.limit {
+		return false
+	}
+	r.c.draft.reset()
+	err := r.c.nativeEvent(s)
+	s.broken = s.broken || s.pos-start.pos > MaxEventBytes
+	if err == nil && !s.broken {
+		r.c.complete(r.done.Accepted + len(r.done.Rejected))
+		err = r.c.finish(r.received, true, r.b)
+	}
+	if err != nil || s.broken {
+		*s = start
+		return false
+	}
+	r.done.Accepted++
+	r.done.Records++
+	return true
+}
+
 // jsonBody finds the events of a JSON body and decodes each.
 func (c *Codec) jsonBody(body []byte, r *request) error {
 	s := scanner{b: body}
@@ -146,17 +169,23 @@ func (c *Codec) jsonBody(body []byte, r *request) error {
 	var err error
 	switch s.peek() {
 	case '[':
-		if err = s.elements(maxBodyDepth, each); err == nil && s.peek() != 0 {
+		s.room = maxBodyDepth - 2
+		here := func() bool { return s.peek() == '{' && r.takeHere(&s) }
+		if err = s.elements(maxBodyDepth, here, each); err == nil && !s.ended() {
 			err = s.fail("nothing more is expected behind the array")
 		}
 	case '{':
+		s.room = maxBodyDepth - 1
 		for err == nil && s.peek() == '{' {
+			if r.takeHere(&s) {
+				continue
+			}
 			start := s.pos
 			if err = s.members(maxBodyDepth, nil); err == nil {
 				err = each(body[start:s.pos])
 			}
 		}
-		if err == nil && s.peek() != 0 {
+		if err == nil && !s.ended() {
 			err = s.fail("another event, an object, is expected")
 		}
 	default:
@@ -210,7 +239,7 @@ func (c *Codec) ReplayEvent(line []byte, b *nudge.RecordBuilder) (at nudge.Milli
 		return 0, false, refuse(CodeBadBody, where{}, "an event, one JSON object, is expected")
 	}
 	serr := s.members(maxBodyDepth, nil)
-	if serr == nil && s.peek() != 0 {
+	if serr == nil && !s.ended() {
 		serr = s.fail("nothing more is expected behind the event")
 	}
 	if serr != nil {

@@ -9,7 +9,7 @@
 //   - Sink: who takes the records, once per request, never per event.
 //   - Eraser: who erases persons, and knows how far that has come.
 //
-// An event passes scan.go (where does it start and end), json.go, msgpack.go, csv.go or segment_event.go (its form), draft.go (its
+// An event passes scan.go (where does it start and end), native.go, msgpack.go, csv.go or segment_event.go (its form), draft.go (its
 // members), finish.go (the record).
 //
 // # What a native event becomes

@@ -8,59 +8,6 @@ import (
 	"nudge"
 )
 
-// jsonEvent reads one native event from JSON text that the scanner has accepted.
-func (c *Codec) jsonEvent(text []byte) *Error {
-	v, perr := c.parser.ParseBytes(text)
-	if perr != nil {
-		return refuse(CodeBadBody, where{}, "the event cannot be read: it nests or breaks where the grammar says otherwise")
-	}
-	if v.Type() != fastjson.TypeObject {
-		return refuse(CodeWrongType, where{}, "an event must be an object, not %s", jsonKind(v))
-	}
-	var err *Error
-	v.GetObject().Visit(func(key []byte, m *fastjson.Value) {
-		if err == nil {
-			err = c.jsonTop(view(key), m)
-		}
-	})
-	return err
-}
-
-// jsonTop takes one member of an event's top level.
-func (c *Codec) jsonTop(key string, v *fastjson.Value) *Error {
-	at := where{name: key}
-	switch key {
-	case "props":
-		switch v.Type() {
-		case fastjson.TypeObject:
-			return c.jsonMembers(v.GetObject(), rankProps, "props.", MaxDepth)
-		case fastjson.TypeNull:
-			return nil
-		}
-		return refuse(CodeWrongType, at, "must be an object, not %s", jsonKind(v))
-	case "sentAt":
-		return c.jsonSentAt(v, at)
-	case "writeKey":
-		return nil // the server has read it
-	case "at":
-		if !c.replay {
-			return nil
-		}
-	}
-	return c.jsonMember(rankTop, key, v, "", MaxDepth)
-}
-
-// jsonSentAt takes the instant at which the sender's clock says the event was sent.
-func (c *Codec) jsonSentAt(v *fastjson.Value, at where) *Error {
-	val, err := c.jsonValue(v, at, 1)
-	if err != nil || val.Kind == nudge.Null {
-		return err
-	}
-	c.draft.sent, err = instant(val, at)
-	c.draft.hasSnt = err == nil
-	return err
-}
-
 // jsonMembers takes the members of an object. prefix is what stands before their names in what the sender wrote; the dotted name of the
 // object is in c.draft.path. depth is how many levels may still open below.
 func (c *Codec) jsonMembers(o *fastjson.Object, r rank, prefix string, depth int) *Error {
@@ -94,18 +41,13 @@ func (c *Codec) jsonMember(r rank, key string, v *fastjson.Value, prefix string,
 	return err
 }
 
-// jsonValue reads what is not an object. A number keeps its digits as text beside it.
+// jsonValue reads what is not an object.
 func (c *Codec) jsonValue(v *fastjson.Value, at where, depth int) (nudge.Value, *Error) {
 	switch v.Type() {
 	case fastjson.TypeString:
 		return nudge.TextValue(view(v.GetStringBytes())), nil
 	case fastjson.TypeNumber:
-		digits := view(c.marshal(v))
-		f, err := parseNumber(digits)
-		if err != nil {
-			return nudge.Value{}, refuse(CodeBadValue, at, "is %s, which no number of 64 bits holds", clip(digits, 40))
-		}
-		return nudge.Value{Kind: nudge.Number, Num: f, Text: digits}, nil
+		return numberValue(view(c.marshal(v)), at)
 	case fastjson.TypeTrue:
 		return nudge.BoolValue(true), nil
 	case fastjson.TypeFalse:
@@ -120,6 +62,15 @@ func (c *Codec) jsonValue(v *fastjson.Value, at where, depth int) (nudge.Value, 
 		return nudge.Value{Kind: nudge.Null}, nil
 	}
 	return nudge.Value{}, nil // an object, whose kind is none of ours: whoever wants a value refuses it
+}
+
+// numberValue is the number that digits write. They stay beside it as text.
+func numberValue(digits string, at where) (nudge.Value, *Error) {
+	f, err := parseNumber(digits)
+	if err != nil {
+		return nudge.Value{}, refuse(CodeBadValue, at, "is %s, which no number of 64 bits holds", clip(digits, 40))
+	}
+	return nudge.Value{Kind: nudge.Number, Num: f, Text: digits}, nil
 }
 
 // maxWholeDigits is how many digits a whole number has at most that a float holds whatever they are.

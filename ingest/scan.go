@@ -6,14 +6,18 @@ import (
 	"math/bits"
 )
 
-// scanner walks over JSON text and accepts exactly RFC 8259. It finds where each event of a body starts and ends before any of them is
-// decoded, so that half a body is refused whole, an event's size is known, and the decoder, which is lax and formats its whole input into
-// its errors, only ever meets well-formed text of bounded size.
+// scanner walks over JSON text and accepts exactly RFC 8259. Half a body is refused whole, with the place where it breaks. A native event is decoded while
+// it is scanned (native.go); where there is anything wrong with one, and in Segment's form, it is first found where an event ends, so that its size is
+// known, and the decoder of Segment's, which is lax and formats its whole input into its errors, only ever meets well-formed text of bounded size.
 //
 // It changes one thing in b: the escape of half a surrogate pair becomes that of U+FFFD, which is what it means.
 type scanner struct {
 	b   []byte
 	pos int
+
+	// For who reads while scanning (native.go).
+	broken bool // what was read is not well-formed
+	room   int  // how deep the value of an event's member may nest
 }
 
 type syntaxError struct {
@@ -42,7 +46,7 @@ func (s *scanner) space() {
 	}
 }
 
-// peek returns the next byte behind white space, 0 at the end.
+// peek returns the next byte behind white space, 0 at the end (or one that has no place in JSON: see ended).
 func (s *scanner) peek() byte {
 	if s.pos < len(s.b) && s.b[s.pos] > ' ' {
 		return s.b[s.pos]
@@ -54,6 +58,9 @@ func (s *scanner) peek() byte {
 	return s.b[s.pos]
 }
 
+// ended says whether nothing but white space follows.
+func (s *scanner) ended() bool { return s.peek() == 0 && s.pos == len(s.b) }
+
 // value skips one value. depth is how many more levels may open.
 func (s *scanner) value(depth int) error {
 	switch c := s.peek(); {
@@ -62,7 +69,7 @@ func (s *scanner) value(depth int) error {
 	case c == '{':
 		return s.members(depth, nil)
 	case c == '[':
-		return s.elements(depth, nil)
+		return s.elements(depth, nil, nil)
 	case c == 't':
 		return s.word("true")
 	case c == 'f':
@@ -114,8 +121,8 @@ func (s *scanner) members(depth int, each func(key, value []byte) error) error {
 	}
 }
 
-// elements skips an array. each, where given, is told every element.
-func (s *scanner) elements(depth int, each func(element []byte) error) error {
+// elements skips an array. here, where given, may take an element that begins, and go behind it; each, where given, is told every other one.
+func (s *scanner) elements(depth int, here func() bool, each func(element []byte) error) error {
 	if depth == 0 {
 		return s.fail("nested too deeply")
 	}
@@ -126,12 +133,8 @@ func (s *scanner) elements(depth int, each func(element []byte) error) error {
 	}
 	for {
 		s.space()
-		v := s.pos
-		if err := s.value(depth - 1); err != nil {
-			return err
-		}
-		if each != nil {
-			if err := each(s.b[v:s.pos]); err != nil {
+		if here == nil || !here() {
+			if err := s.element(depth-1, each); err != nil {
 				return err
 			}
 		}
@@ -139,6 +142,15 @@ func (s *scanner) elements(depth int, each func(element []byte) error) error {
 			return err
 		}
 	}
+}
+
+func (s *scanner) element(depth int, each func(element []byte) error) error {
+	v := s.pos
+	err := s.value(depth)
+	if err == nil && each != nil {
+		err = each(s.b[v:s.pos])
+	}
+	return err
 }
 
 // next takes the comma before another item or the bracket behind the last.
@@ -232,7 +244,7 @@ func isSurrogate(b []byte) bool { return b[2]|0x20 == 'd' && b[3] >= '8' }
 func (s *scanner) surrogate(i int) int {
 	isHigh := func(b []byte) bool { return b[3]|0x20 <= 'b' } // 8, 9, a, b
 	b := s.b[i:]
-	if isHigh(b) && escapeLen(b[6:]) == 6 && isSurrogate(b[6:]) && !isHigh(b[6:]) {
+	if isHigh(b) && len(b) > 6 && b[6] == '\\' && escapeLen(b[6:]) == 6 && isSurrogate(b[6:]) && !isHigh(b[6:]) {
 		return 12
 	}
 	copy(b, `\ufffd`)

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"testing"
+
+	"nudge"
 )
 
 // plainEnd finds every byte that does not stand for itself, wherever it is, and no other.
@@ -41,6 +43,49 @@ func TestParseNumber(t *testing.T) {
 		want, wantErr := strconv.ParseFloat(text, 64)
 		if math.Float64bits(got) != math.Float64bits(want) || (err == nil) != (wantErr == nil) {
 			t.Errorf("%s: %v, %v; want %v, %v", text, got, err, want, wantErr)
+		}
+	}
+}
+
+// TestNothingBehind: what follows the last event is refused, a zero byte too.
+func TestNothingBehind(t *testing.T) {
+	c := NewCodec(CodecOptions{Names: nudge.NewNames()})
+	const one = `{"type":"track","event":"a","visitor":"v","anonymousId":"v"}`
+	for name, take := range map[string]func(body string) error{
+		"one": func(body string) error {
+			_, err := c.Events([]byte(body), "", received, new(nudge.RecordBuilder))
+			return err
+		},
+		"array": func(body string) error {
+			_, err := c.Events([]byte("["+one+"]"+body[len(one):]), "", received, new(nudge.RecordBuilder))
+			return err
+		},
+		"track": func(body string) error {
+			_, err := c.Segment("track", []byte(body), received, new(nudge.RecordBuilder))
+			return err
+		},
+		"line": func(body string) error {
+			_, _, err := c.ReplayEvent([]byte(body), new(nudge.RecordBuilder))
+			return err
+		},
+	} {
+		for behind, good := range map[string]bool{"": true, " \n": true, "\x00": false, " \x00 ": false, "x": false, "]": false} {
+			if err := take(one + behind); (err == nil) != good {
+				t.Errorf("%s and %q behind it: %v", name, behind, err)
+			}
+		}
+	}
+}
+
+// TestHalfPairs: half of a surrogate pair is U+FFFD, whatever stands behind it, and never takes along what does.
+func TestHalfPairs(t *testing.T) {
+	for text, want := range map[string]string{
+		`"\ud83d"udc00"`: `"\ufffd"`, `"\ud83dxudc00"`: `"\ufffdxudc00"`, `"\ud83d\ude00"`: `"\ud83d\ude00"`, `"\ud83d\ud83d\ude00"`: `"\ufffd\ud83d\ude00"`,
+		`"\ude00\ud83d"`: `"\ufffd\ufffd"`, `"\ud83d"`: `"\ufffd"`,
+	} {
+		s := scanner{b: []byte(text)}
+		if err := s.value(1); err != nil || string(s.b[:s.pos]) != want {
+			t.Errorf("%s: %v, %s; want %s", text, err, s.b[:s.pos], want)
 		}
 	}
 }

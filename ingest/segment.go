@@ -50,7 +50,7 @@ func (r *segmentRequest) decode(body []byte) error {
 		return nil
 	})
 	end := s.pos
-	if err == nil && s.peek() != 0 {
+	if err == nil && !s.ended() {
 		err = s.fail("nothing more is expected behind the object")
 	}
 	if err != nil {
@@ -98,7 +98,7 @@ func (r *segmentRequest) batch(items, around []byte) error {
 	}
 	r.context = v.Get("context")
 	r.sentAt, r.hasSent = lenientInstant(v.Get("sentAt"))
-	return s.elements(maxBodyDepth, func(text []byte) error { return r.take(text, r.item) })
+	return s.elements(maxBodyDepth, nil, func(text []byte) error { return r.take(text, r.item) })
 }
 
 // lenientInstant reads a time that only serves to correct another one: what cannot be read is as if it were not there.

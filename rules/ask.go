@@ -72,7 +72,7 @@ func (c *checker) ask(n *ast.CallNode) *ask {
 	case "score":
 		return c.score(n, at)
 	}
-	if !c.argumentCount(n, at, name, op) {
+	if !c.argumentCount(n, at, name, op) || c.otherOrder(n, op) {
 		return nil
 	}
 	a := &ask{at: at, name: name, pulse: op.pulse, test: c.eventArgument(n.Arguments[0], op)}
@@ -87,7 +87,7 @@ func (c *checker) ask(n *ast.CallNode) *ask {
 	case "since":
 		a.kind = OpSince
 	case "last":
-		a.kind, a.value = OpLast, c.told(n.Arguments[1])
+		a.kind, a.value = OpLast, c.told(n.Arguments[1], op)
 		ok = ok && a.value != nil
 	case "count", "happened":
 		a.kind, windowNode = OpCount, n.Arguments[1]
@@ -95,7 +95,7 @@ func (c *checker) ask(n *ast.CallNode) *ask {
 		a.kind, a.days, windowNode = OpDistinct, true, n.Arguments[1]
 	case "distinct", "values":
 		a.kind = map[string]OpKind{"distinct": OpDistinct, "values": OpValues}[name]
-		a.value, windowNode = c.told(n.Arguments[1]), n.Arguments[2]
+		a.value, windowNode = c.told(n.Arguments[1], op), n.Arguments[2]
 		ok = ok && a.value != nil
 	case "on":
 		a.kind = OpOn
@@ -133,6 +133,27 @@ func (c *checker) argumentCount(n *ast.CallNode, at pos, name string, op operato
 	return false
 }
 
+// otherOrder reports arguments that stand in another order, as one mistake: a duration in front, or after(…) and until(…) before the end.
+func (c *checker) otherOrder(n *ast.CallNode, op operator) bool {
+	for _, arg := range n.Arguments[:len(n.Arguments)-1] {
+		if call, ok := arg.(*ast.CallNode); ok && op.wrap != "" {
+			if name, at := callName(call); name == op.wrap {
+				c.errorf(at, op.usage, "the last argument is %s(…) with one event test", op.wrap)
+				return true
+			}
+		}
+	}
+	first, ok := n.Arguments[0].(*ast.StringNode)
+	if !ok {
+		return false
+	}
+	_, _, err := parseDuration(first.Value)
+	if err == nil {
+		c.errorf(nodePos(first), "the events come first: "+op.usage, "a text is not an event test")
+	}
+	return err == nil
+}
+
 func argumentsText(name string, op operator) string {
 	switch {
 	case name == "last":
@@ -163,10 +184,10 @@ func (c *checker) eventArgument(n ast.Node, op operator) *term {
 }
 
 // told is the value that distinct and values tell apart.
-func (c *checker) told(n ast.Node) *term {
+func (c *checker) told(n ast.Node, op operator) *term {
 	v := c.value(n)
 	if v != nil && v.kind == termConst {
-		c.errorf(nodePos(n), `distinct(page_view, path, "7d")`, "%s is the same for every event: name a field", describe(v))
+		c.errorf(nodePos(n), op.usage, "%s is the same for every event: name a field", describe(v))
 		return nil
 	}
 	return v
@@ -200,6 +221,10 @@ func (c *checker) wrapped(n ast.Node, op operator) *term {
 func (c *checker) window(n ast.Node, op operator) nudge.Millis {
 	s, ok := n.(*ast.StringNode)
 	if !ok {
+		if id, isName := n.(*ast.IdentifierNode); isName && c.lets[id.Value] != nil && c.lets[id.Value].term == nil {
+			c.lets[id.Value].used = true
+			return 0 // a let with a mistake has been reported
+		}
 		fix := `"30d", "1h30m"`
 		if i, isNumber := n.(*ast.IntegerNode); isNumber {
 			fix = strconv.Quote(strconv.Itoa(i.Value)+"d") + ", or with another unit of w h m s ms"

@@ -16,7 +16,8 @@ type checker struct {
 	*reporter
 	words  *vocabulary
 	lets   map[string]*let
-	pieces int // of all tests so far, those of a let as often as it is used
+	below  map[string]bool // lets of the file, those not yet defined among them
+	pieces int             // of all tests so far, those of a let as often as it is used
 }
 
 // MaxTestPieces bounds the pieces of a rule's tests with each let in the place of its name: lets that use each other twice double with every line.
@@ -32,7 +33,10 @@ type let struct {
 
 // defineLets checks the lets in order; each may use those above it.
 func (c *checker) defineLets(defs []letDef) {
-	c.lets = map[string]*let{}
+	c.lets, c.below = map[string]*let{}, map[string]bool{}
+	for _, d := range defs {
+		c.below[d.name] = true
+	}
 	for _, d := range defs {
 		switch {
 		case c.lets[d.name] != nil:
@@ -176,6 +180,8 @@ func (c *checker) testName(n *ast.IdentifierNode) *term {
 		}
 		near := closest(n.Value, c.testNames())
 		switch {
+		case c.below[n.Value]:
+			c.errorf(at, "a `let` may use those above it: move this one above the line", "`%s` is a `let` further down", n.Value)
 		case c.words.catalog && near != "":
 			c.errorf(at, "did you mean `"+near+"`?", "`%s` is not in catalog.expr", n.Value)
 		case c.words.catalog:
@@ -211,6 +217,12 @@ func (c *checker) asTest(n ast.Node) *term {
 		return &term{kind: termCompare, typ: typeTruth, op: "==", args: []*term{v, constTerm(nudge.BoolValue(true))}}
 	}
 	fix := ""
+	if v.kind == termConst && v.typ == typeText {
+		fix = fmt.Sprintf("field == %s; one of several texts is path in [\"/a\", \"/b\"]", quote(v.val.Text))
+		if _, _, err := parseDuration(v.val.Text); err == nil {
+			fix = "write it where it is needed: count(page_view, " + quote(v.val.Text) + ")"
+		}
+	}
 	if v.kind == termField {
 		f := fieldText(v.name)
 		switch v.typ {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 
@@ -105,22 +106,33 @@ func (c *checker) comparable(n *ast.BinaryNode, op string, l, r *term) bool {
 	return true
 }
 
-// unquoted warns of form == demo, where a text has most likely lost its quotes: a name that nobody knows beside a field that every page sends.
+// unquoted warns of form == demo, where a text has most likely lost its quotes: a name that nobody knows beside another field. What is meant
+// as a field can be written field("demo").
 func (c *checker) unquoted(n *ast.BinaryNode, l, r *term) {
 	name, bare := n.Right.(*ast.IdentifierNode)
 	known := l
 	if n.Operator == "==" || n.Operator == "!=" {
-		if left, ok := n.Left.(*ast.IdentifierNode); ok && !c.words.isField(left.Value) {
+		if left, ok := n.Left.(*ast.IdentifierNode); ok && !c.words.isField(left.Value) && r.kind == termField && c.words.isField(r.name) {
 			name, bare, known = left, true, r
 		}
 	}
 	if !bare || c.words.catalog || c.words.broken || c.words.isField(name.Value) || c.lets[name.Value] != nil {
 		return
 	}
-	if known.kind == termField && known.typ == typeText && c.words.isField(known.name) {
-		c.warnf(pos(name.Location().From), fmt.Sprintf("%s %s %q; a field of your own can be listed in catalog.expr", fieldText(known.name), n.Operator, name.Value),
+	own := known.kind == termField && !c.words.isField(known.name) && (n.Operator == "==" || n.Operator == "!=") && !shareWord(known.name, name.Value)
+	if own || known.kind == termField && known.typ == typeText && c.words.isField(known.name) {
+		c.warnf(pos(name.Location().From), fmt.Sprintf("%s %s %q; for a field of that name field(%q)", fieldText(known.name), n.Operator, name.Value, name.Value),
 			"`%s` is read as a field; a text needs quotes", name.Value)
 	}
+}
+
+// shareWord says whether two names have a word in common, as plan and old_plan do: such fields are compared with each other.
+func shareWord(a, b string) bool {
+	words := func(s string) []string {
+		return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return r == '_' || r == '.' })
+	}
+	others := words(b)
+	return slices.ContainsFunc(words(a), func(w string) bool { return slices.Contains(others, w) })
 }
 
 func termName(t *term) string {

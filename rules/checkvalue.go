@@ -108,7 +108,7 @@ func (c *checker) fieldNamed(name string, at pos) *term {
 		c.errorf(at, "did you mean `"+near+"`?", "the field `%s` is not in catalog.expr", name)
 	case c.words.catalog:
 		c.errorf(at, fmt.Sprintf("add it to catalog.expr; a text stands in quotes: %q", name), "the field `%s` is not in catalog.expr", name)
-	case near != "" && len(name) > 3 && distance(name, near) <= 1:
+	case near != "" && slipOf(name, near):
 		c.warnf(at, "did you mean `"+near+"`?", "`%s` is not a field that the browser SDK sends", name)
 	}
 	return t

@@ -164,4 +164,10 @@ var nameCodes = []Code{
 		Wrong:   "let a1 = click and path == \"/a\" or click;\nlet a2 = a1 and path == \"/b\" or a1; // … and so on up to a20",
 		Mended:  "let a1 = click;\n{ per: visitor, when: on(a1 and path in [\"/a\", \"/b\"]), then: popup(\"hello\") }",
 	},
+	{
+		format: "`%s` is a `let` further down", Code: "E228", Title: "a let that comes too late",
+		Explain: "Lets are read from top to bottom, and each may use those above it. Put the one that is used first.",
+		Wrong:   "let demo = view and form == \"demo\";\nlet view = form_view or form_start;\n{ per: visitor, when: on(demo), then: popup(\"hello\") }",
+		Mended:  "let view = form_view or form_start;\nlet demo = view and form == \"demo\";\n{ per: visitor, when: on(demo), then: popup(\"hello\") }",
+	},
 }

@@ -179,6 +179,7 @@ var longExamples = func() map[string]func() []Source {
 			return exampleSources("when: " + strings.Join(asks, " or "))
 		},
 		"E105": func() []Source { return rule("form == \"caf\xe9\"") },
+		"E144": func() []Source { return []Source{{File: "example.expr", Text: "\xff\xfe{\x00}\x00"}} },
 		"E106": func() []Source { return rule("form == \"a\x00\"") },
 		"E108": func() []Source {
 			files := make([]Source, MaxFiles+1)

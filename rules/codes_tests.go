@@ -197,7 +197,7 @@ var testCodes = []Code{
 	},
 	{
 		format: "`%s` is read as a field; a text needs quotes", Code: "W333", Title: "a text without quotes",
-		Explain: "A bare word is the name of a field, and this one is no field that is known. To compare with the word itself, put it in quotes. If your events do have such a field, list it in `catalog.expr`.",
+		Explain: "A bare word is the name of a field, and this one is no field that is known. To compare with the word itself, put it in quotes. If your events do have such a field, write `field(\"…\")`, or list it in `catalog.expr`.",
 		Wrong:   "when: on(page_view and utm_source == newsletter)",
 		Mended:  "when: on(page_view and utm_source == \"newsletter\")",
 	},

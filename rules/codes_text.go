@@ -27,14 +27,14 @@ var textCodes = []Code{
 		Mended:  "{ per: visitor, when: on(click), then: popup(\"hello\") }",
 	},
 	{
-		format: "the text is not UTF-8 at byte %d: save the file as UTF-8", Code: "E105", Title: "a text that is not UTF-8",
+		format: "the text is not UTF-8 in line %d (byte %d of the file): save the file as UTF-8", Code: "E105", Title: "a text that is not UTF-8",
 		Explain: "The file was saved in an older encoding such as Latin-1, or it was cut in the middle of a letter. Save it as UTF-8.",
 		Wrong:   "when: on(form == \"caf…\") // … is the byte E9, an é of Latin-1",
 		Mended:  "when: on(form == \"café\")",
 	},
 	{
-		format: "there is a zero byte at byte %d: this is not a text file", Code: "E106", Title: "a file that is not text",
-		Explain: "A zero byte stands in no text. Perhaps the file was saved as UTF-16, or is no rule at all.",
+		format: "there is a zero byte in line %d (byte %d of the file): this is not a text file", Code: "E106", Title: "a file that is not text",
+		Explain: "A zero byte stands in no text. Perhaps the file is damaged, or is no rule at all.",
 		Wrong:   "when: on(form == \"a…\") // … is a zero byte",
 		Mended:  "when: on(form == \"a\")",
 	},
@@ -255,5 +255,11 @@ var textCodes = []Code{
 		Explain: "Words are written in small letters: `and`, `or`, `not`, `true`. Comparisons are `== != < <= > >=`, and for texts `startsWith`, `endsWith`, `contains`, `matches`. A field that is called so is `field(\"True\")`.",
 		Wrong:   "when: on(page_view AND path <> \"/a\")",
 		Mended:  "when: on(page_view and path != \"/a\")",
+	},
+	{
+		format: "the file is UTF-16: save it as UTF-8", Code: "E144", Title: "a text in UTF-16",
+		Explain: "Some editors and shells write two bytes for each letter; \"Unicode\" in a list of encodings often means that. Choose \"UTF-8\" when saving.",
+		Wrong:   "…{ per: visitor, when: on(click), then: popup(\"hello\") } // … is the mark of UTF-16; each letter has two bytes",
+		Mended:  "{ per: visitor, when: on(click), then: popup(\"hello\") }",
 	},
 }

@@ -185,9 +185,20 @@ func (r *rule) warnUnbounded(maxKept int) {
 		if !a.unbounded() {
 			return
 		}
-		r.warnf(a.at, "compare it with a constant, if that is what you need", "the very number of `%s` is used: up to %d entries are kept per key (%s)%s",
+		r.warnf(a.at, a.boundedFix(), "the very number of `%s` is used: up to %d entries are kept per key (%s)%s",
 			a.name, maxKept, sizeText(a.bytes(maxKept)), a.beyond(maxKept))
 	})
+}
+
+// boundedFix is how the same is asked with less to keep.
+func (a *ask) boundedFix() string {
+	switch {
+	case a.kind == OpNumbers:
+		return fmt.Sprintf("%s(…, \"ever\") needs one number; a shorter window has fewer events in it", a.name)
+	case a.exact || a.kind != OpCount:
+		return "compare it with a constant, if that is what you need"
+	}
+	return "leave it, if no key has so many; count(…, \"ever\") is one number"
 }
 
 // beyond says what becomes of a number when more entries are in its window than are kept.

@@ -14,10 +14,13 @@ func (c *conditions) bareName(at pos, name string) {
 	case name == "":
 		c.errorf(at, `happened(page_view, "7d"), or count(page_view, "7d") >= 3`, "this is not a condition")
 	case c.lets[name] != nil || c.words.events[name]:
-		if l := c.lets[name]; l != nil {
+		l := c.lets[name]
+		if l != nil {
 			l.used = true
 		}
-		c.bareEvent(at, name)
+		if l == nil || l.term != nil { // a let with a mistake has been reported
+			c.bareEvent(at, name)
+		}
 	case laterWords[name]:
 		notInThisVersion(c.reporter, at, name)
 	case isOperator:

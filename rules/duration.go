@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -64,16 +65,32 @@ func unitIndex(name string) int {
 // durationWords are the units as people write them, the longer spellings first.
 var durationWords = strings.NewReplacer(
 	"milliseconds", "ms", "millis", "ms", "seconds", "s", "second", "s", "secs", "s", "sec", "s", "minutes", "m", "minute", "m", "mins", "m", "min", "m",
-	"hours", "h", "hour", "h", "hrs", "h", "hr", "h", "days", "d", "day", "d", "weeks", "w", "week", "w", " ", "", ",", "",
+	"hours", "h", "hour", "h", "hrs", "h", "hr", "h", "days", "d", "day", "d", "weeks", "w", "week", "w", " ", "", ", ", "",
+)
+
+var (
+	monthsOrYears    = regexp.MustCompile(`month|year|[0-9] *(mo|y|yrs?)$`)
+	decimalDuration  = regexp.MustCompile(`^([0-9]{1,9}[.,][0-9]{1,3})(ms|[wdhms])$`)
+	numberWithNoUnit = regexp.MustCompile(`^[1-9][0-9]{0,3}$`)
+	wordsForEver     = map[string]bool{"ever": true, "forever": true, "always": true, "alltime": true, "all": true}
 )
 
 func durationFix(s string) string {
 	const units = `a number with a unit of w d h m s ms, as in "30d", "1h30m", "500ms"`
 	lower := strings.ToLower(s)
-	if strings.Contains(lower, "month") || strings.Contains(lower, "year") {
+	short := durationWords.Replace(lower)
+	switch {
+	case monthsOrYears.MatchString(lower):
 		return `months and years differ in length: write days, as in "30d" or "365d"`
+	case wordsForEver[short]:
+		return `"ever", where a window may have no end; else ` + units
+	case numberWithNoUnit.MatchString(s):
+		return strconv.Quote(s+"d") + ", or with another unit of w h m s ms"
 	}
-	for _, guess := range []string{durationWords.Replace(lower), largerFirst(lower)} {
+	if m := decimalDuration.FindStringSubmatch(short); m != nil {
+		return wholeUnits(m[1], m[2])
+	}
+	for _, guess := range []string{short, largerFirst(short)} {
 		if guess == s || guess == "" {
 			continue
 		}
@@ -84,11 +101,26 @@ func durationFix(s string) string {
 	return units
 }
 
-var durationPart = regexp.MustCompile(`[0-9]+[a-z]+`)
+// wholeUnits writes 1.5 of a unit in whole ones: 1h30m.
+func wholeUnits(number, unit string) string {
+	n, err := strconv.ParseFloat(strings.Replace(number, ",", ".", 1), 64)
+	if d := n * float64(durationUnits[unitIndex(unit)].ms); err == nil && d >= 1 && d <= float64(MaxDuration) {
+		return strconv.Quote(durationText(nudge.Millis(math.Round(d)))) + ": durations are of whole numbers"
+	}
+	return "durations are of whole numbers"
+}
 
-// largerFirst puts the parts of a duration into the order in which they are written.
+var (
+	durationPart  = regexp.MustCompile(`[0-9]+[a-z]+`)
+	durationParts = regexp.MustCompile(`^-?([0-9]+[a-z]+)+$`)
+)
+
+// largerFirst puts the parts of a duration into the order in which they are written; "" where there is more than parts.
 func largerFirst(s string) string {
-	parts := durationPart.FindAllString(durationWords.Replace(s), -1)
+	if !durationParts.MatchString(s) {
+		return ""
+	}
+	parts := durationPart.FindAllString(s, -1)
 	unit := func(part string) int { return unitIndex(strings.TrimLeft(part, "0123456789")) }
 	slices.SortStableFunc(parts, func(a, b string) int { return unit(a) - unit(b) })
 	return strings.Join(parts, "")

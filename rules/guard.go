@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser/lexer"
@@ -69,22 +70,70 @@ func (r *reporter) lexError(err error) {
 	case strings.Contains(e.Message, "not terminated"):
 		r.errorf(at, "a text starts and ends with \" on one line; between backticks it may have several", "a text is not closed")
 	case strings.Contains(e.Message, "char escape"), strings.Contains(e.Message, "unescape"):
-		r.errorf(at, "write the text between backticks, where \\ means itself: `\\d+`", "this \\ sequence means nothing in a quoted text")
+		r.errorf(r.backslashBefore(at), "write the text between backticks, where \\ means itself: `\\d+`", "this \\ sequence means nothing in a quoted text")
 	case strings.Contains(e.Message, "unclosed comment"):
 		r.errorf(at, "end the comment with */", "a comment is not closed")
 	case strings.Contains(e.Message, "number syntax"):
-		r.errorf(at, "a name starts with a letter; a duration is a text: \"30d\"", "this is not a number")
+		fix := "a name starts with a letter; a duration is a text: \"30d\""
+		if quoteBeforeNumber([]rune(r.text), e.From) {
+			fix = "is a quote missing? The text before this ends at the quote in front of the number"
+		}
+		r.errorf(at, fix, "this is not a number")
 	case strings.ContainsAny(e.Message, "“”„‘’"):
 		r.errorf(at, "use the straight quotes \" and '", "curly quotes do not start a text")
 	default:
-		r.errorf(at, "", "this character means nothing here: %s", strings.TrimPrefix(e.Message, "unrecognized character: "))
+		r.errorf(at, r.signMeant(at), "this character means nothing here: %s", strings.TrimPrefix(e.Message, "unrecognized character: "))
 	}
+}
+
+// backslashBefore is the backslash that an error inside a text is about: the lexer stands behind it, in front of the sign or behind it.
+func (r *reporter) backslashBefore(at pos) pos {
+	text := []rune(r.text)
+	for i := min(int(at), len(text)-1); i >= 0 && text[i] != '\n'; i-- {
+		if text[i] == '\\' {
+			return pos(i)
+		}
+	}
+	return at
+}
+
+// quoteBeforeNumber says whether the number around i begins right behind a quote, as in "/a, "7d": a text that was closed too late.
+func quoteBeforeNumber(text []rune, i int) bool {
+	for i = min(i, len(text)) - 1; i >= 0 && '0' <= text[i] && text[i] <= '9'; i-- {
+	}
+	return i >= 0 && isQuote(text[i])
+}
+
+// signsMeant are signs of other scripts and of word processors, and what is written instead.
+var signsMeant = map[rune]string{
+	'≥': ">=", '≤': "<=", '≠': "!=", '–': "-", '—': "-", '−': "-", '×': "*", '÷': "/",
+	'，': ",", '：': ":", '；': ";", '（': "(", '）': ")", '｛': "{", '｝': "}", '［': "[", '］': "]", '＝': "==", '＜': "<", '＞': ">", '＂': "\"", '、': ",",
+}
+
+// signMeant is the fix for a character that means nothing, "" where nobody can tell.
+func (r *reporter) signMeant(at pos) string {
+	text := []rune(r.text)
+	if at < 0 || int(at) >= len(text) {
+		return ""
+	}
+	c := text[at]
+	switch {
+	case signsMeant[c] != "":
+		return "write " + signsMeant[c]
+	case unicode.Is(unicode.Cf, c):
+		return "it cannot be seen: delete what stands here and type it anew"
+	}
+	return ""
 }
 
 // guard refuses what parses into something else than it says, and what would nest too deeply for the parser.
 func (r *reporter) guard(toks []lexer.Token) (bad []pos, ok bool) {
 	if len(toks) == 1 {
-		r.errorf(noPos, ruleExample, "the file is empty")
+		fix := ruleExample
+		if strings.Contains(r.text, "\r") && !strings.Contains(r.text, "\n") {
+			fix = "its lines end in CR alone, so that a comment has no end: save it with line ends of LF"
+		}
+		r.errorf(noPos, fix, "the file is empty")
 		return nil, false
 	}
 	if !r.guardBrackets(toks) {

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
@@ -119,19 +120,26 @@ func (r *reporter) unexpected(toks []lexer.Token, i int) {
 	}
 	if i > 0 && toks[i-1].Kind == lexer.Operator && toks[i-1].Value != "," && !startsValue(t) {
 		fix := ""
-		if t.Is(lexer.Operator, "/") {
+		switch {
+		case t.Is(lexer.Operator, "/"):
 			fix = `a path is a text, in quotes, as in path == "/pricing"`
+		case t.Is(lexer.Operator, "startsWith", "endsWith", "contains", "matches"):
+			fix = fmt.Sprintf("`%s` stands between two texts: path %s \"/pricing\"", t.Value, t.Value)
 		}
 		r.errorf(at, fix, "something is missing between %s and %s", tokenText(toks[i-1]), tokenText(t))
 		return
 	}
-	if i > 1 && t.Is(lexer.Bracket, "(") && toks[i-1].Kind == lexer.Identifier && (toks[i-2].Is(lexer.Bracket, "{") || toks[i-2].Is(lexer.Operator, ",")) {
+	if i > 1 && startsKey(toks, i-1) && (t.Is(lexer.Bracket, "(") || t.Kind == lexer.Operator && !t.Is(lexer.Operator, ",")) {
 		r.errorf(pos(toks[i-1].From), "put it in parentheses in a score, or a text in quotes in data", "%s cannot be a key as it stands", tokenText(toks[i-1]))
 		return
 	}
 	fix := ""
 	switch {
 	case i == 0:
+	case t.Is(lexer.Bracket, "{") && openLet(toks, i):
+		fix = "is a `;` missing behind the `let` above?"
+	case t.Is(lexer.Operator, ",") && listBehindIn(toks, i):
+		fix = "a list stands in square brackets: path in [\"/a\", \"/b\"]"
 	case t.Is(lexer.Operator, ":") && toks[i-1].Kind == lexer.Identifier:
 		fix = colonFix(toks, i)
 	case toks[i-1].Kind == lexer.Identifier && toks[i-1].Value != "if" && t.Kind == lexer.Identifier && !toks[i+1].Is(lexer.Operator, ":"):
@@ -146,6 +154,8 @@ func (r *reporter) unexpected(toks []lexer.Token, i int) {
 func colonFix(toks []lexer.Token, i int) string {
 	name := tokenText(toks[i-1])
 	switch around := bracketAround(toks, i); {
+	case around < 0 && i > 1 && toks[i-2].Is(lexer.Operator, "let"):
+		return "let " + toks[i-1].Value + " = …;"
 	case around < 0 && i == 1 && toks[len(toks)-1].Kind == lexer.EOF: // the file's first word
 		return "a rule stands in braces: { per: …, when: …, then: … }"
 	case around >= 0 && toks[around].Is(lexer.Bracket, "("):
@@ -168,6 +178,29 @@ func bracketAround(toks []lexer.Token, i int) int {
 		}
 	}
 	return -1
+}
+
+// startsKey says whether token i is a name in the place of a map's key that is not the rule's own.
+func startsKey(toks []lexer.Token, i int) bool {
+	around := bracketAround(toks, i)
+	return toks[i].Kind == lexer.Identifier && around > 0 && toks[around].Is(lexer.Bracket, "{") && bracketAround(toks, around) >= 0 &&
+		(around == i-1 || toks[i-1].Is(lexer.Operator, ","))
+}
+
+// openLet says whether a let before token i lacks its semicolon.
+func openLet(toks []lexer.Token, i int) bool {
+	for i--; i >= 0 && !toks[i].Is(lexer.Operator, ";"); i-- {
+		if toks[i].Is(lexer.Operator, "let") {
+			return true
+		}
+	}
+	return false
+}
+
+// listBehindIn says whether token i stands in round brackets behind `in`.
+func listBehindIn(toks []lexer.Token, i int) bool {
+	around := bracketAround(toks, i)
+	return around > 0 && toks[around].Is(lexer.Bracket, "(") && toks[around-1].Is(lexer.Operator, "in")
 }
 
 func endsValue(t lexer.Token) bool {

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
@@ -92,7 +93,7 @@ func (r *reporter) shape(tree ast.Node) *ruleShape {
 		}
 	}
 	for _, required := range [...]string{"per", "when", "then"} {
-		if !hasKey(m, required) {
+		if !hasKey(m, required) && !misspelt(m, required) {
 			r.errorf(pos(m.Location().From), missingEntryFix[required], "the rule has no `%s`", required)
 		}
 	}
@@ -116,6 +117,32 @@ func hasKey(m *ast.MapNode, key string) bool {
 	return false
 }
 
+// misspelt says whether an entry of m has been reported as another spelling of key.
+func misspelt(m *ast.MapNode, key string) bool {
+	return slices.ContainsFunc(m.Pairs, func(n ast.Node) bool {
+		p, ok := n.(*ast.PairNode)
+		if !ok {
+			return false
+		}
+		k, ok := p.Key.(*ast.StringNode)
+		return ok && !laterEntries[k.Value] && entryMeant(k.Value) == key
+	})
+}
+
+// otherEntries are entries as others call them.
+var otherEntries = map[string]string{
+	"if": "when", "where": "when", "condition": "when", "trigger": "when", "who": "per", "by": "per", "key": "per", "do": "then", "action": "then",
+	"actions": "then", "name": "title", "description": "title", "except": "unless", "status": "mode",
+}
+
+// entryMeant is the entry that was most likely meant, "" if none is near.
+func entryMeant(key string) string {
+	if meant := otherEntries[key]; meant != "" {
+		return meant
+	}
+	return closest(key, ruleEntries)
+}
+
 func (r *reporter) checkEntry(p pair) bool {
 	for _, e := range ruleEntries {
 		if p.key == e {
@@ -127,7 +154,7 @@ func (r *reporter) checkEntry(p pair) bool {
 		r.errorf(p.at, list, "`%s` is not in this version", p.key)
 		return false
 	}
-	if near := closest(p.key, ruleEntries); near != "" {
+	if near := entryMeant(p.key); near != "" {
 		list = "did you mean `" + near + "`?"
 	}
 	r.errorf(p.at, list, "a rule has no entry `%s`", p.key)

@@ -87,13 +87,27 @@ func checkSource(s Source) error {
 		return problemf("the file is larger than %d KiB: one file holds one rule", MaxFileBytes>>10)
 	case strings.HasPrefix(s.Text, "\uFEFF"):
 		return problemf("the file starts with a byte-order mark: save it as UTF-8 without BOM")
+	case isUTF16(s.Text):
+		return problemf("the file is UTF-16: save it as UTF-8")
 	case !utf8.ValidString(s.Text):
-		return problemf("the text is not UTF-8 at byte %d: save the file as UTF-8", invalidAt(s.Text))
+		return problemf("the text is not UTF-8 in line %d (byte %d of the file): save the file as UTF-8", lineAt(s.Text, invalidAt(s.Text)), invalidAt(s.Text))
 	case strings.IndexByte(s.Text, 0) >= 0:
-		return problemf("there is a zero byte at byte %d: this is not a text file", strings.IndexByte(s.Text, 0))
+		zero := strings.IndexByte(s.Text, 0)
+		return problemf("there is a zero byte in line %d (byte %d of the file): this is not a text file", lineAt(s.Text, zero), zero)
 	}
 	return nil
 }
+
+// isUTF16 says whether s begins as texts in UTF-16 do: with their byte-order mark, or with two plain letters of two bytes each.
+func isUTF16(s string) bool {
+	if strings.HasPrefix(s, "\xff\xfe") || strings.HasPrefix(s, "\xfe\xff") {
+		return true
+	}
+	return len(s) >= 4 && (s[0] == 0) == (s[2] == 0) && (s[1] == 0) == (s[3] == 0) && (s[0] == 0) != (s[1] == 0)
+}
+
+// lineAt is the line of the byte at i, from 1.
+func lineAt(s string, i int) int { return 1 + strings.Count(s[:i], "\n") }
 
 func invalidAt(s string) int {
 	for i, r := range s {

@@ -70,8 +70,8 @@ func TestEveryFileOfAFolderIsRemarkedOn(t *testing.T) {
 	_, ds := Compile(sources, Options{Names: nudge.NewNames()})
 	for _, want := range []string{
 		`the file name "Big.expr" gives no rule id`, `the file name "-a.expr" gives no rule id`, `zzz.expr" gives no rule id`,
-		"large.expr: E103: the file is larger than 64 KiB", "bom.expr: E104: the file starts with a byte-order mark", "latin.expr: E105: the text is not UTF-8 at byte 6",
-		"zero.expr: E106: there is a zero byte at byte 2", "typo.expr:1:",
+		"large.expr: E103: the file is larger than 64 KiB", "bom.expr: E104: the file starts with a byte-order mark", "latin.expr: E105: the text is not UTF-8 in line 1 (byte 6 of the file)",
+		"zero.expr: E106: there is a zero byte in line 1 (byte 2 of the file)", "typo.expr:1:",
 	} {
 		if !strings.Contains(ds.Text(), want) {
 			t.Errorf("%q is missing in\n%s", want, ds.Text())

@@ -1,5 +1,10 @@
 package rules
 
+import (
+	"slices"
+	"strings"
+)
+
 // closest is the candidate most like name: same but for case, or few typing errors away. "" if none is near. Equal distances are
 // decided by the order of the candidates.
 func closest(name string, candidates []string) string {
@@ -10,6 +15,24 @@ func closest(name string, candidates []string) string {
 		}
 	}
 	return best
+}
+
+// slipOf says whether name is known with one slip of the pen. Of two short words that differ in one letter, as cost and host do, each is a word.
+func slipOf(name, known string) bool {
+	if len(known) <= 3 || distance(name, known) > 1 {
+		return false
+	}
+	return len(known) > 4 || len(name) != len(known) || sameLetters(name, known)
+}
+
+// sameLetters says whether a and b are made of the same letters, in whatever order and case.
+func sameLetters(a, b string) bool {
+	letters := func(s string) string {
+		l := []byte(strings.ToLower(s))
+		slices.Sort(l)
+		return string(l)
+	}
+	return letters(a) == letters(b)
 }
 
 // maxSuggestLen bounds the names that are compared: the distance takes time proportional to the product of both lengths.
