@@ -50,6 +50,10 @@ func ReadFolder(dir string) ([]Source, error) {
 		}
 		text, err := readFile(filepath.Join(dir, name)) // what is in it Compile looks at, so that one bad file does not hide the others' mistakes
 		if err != nil {
+			var p *fs.PathError // it names the file a second time
+			if errors.As(err, &p) {
+				err = p.Err
+			}
 			problems = append(problems, fmt.Errorf("%s: %w", filepath.Join(dir, name), err))
 			continue
 		}

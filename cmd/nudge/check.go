@@ -45,6 +45,7 @@ rules, for editors.`,
 			if c.catalog != "" {
 				return c.words(cmd.OutOrStdout())
 			}
+			tellOverlooked(c.dir, cmd.ErrOrStderr())
 			return c.check(cmd.OutOrStdout())
 		},
 	}

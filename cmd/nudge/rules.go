@@ -25,6 +25,13 @@ func readRules(dir string) ([]rules.Source, error) {
 	return nil, &exitError{exitFound, err}
 }
 
+// tellOverlooked says which files of a folder look like rules and are not read.
+func tellOverlooked(dir string, stderr io.Writer) {
+	for _, remark := range rules.Overlooked(dir) {
+		fmt.Fprintf(stderr, "nudge: %s\n", remark)
+	}
+}
+
 // loadPlan reads and compiles a rules folder. Remarks about the rules go to stderr.
 func loadPlan(dir string, f *replayFlags, names *nudge.Names, stderr io.Writer) (*rules.Plan, error) {
 	sources, err := readRules(dir)

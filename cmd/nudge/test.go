@@ -80,6 +80,7 @@ func runTests(dir string, f *testFlags, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	tellOverlooked(dir, stderr)
 	if len(texts) == 0 {
 		fmt.Fprintf(stderr, "nudge: there are no tests in %s: those of the rule NAME stand in NAME%s beside it\n", dir, fixture.Suffix)
 	}
