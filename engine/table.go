@@ -35,7 +35,7 @@ type table struct {
 	dirtyBytes int // of their records when they were first changed
 
 	focus focus
-	read  byte // keeps what findAll reads ahead from being left out
+	read  byte // keeps what readAhead reads from being left out
 
 	gone    []uint32 // entries of removed keys, to be given to new ones
 	removed [][]byte // rows of keys that were removed since the last checkpoint began

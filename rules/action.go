@@ -64,10 +64,16 @@ func (c *conditions) actions(n ast.Node, kind nudge.Kind) []*action {
 	return out
 }
 
+const severalActions = `several actions stand in a list: then: [popup("…"), alert("…")]`
+
 func (c *conditions) action(n ast.Node, kind nudge.Kind) *action {
 	call, ok := n.(*ast.CallNode)
 	if !ok {
-		c.errorf(nodePos(n), actionExample, "`then` takes an action, or a list of actions")
+		fix := actionExample
+		if b, is := n.(*ast.BinaryNode); is && (b.Operator == "and" || b.Operator == "&&") {
+			fix = severalActions
+		}
+		c.errorf(nodePos(n), fix, "`then` takes an action, or a list of actions")
 		return nil
 	}
 	name, at := callName(call)

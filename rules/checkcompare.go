@@ -146,6 +146,10 @@ func (c *checker) in(n *ast.BinaryNode) *term {
 	l := c.value(n.Left)
 	list, ok := n.Right.(*ast.ArrayNode)
 	if !ok {
+		if id, ok := n.Right.(*ast.IdentifierNode); ok && c.lets[id.Value] != nil && c.lets[id.Value].term == nil {
+			c.lets[id.Value].used = true
+			return nil // a let with a mistake has been reported
+		}
 		fix := `path in ["/a", "/b"]; for a part of a text write path contains "…"`
 		if part, ok := n.Left.(*ast.StringNode); ok {
 			if whole, ok := memberName(n.Right); ok {

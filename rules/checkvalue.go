@@ -61,7 +61,9 @@ func (c *checker) valueName(n *ast.IdentifierNode) *term {
 	}
 	if l := c.lets[n.Value]; l != nil {
 		l.used = true
-		c.errorf(at, "", "`%s` is a test; a field or a value is needed here", n.Value)
+		if l.term != nil { // a let with a mistake has been reported
+			c.errorf(at, "write the field or the value itself: a let stands for a test", "`%s` is a test; a field or a value is needed here", n.Value)
+		}
 		return nil
 	}
 	if c.words.events[n.Value] {

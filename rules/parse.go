@@ -138,6 +138,8 @@ func (r *reporter) unexpected(toks []lexer.Token, i int) {
 	case i == 0:
 	case t.Is(lexer.Bracket, "{") && openLet(toks, i):
 		fix = "is a `;` missing behind the `let` above?"
+	case t.Is(lexer.Bracket, "(") && isAction(toks[i-1].Value):
+		fix = severalActions
 	case t.Is(lexer.Operator, ",") && listBehindIn(toks, i):
 		fix = "a list stands in square brackets: path in [\"/a\", \"/b\"]"
 	case t.Is(lexer.Operator, ":") && toks[i-1].Kind == lexer.Identifier:
