@@ -110,16 +110,19 @@ func (s *shard) takeWhole(b *Batch, w *scratch, k *keyRef, in *input, r *reactio
 // findOpen finds, of the rules of a reaction, those that may rise: the condition is false before, and not so far from true that one event cannot make it so.
 func (s *shard) findOpen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
 	open, f := w.open[:0], k.t.focusOf(k.i)
+	first := uint32(0)
 	for i := range r.asked[:r.pulsed] {
-		if a := &r.asked[i]; a.whole || f == nil {
+		a := r.asked[i]
+		needs := r.needs[first:a.end]
+		if first = a.end; len(needs) == 0 || f == nil {
 			if !s.isTrue(w, k, a.rule, at) {
 				open = append(open, int32(i))
 			}
-		} else if f.isOpen(s.program, r.needs[a.first:a.end], at) {
+		} else if f.isOpen(s.program, needs, at) {
 			open = append(open, int32(i))
 		}
 	}
-	for i := r.pulsed; i < len(r.asked); i++ {
+	for i := int(r.pulsed); i < len(r.asked); i++ {
 		open = append(open, int32(i))
 	}
 	w.open = open
@@ -129,12 +132,13 @@ func (s *shard) findOpen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
 func (s *shard) findRisen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
 	f := k.t.focusOf(k.i)
 	for _, i := range w.open {
-		if a := &r.asked[i]; a.whole || f == nil {
-			if s.isTrue(w, k, a.rule, at) {
-				w.rules = append(w.rules, a.rule)
+		rule, needs := r.asked[i].rule, r.needsOf(i)
+		if len(needs) == 0 || f == nil {
+			if s.isTrue(w, k, rule, at) {
+				w.rules = append(w.rules, rule)
 			}
-		} else if f.areMet(w, s.program, r.needs[a.first:a.end], at) {
-			w.rules = append(w.rules, a.rule)
+		} else if f.areMet(w, s.program, needs, at) {
+			w.rules = append(w.rules, rule)
 		}
 	}
 	if len(w.rules) > 1 {
@@ -222,7 +226,7 @@ func (s *shard) isTrue(w *scratch, k *keyRef, ri int32, at nudge.Millis) bool {
 	}
 	for i := range needs {
 		if n := &needs[i]; n.pulse {
-			if !w.pulsed(int(n.op), n.window) {
+			if !w.pulsed(int(n.num), n.window) {
 				return false
 			}
 		} else if n.lacks(s.program, k.t.slot(k.i, n.num), at) != lackNone {

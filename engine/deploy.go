@@ -46,7 +46,7 @@ type change struct {
 	touched  []int // operators whose uses change, each once
 	seen     []bool
 	wakesOf  map[int][]wakeUse // of those with a number, before
-	texts    []string          // of operators, cooldowns and pools that are new to the program
+	texts    []string          // of cooldowns, pools and operators that are new to the program, in order of the rules
 	gone     []string          // and of those that are dropped
 	earlier  [levels]bool      // whether keys of the level may need earlier timers than before
 	warms    bool              // whether operators that lack a past are cold
@@ -227,13 +227,17 @@ func (c *change) forgetOps() {
 	}
 }
 
-// number gives numbers to what is new, in order of the texts: they are the same whatever the plan was made from.
+// number gives numbers to what is new, in order of the rules: they are the same whatever the plan was made from. What rules that stand together ask of a
+// key has numbers that do, and so its places lie together (focus.go).
 func (c *change) number(was *program) {
 	d := c.dict
-	slices.Sort(c.texts)
+	stays := make(map[string]bool, len(c.texts))
+	for _, text := range c.texts {
+		stays[text] = true
+	}
 	c.gone = append(c.gone, c.foreign(was)...)
 	for _, text := range c.gone {
-		if _, stays := slices.BinarySearch(c.texts, text); !stays {
+		if !stays[text] {
 			c.markLive(d.ops[text], false)
 			delete(d.ops, text)
 			delete(d.sizes, text)
@@ -421,7 +425,11 @@ func (c *change) info(r *rules.Rule) ruleInfo {
 		kind := c.plan.Ops[u.Op].Kind
 		info.pulses = info.pulses || isPulse(kind)
 		if r.When.All {
-			info.needs = append(info.needs, need{u.Window, u.AtLeast, c.nums[u.Op], int32(u.Op), kind, isPulse(kind)})
+			n := need{u.Window, u.AtLeast, c.nums[u.Op], kind, isPulse(kind)}
+			if n.pulse {
+				n.num = uint32(u.Op)
+			}
+			info.needs = append(info.needs, n)
 		}
 	}
 	if r.Unless != nil {

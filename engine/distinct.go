@@ -22,6 +22,7 @@ const (
 	distinctHeader = 4
 	distinctEntry  = 24
 	distinctFirst  = 1 // entries of a new set
+	shiftEntries   = 8 // up to how many are moved one by one while a value is looked for
 
 	flagHashed = 1
 	shortText  = 15 // bytes; a longer one always stands there as its hash
@@ -92,6 +93,10 @@ func (d distinctSet) place(to, from int, id valueID, ts nudge.Millis) {
 // putFirst makes a value the newest. It is looked for and the entries are moved in one go, up to where it was; if it is new and there is no room, the
 // oldest is lost.
 func (d distinctSet) putFirst(n int, id valueID, ts nudge.Millis) {
+	if n > shiftEntries {
+		d.moveFirst(n, id, ts)
+		return
+	}
 	next, time := id, uint64(ts)
 	at := distinctHeader
 	for end := at + n*distinctEntry; at < end; at += distinctEntry {
@@ -110,6 +115,20 @@ func (d distinctSet) putFirst(n int, id valueID, ts nudge.Millis) {
 		binary.LittleEndian.PutUint64(e[16:], time)
 		d.setLen(n + 1)
 	}
+}
+
+// moveFirst is putFirst for many entries: to look for the value and to move what is before it in one piece is then less work.
+func (d distinctSet) moveFirst(n int, id valueID, ts nudge.Millis) {
+	from := d.find(id)
+	switch {
+	case from >= 0:
+	case n < d.cap():
+		from = n
+		d.setLen(n + 1)
+	default:
+		from = n - 1
+	}
+	d.place(0, from, id, ts)
 }
 
 func (d distinctSet) setTime(i int, ts nudge.Millis) {

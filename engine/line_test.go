@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
+	"nudge"
 	"nudge/internal/oracle"
 	"nudge/rules"
 )
@@ -116,4 +118,33 @@ func (s *stream) edited(t testing.TB, steps []step, warms, follow, restarts bool
 		state += string(mustJSON(part))
 	}
 	return string(append(out, text(e.Drain())...)), state, sameLines
+}
+
+// TestNumbersFollowTheRules: what a rule asks of a key has numbers that stand together, whatever its texts are like.
+func TestNumbersFollowTheRules(t *testing.T) {
+	const files, near = 40, 3
+	names := nudge.NewNames()
+	var sources []rules.Source
+	for i := range files {
+		text := fmt.Sprintf(`{per: visitor, when: count(page_view and path == "/%[1]d", "7d") >= 2 and distinct(click and path == "/%[1]d", title, "7d") >= 2 and happened(page_leave and path == "/%[1]d", "7d"), then: alert("a", {})}`, i)
+		sources = append(sources, rules.Source{File: fmt.Sprintf("rule-%03d.expr", i), Text: text})
+	}
+	plan, ds := rules.Compile(sources, rules.Options{Names: names})
+	if plan == nil {
+		t.Fatal(ds.Text())
+	}
+	e, err := New(Options{Names: names, Shards: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Deploy(plan)
+	for i := range plan.Rules {
+		var nums []uint32
+		for _, u := range plan.Rules[i].When.Uses {
+			nums = append(nums, e.program.nums[u.Op])
+		}
+		if most := slices.Max(nums) - slices.Min(nums); len(nums) != near || most >= near {
+			t.Errorf("the operators of %s have the numbers %v", plan.Rules[i].ID, nums)
+		}
+	}
 }

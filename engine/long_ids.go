@@ -1,10 +1,8 @@
 package engine
 
 import (
-	"encoding/binary"
-	"unsafe"
-
 	"nudge"
+	"nudge/rules"
 )
 
 // longIDs remembers the ids of long texts, which are hashes: the paths of a site and the ids of its users come again and again, and to see that a
@@ -21,9 +19,8 @@ type longID struct {
 }
 
 const (
-	longIDBits  = 10
-	longIDSlots = 1 << longIDBits // a text has its place in one of them, where the newest stands
-	longIDText  = 47              // bytes; longer texts are hashed each time
+	longIDSlots = 1 << 10 // a text has its place in one of them, where the newest stands
+	longIDText  = 47      // bytes; longer texts are hashed each time
 )
 
 func (m *longIDs) ofLong(v nudge.Value) valueID {
@@ -40,9 +37,5 @@ func (m *longIDs) ofLong(v nudge.Value) valueID {
 	return k.id
 }
 
-// placeOfLong is the place of a text by its length and both ends, which is where ids and paths differ. It has more than shortText bytes.
-func placeOfLong(text string) uint64 {
-	b, n := unsafe.Slice(unsafe.StringData(text), len(text)), len(text)
-	mixed := (binary.LittleEndian.Uint64(b)+uint64(n))*0x9e3779b97f4a7c15 ^ binary.LittleEndian.Uint64(b[n-8:])
-	return mixed * 0x9e3779b97f4a7c15 >> (64 - longIDBits) // the first bits depend on all of mixed
-}
+// placeOfLong is the place of a text, by all of it: the paths of a site may differ in the middle only.
+func placeOfLong(text string) uint64 { return rules.TextHash(text) % longIDSlots }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -65,6 +66,20 @@ func TestLongIDs(t *testing.T) {
 	}
 	if again < len(texts) {
 		t.Errorf("%d ids were known: too few to say anything", again)
+	}
+}
+
+// TestLongIDsOfOneSite: texts that differ anywhere have places of their own, most of them.
+func TestLongIDsOfOneSite(t *testing.T) {
+	const texts = 100
+	for _, format := range []string{"/section/page-%02d.html", "%02d-user-of-example.com", "https://acme.example/%02d"} {
+		places := map[uint64]bool{}
+		for i := range texts {
+			places[placeOfLong(fmt.Sprintf(format, i))] = true
+		}
+		if len(places) < 9*texts/10 {
+			t.Errorf("%d texts like %q have %d places", texts, format, len(places))
+		}
 	}
 }
 

@@ -27,14 +27,14 @@ type otherReaction struct {
 
 // reaction is how the keys of one scope take such events.
 type reaction struct {
-	touched []touch        // the operators concerned, by quick, then by number
-	behind  [quickNone]int // by quick, the place behind the last of these touches, and of those before them
-	asked   []asked        // the rules that may rise by it
-	pulsed  int            // place of the first of asked that is false without a pulse: these come last, and need not be asked before
-	needs   []need         // of these, one after the other
-	waits   bool           // whether some of touched wait
-	timed   bool           // whether windows of some of touched can set a timer
-	stores  bool           // whether some of touched keep anything
+	touched []touch          // the operators concerned, by quick, then by number
+	asked   []asked          // the rules that may rise by it
+	needs   []need           // of these, one after the other
+	behind  [quickNone]int32 // by quick, the place behind the last of these touches, and of those before them
+	pulsed  int32            // place of the first of asked that is false without a pulse: these come last, and need not be asked before
+	waits   bool             // whether some of touched wait
+	timed   bool             // whether windows of some of touched can set a timer
+	stores  bool             // whether some of touched keep anything
 }
 
 // touch is an operator that an input concerns. What most kinds need of it stands here, beside that of the others of the same event.
@@ -50,9 +50,16 @@ type touch struct {
 
 // asked is a rule of a reaction. What deciding it takes stands in the reaction, so that an event meets it in one place.
 type asked struct {
-	rule       int32  // its place in plan.Rules
-	first, end uint32 // of its needs in reaction.needs, if its condition is a conjunction
-	whole      bool   // it is none
+	rule int32  // its place in plan.Rules
+	end  uint32 // of its needs in reaction.needs, which begin where those of the rule before end; there are some if its condition is a conjunction
+}
+
+func (r *reaction) needsOf(i int32) []need {
+	first := uint32(0)
+	if i > 0 {
+		first = r.asked[i-1].end
+	}
+	return r.needs[first:r.asked[i].end]
 }
 
 // nothingMet is what an event means that matches no test.
@@ -255,7 +262,7 @@ func (r *reaction) finish(g *program, all bool) {
 	slices.Sort(concerned)
 	concerned = slices.Compact(concerned)
 	r.ask(g, all, false, concerned)
-	r.pulsed = len(r.asked)
+	r.pulsed = int32(len(r.asked))
 	r.ask(g, all, true, concerned)
 }
 
@@ -263,9 +270,8 @@ func (r *reaction) finish(g *program, all bool) {
 func (r *reaction) ask(g *program, all, pulses bool, concerned []int32) {
 	for _, at := range concerned {
 		if info := &g.rules[at]; info.pulses == pulses && (all || !info.silent() && r.mayRaise(g, at)) {
-			first := uint32(len(r.needs))
 			r.needs = append(r.needs, info.needs...)
-			r.asked = append(r.asked, asked{rule: at, first: first, end: uint32(len(r.needs)), whole: info.needs == nil})
+			r.asked = append(r.asked, asked{at, uint32(len(r.needs))})
 		}
 	}
 }

@@ -12,8 +12,7 @@ import (
 type need struct {
 	window  nudge.Millis
 	atLeast int
-	num     uint32
-	op      int32
+	num     uint32 // of the operator's slot; of a pulse the operator itself
 	kind    rules.OpKind
 	pulse   bool
 }
@@ -79,7 +78,7 @@ func (f *focus) isOpen(g *program, needs []need, at nudge.Millis) bool {
 func (f *focus) areMet(w *scratch, g *program, needs []need, at nudge.Millis) bool {
 	for i := range needs {
 		if n := &needs[i]; n.pulse {
-			if !w.pulsed(int(n.op), n.window) {
+			if !w.pulsed(int(n.num), n.window) {
 				return false
 			}
 		} else if n.lacks(g, f.slot(n.num), at) != lackNone {

@@ -43,10 +43,10 @@ func quickOf(t *touch) quick {
 // sort puts the touches in order, those of a kind by number.
 func (r *reaction) sort() {
 	slices.SortFunc(r.touched, func(a, b touch) int { return cmp.Or(cmp.Compare(quickOf(&a), quickOf(&b)), cmp.Compare(a.num, b.num)) })
-	r.behind = [quickNone]int{}
+	r.behind = [quickNone]int32{}
 	for i := range r.touched {
 		for q := quickOf(&r.touched[i]); q < quickNone; q++ {
-			r.behind[q] = i + 1
+			r.behind[q] = int32(i) + 1
 		}
 	}
 }
@@ -61,7 +61,7 @@ func (f *focus) applyQuick(w *scratch, g *program, r *reaction, row *rules.Row, 
 		w.left = appendRest(left, 0, len(r.touched))
 		return
 	}
-	ends, totals, counts, distincts := r.behind[quickEnd], r.behind[quickTotal], r.behind[quickCount], r.behind[quickDistinct]
+	ends, totals, counts, distincts := int(r.behind[quickEnd]), int(r.behind[quickTotal]), int(r.behind[quickCount]), int(r.behind[quickDistinct])
 	if ends > 0 {
 		left = f.endQuick(r.touched[:ends], row.Ts, left)
 	}
@@ -84,7 +84,7 @@ func (f *focus) applyQuick(w *scratch, g *program, r *reaction, row *rules.Row, 
 			left = append(left, int32(i))
 		}
 	}
-	firsts := r.behind[quickFirst]
+	firsts := int(r.behind[quickFirst])
 	for i := distincts; i < firsts; i++ {
 		t := &r.touched[i]
 		if slot := f.slot(t.num); slot != nil {

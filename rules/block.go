@@ -12,20 +12,20 @@ type Matches struct {
 	at   int // the row that is being looked at, -1: none
 }
 
-// Of is what the i-th row matches, ascending, until the next MatchBlock.
+// Of is what the i-th row matches, in no order, until the next MatchBlock. A test may be in it twice.
 func (m *Matches) Of(i int) []int32 { return m.rows[i] }
 
 // At is which row MatchBlock is looking at, -1 if none: where a panic has ended it, the row to blame.
 func (m *Matches) At() int { return m.at }
 
-// MatchBlock is Match for the listed rows.
+// MatchBlock is Match for the listed rows, but for the order.
 func (p *Plan) MatchBlock(rows []Row, list []int32, m *Matches) {
 	for len(m.rows) < len(list) {
 		m.rows = append(m.rows, nil)
 	}
 	for j, i := range list {
 		m.at = j
-		m.rows[j] = p.Match(&rows[i], m.rows[j][:0])
+		m.rows[j] = p.matchAny(&rows[i], m.rows[j][:0])
 	}
 	m.at = -1
 }

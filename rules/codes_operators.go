@@ -152,4 +152,10 @@ var operatorCodes = []Code{
 		Wrong:   "when: score({page_view: 1}, \"7d\") >= 10",
 		Mended:  "when: score({page_view: 1}, half_life(\"7d\")) >= 10",
 	},
+	{
+		format: "this step is any event that the test behind `%s` does not match", Code: "W526", Title: "a step that is any other event",
+		Explain: "Each step of a sequence waits for an event. `not click` is an event of another kind, so any page view is this step. What must not come between two steps is `no(click)`.",
+		Wrong:   "when: sequence(page_view, not click, form_view, \"30m\")",
+		Mended:  "when: sequence(page_view, no(click), form_view, \"30m\")",
+	},
 }

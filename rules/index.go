@@ -38,6 +38,17 @@ type fieldIndex struct {
 // Match appends the indices of the tests that are true for row to dst, ascending. It allocates only to grow dst.
 func (p *Plan) Match(row *Row, dst []int32) []int32 {
 	start := len(dst)
+	dst = p.matchAny(row, dst)
+	if found := dst[start:]; !ascends(found) {
+		slices.Sort(found)
+		dst = dst[:start+len(slices.Compact(found))]
+	}
+	return dst
+}
+
+// matchAny is Match in no order; a test that is filed twice may come twice.
+func (p *Plan) matchAny(row *Row, dst []int32) []int32 {
+	start := len(dst)
 	dst = p.candidates(row, dst)
 	return dst[:start+len(p.matching(row, dst[start:]))]
 }
@@ -50,7 +61,7 @@ func (p *Plan) candidates(row *Row, dst []int32) []int32 {
 	return p.index.any.candidates(p, row, dst)
 }
 
-// matching is what of row's candidates it matches, ascending, each once, in their place.
+// matching is what of row's candidates it matches, in their place.
 func (p *Plan) matching(row *Row, tests []int32) []int32 {
 	keep := 0
 	for _, i := range tests {
@@ -62,12 +73,7 @@ func (p *Plan) matching(row *Row, tests []int32) []int32 {
 		tests[keep] = i
 		keep++
 	}
-	tests = tests[:keep]
-	if !ascends(tests) {
-		slices.Sort(tests)
-		tests = slices.Compact(tests) // one may be filed twice
-	}
-	return tests
+	return tests[:keep]
 }
 
 // ascends says whether a list is in order, each once.

@@ -35,6 +35,9 @@ func (c *checker) sequence(n *ast.CallNode, at pos) *ask {
 		}
 		t := c.eventArgument(arg, op)
 		ok = ok && t != nil
+		if u, is := arg.(*ast.UnaryNode); is && t != nil && (u.Operator == "not" || u.Operator == "!") {
+			c.warnf(nodePos(arg), "no(…) between two steps forbids an event", "this step is any event that the test behind `%s` does not match", u.Operator)
+		}
 		a.steps = append(a.steps, sequenceStep{test: t})
 	}
 	if a.window = c.window(n.Arguments[last], op); a.window == 0 || !ok {
