@@ -54,6 +54,7 @@ type asked struct {
 	end  uint32 // of its needs in reaction.needs, which begin where those of the rule before end; there are some if its condition is a conjunction
 }
 
+// needsOf are the needs of the i-th rule asked, none if its condition is no conjunction.
 func (r *reaction) needsOf(i int32) []need {
 	first := uint32(0)
 	if i > 0 {
