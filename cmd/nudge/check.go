@@ -34,7 +34,8 @@ func newCheck() *cobra.Command {
 		Short: "Find the errors of rule files and say what each rule costs",
 		Long: `Check reads all rule files of a folder (default: rules), prints every error with its place and a fix, and for each
 rule its operators and the most bytes that it keeps per key. It exits with 1 where there are errors; warnings keep nothing from running.
-Each remark has a code, which docs/errors.md explains. With --catalog json it checks nothing and prints the words that may stand in these
+Each remark has a code, which docs/errors.md explains. In every format files are named with the folder as it was given, so that an editor or
+a build opens them from where check ran. With --catalog json it checks nothing and prints the words that may stand in these
 rules, for editors.`,
 		Example: "  nudge check examples/rules\n  nudge check --format github rules\n  nudge check --format sarif rules > nudge.sarif",
 		Args:    args(cobra.MaximumNArgs(1), "one folder"),
@@ -188,9 +189,7 @@ func (r *report) text(out io.Writer) error {
 }
 
 func (r *report) json(out io.Writer) error {
-	if r.Remarks == nil {
-		r.Remarks = rules.Diagnostics{}
-	}
+	r.Remarks = inFolder(r.dir, r.Remarks) // an empty list where there are none, not null
 	if r.Rules == nil {
 		r.Rules = []ruleCost{}
 	}
