@@ -72,7 +72,7 @@ var textCodes = []Code{
 	},
 	{
 		format: "this `%s` is not closed before the `%s` of line %d", Code: "E113", Title: "a bracket that is closed too late",
-		Explain: "Brackets close in the opposite order of their opening. Here a `}` or `)` comes while another kind is still open inside it.",
+		Explain: "Brackets close in the opposite order of their opening. Here a `}` or `)`, or the next entry, comes while one is still open.",
 		Wrong:   "{ per: visitor, when: on(click, then: popup(\"hello\") }",
 		Mended:  "{ per: visitor, when: on(click), then: popup(\"hello\") }",
 	},

@@ -3,7 +3,7 @@
 // The path of a folder, one step per file of this package:
 //
 //	ReadFolder   source.go    the files, as text; EncodeSources is the form that a deploy record holds
-//	readShape    parse.go     text → tokens (guard.go) → expr-lang's syntax tree → the shape of a rule (shape.go, salvage.go)
+//	readShape    parse.go     text → tokens (lex.go, guard.go) → expr-lang's syntax tree → the shape of a rule (shape.go), or of its pieces (cut.go, salvage.go)
 //	catalog      catalog.go   which events and fields there are, and their types
 //	checker      check.go     the world of event tests: tree → term (term.go), names resolved, types checked
 //	conditions   cond.go      the world of conditions: tree → cond, operator calls (operators.go) cut out of the tree

@@ -93,8 +93,8 @@ func leafNodes(n ast.Node, leaves []ast.Node) []ast.Node {
 
 // placeLeaves notes where the leaves stand and how they are written.
 func (r *reporter) placeLeaves(leaves []Leaf, nodes []ast.Node) {
-	toks, _, ok := r.tokens()
-	if !ok || len(nodes) != len(leaves) {
+	toks, err := split(r.text)
+	if err != nil || len(nodes) != len(leaves) {
 		return
 	}
 	text := []rune(r.text)
