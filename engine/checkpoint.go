@@ -90,7 +90,7 @@ type checkpoint struct {
 	gone   [][]byte // rows of removed keys and erased identities
 	dedups uint64   // ids of ordinals before this one are out of the window
 
-	firings  []nudge.Firing
+	firings  firingList
 	logFirst nudge.Offset // firings are kept as long as the records that caused them
 
 	erasuresFrom nudge.Offset // erasures before this one are complete, and the log does not hold them any more
@@ -171,18 +171,18 @@ func (e *Engine) step(keys int) bool {
 func (c *checkpoint) write(w Writer, keys [][]row) error {
 	all := c.inOrder(keys)
 	room := bytesOf(all)
-	for i := range c.firings {
-		room += firingRoom(&c.firings[i])
+	for x := range c.firings.all() {
+		room += firingRoom(x)
 	}
 	w.Grow(room)
 	firings, _ := slices.BinarySearchFunc(all, tableFirings, func(p inLine, table byte) int { return cmp.Compare(p.row.key[0], table) })
 	putAll(w, all[:firings])
 	var value firingRow
-	for i := range c.firings {
-		if err := value.set(&c.firings[i]); err != nil {
+	for x := range c.firings.all() {
+		if err := value.set(x); err != nil {
 			return err
 		}
-		w.Put(firingKey(c.firings[i].Cursor), value.Bytes())
+		w.Put(firingKey(x.Cursor), value.Bytes())
 	}
 	putAll(w, all[firings:])
 	w.DeleteRange([]byte{tableDedup}, binary.BigEndian.AppendUint64([]byte{tableDedup}, c.dedups))

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"nudge"
 )
@@ -58,19 +57,15 @@ func (f *feed) erase(off nudge.Offset, p *person) (removed, redacted int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.veils = f.veils.with(off, p)
-	tail := slices.Clone(f.tail) // a checkpoint may be writing it
-	f.size = 0
-	for i := range tail {
-		gone, named := eraseFiring(&tail[i], off, p)
+	f.tail.edit(func(x *nudge.Firing) {
+		gone, named := eraseFiring(x, off, p)
 		switch {
 		case gone:
 			removed++
 		case named:
 			redacted++
 		}
-		f.size += firingBytes(&tail[i])
-	}
-	f.tail = tail
+	})
 	return removed, redacted
 }
 
