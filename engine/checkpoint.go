@@ -177,12 +177,10 @@ func (c *checkpoint) write(w Writer, keys [][]row) error {
 	w.Grow(room)
 	firings, _ := slices.BinarySearchFunc(all, tableFirings, func(p inLine, table byte) int { return cmp.Compare(p.row.key[0], table) })
 	putAll(w, all[:firings])
-	var value firingRow
+	var value []byte
 	for x := range c.firings.all() {
-		if err := value.set(x); err != nil {
-			return err
-		}
-		w.Put(firingKey(x.Cursor), value.Bytes())
+		value = appendFiring(value[:0], x)
+		w.Put(firingKey(x.Cursor), value)
 	}
 	putAll(w, all[firings:])
 	w.DeleteRange([]byte{tableDedup}, binary.BigEndian.AppendUint64([]byte{tableDedup}, c.dedups))

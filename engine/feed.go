@@ -16,11 +16,11 @@ type feed struct {
 	store Store
 
 	mu       sync.Mutex
-	tail     firingList // not committed yet
-	receipts []receipt  // of the tail
-	stored   nudge.Offset   // everything before is in the store
-	begins   nudge.Offset   // what records before it caused may have gone with them
-	ends     nudge.Offset   // what records before it caused is here
+	tail     firingList   // not committed yet
+	receipts []receipt    // of the tail
+	stored   nudge.Offset // everything before is in the store
+	begins   nudge.Offset // what records before it caused may have gone with them
+	ends     nudge.Offset // what records before it caused is here
 	last     nudge.Cursor
 	veils    gone // erased persons whose firings the store may still have
 }

@@ -42,7 +42,9 @@ func (l *firingList) add(firings []nudge.Firing) {
 }
 
 // frozen is the list as it is now, whatever is added or dropped later.
-func (l *firingList) frozen() firingList { return firingList{pages: slices.Clone(l.pages), size: l.size} }
+func (l *firingList) frozen() firingList {
+	return firingList{pages: slices.Clone(l.pages), size: l.size}
+}
 
 // all yields the firings in order. They are not to be changed.
 func (l *firingList) all() iter.Seq[*nudge.Firing] { return l.from(0, 0) }
