@@ -121,7 +121,7 @@ func (e *Engine) freeze() *checkpoint {
 			return
 		}
 		s.freezeIdentities(&parts[s.id])
-		s.freezeDedup(&parts[s.id])
+		s.dedup.freeze()
 		s.beginHints()
 		for l := range s.tables {
 			parts[s.id].gone = append(parts[s.id].gone, s.tables[l].freeze()...)
@@ -160,7 +160,8 @@ func (e *Engine) step(keys int) bool {
 				left.Store(true)
 			}
 		}
-		if !s.sweepHints(hintStep * n) {
+		swept, saved := s.sweepHints(hintStep*n), s.dedup.serialise(dedupStep*n)
+		if !swept || !saved {
 			left.Store(true)
 		}
 	})
@@ -190,11 +191,11 @@ func (c *checkpoint) write(w Writer, keys [][]row) error {
 	return nil
 }
 
-// takeRows hands over the serialised keys, and the hints.
+// takeRows hands over the serialised keys and ids, and the hints.
 func (e *Engine) takeRows() [][]row {
 	var all [][]row
 	for _, s := range e.shards {
-		all = append(all, s.takeHints())
+		all = append(all, s.takeHints(), s.dedup.take(s.id))
 		for l := range s.tables {
 			t := &s.tables[l]
 			all = append(all, t.serialised)
@@ -358,34 +359,6 @@ func (h *history) read(src []byte) []byte {
 	}
 	return src
 }
-
-// freezeDedup writes the ids applied since the checkpoint before, 26 bytes each.
-func (s *shard) freezeDedup(c *checkpoint) {
-	var row []byte
-	var newest uint64
-	put := func() {
-		if len(row) > 0 {
-			key := binary.BigEndian.AppendUint64([]byte{tableDedup}, newest)
-			c.put(binary.BigEndian.AppendUint16(key, uint16(s.id)), row)
-		}
-		row = nil
-	}
-	s.dedup.unsaved(func(m dedupEntry) {
-		row = binary.LittleEndian.AppendUint64(row, m.fingerprint)
-		row = binary.LittleEndian.AppendUint16(row, m.group)
-		row = binary.LittleEndian.AppendUint64(row, m.ordinal)
-		row = binary.LittleEndian.AppendUint64(row, uint64(m.at))
-		if newest = m.ordinal; len(row) == dedupRow*dedupEntryBytes {
-			put()
-		}
-	})
-	put()
-}
-
-const (
-	dedupRow        = 1 << 14 // ids in one row at most
-	dedupEntryBytes = 26
-)
 
 func mustJSON(v any) []byte {
 	b, err := json.Marshal(v)
