@@ -85,10 +85,13 @@ type deployRow struct {
 // checkpoint is one being written: all shards at one batch boundary. The keys that were dirty then are serialised in steps
 // between batches, and one that is about to change is serialised first.
 type checkpoint struct {
-	meta   meta
-	rows   []row    // everything but keys and firings
-	gone   [][]byte // rows of removed keys and erased identities
-	dedups uint64   // ids of ordinals before this one are out of the window
+	meta meta
+	rows []row    // everything but keys, identities and firings
+	gone [][]byte // rows of removed keys and erased identities
+
+	visitors, users [][]byte // values of the rows of identities
+
+	dedups uint64 // ids of ordinals before this one are out of the window
 
 	firings  firingList
 	logFirst nudge.Offset // firings are kept as long as the records that caused them
@@ -128,8 +131,9 @@ func (e *Engine) freeze() *checkpoint {
 		}
 	})
 	for i := range parts {
-		c.rows = append(c.rows, parts[i].rows...)
 		c.gone = append(c.gone, parts[i].gone...)
+		c.visitors = append(c.visitors, parts[i].visitors...)
+		c.users = append(c.users, parts[i].users...)
 	}
 	return c
 }
@@ -257,19 +261,33 @@ func rowKeyOf(hash nudge.KeyHash, scope uint16, d digest) []byte {
 	return append(key, d[:]...)
 }
 
+// freezeIdentities copies what is known of the visitors and users that changed. The rows are made of that later, beside the applier: hashing a text takes
+// longer than copying it.
 func (s *shard) freezeIdentities(c *checkpoint) {
 	if planted(bugErasedBack) {
 		s.erased = nil
 	}
 	c.gone, s.erased = append(c.gone, s.erased...), nil
-	c.rows = slices.Grow(c.rows, len(s.dirtyVisitors)+len(s.dirtyUsers))
+	c.visitors = make([][]byte, 0, len(s.dirtyVisitors))
+	c.users = make([][]byte, 0, len(s.dirtyUsers))
+	var page []byte
+	begin := func(key string) []byte {
+		if cap(page)-len(page) < len(key)+identityRoom {
+			page = make([]byte, 0, max(identityPage, len(key)+identityRoom))
+		}
+		return appendText(page[len(page):], key)
+	}
+	end := func(value []byte) []byte {
+		page = page[:min(len(page)+len(value), cap(page))] // one that has found no room lies elsewhere
+		return slices.Clip(value)
+	}
 	for _, key := range s.dirtyVisitors {
 		v := s.visitors[key]
 		if v == nil {
 			continue // erased
 		}
 		v.dirty = false
-		c.put(identityKey(tableVisitors, scopeVisitor, key), v.company.append(v.user.append(appendText(roomFor(key), key))))
+		c.visitors = append(c.visitors, end(v.company.append(v.user.append(begin(key)))))
 	}
 	for _, key := range s.dirtyUsers {
 		u := s.users[key]
@@ -277,15 +295,29 @@ func (s *shard) freezeIdentities(c *checkpoint) {
 			continue
 		}
 		u.dirty = false
-		c.put(identityKey(tableUsers, scopeUser, key), u.append(appendText(roomFor(key), key)))
+		c.users = append(c.users, end(u.append(begin(key))))
 	}
 	s.dirtyVisitors, s.dirtyUsers = s.dirtyVisitors[:0], s.dirtyUsers[:0]
 }
 
-// identityRoom is what an identity's value takes beside the text, in bytes, most of the time.
-const identityRoom = 64
+const (
+	identityRoom = 64      // bytes that an identity's value takes beside the text, most of the time
+	identityPage = 1 << 16 // bytes of values that are made room for at once
+)
 
-func roomFor(key string) []byte { return make([]byte, 0, len(key)+identityRoom) }
+// identityRows are the rows of the identities. A value begins with the text that the key is of.
+func (c *checkpoint) identityRows() []row {
+	rows := make([]row, 0, len(c.visitors)+len(c.users))
+	for _, value := range c.visitors {
+		text, _ := readText(value)
+		rows = append(rows, row{identityKey(tableVisitors, scopeVisitor, text), value})
+	}
+	for _, value := range c.users {
+		text, _ := readText(value)
+		rows = append(rows, row{identityKey(tableUsers, scopeUser, text), value})
+	}
+	return rows
+}
 
 func identityKey(table byte, scope, text string) []byte {
 	key := appendHash([]byte{table}, nudge.HashKey(scope, text))
