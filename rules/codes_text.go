@@ -262,4 +262,10 @@ var textCodes = []Code{
 		Wrong:   "…{ per: visitor, when: on(click), then: popup(\"hello\") } // … is the mark of UTF-16; each letter has two bytes",
 		Mended:  "{ per: visitor, when: on(click), then: popup(\"hello\") }",
 	},
+	{
+		format: "`and` and `or` stand side by side: `and` binds before `or`", Code: "W145", Title: "and beside or without brackets",
+		Explain: "`a and b or c` is read as `(a and b) or c`, which is not what everybody expects. The fix shows how it is read, with its brackets; write them so, or around what you meant.",
+		Wrong:   "when: on(page_view and path == \"/a\" or path == \"/b\")",
+		Mended:  "when: on(page_view and (path == \"/a\" or path == \"/b\"))",
+	},
 }

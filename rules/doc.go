@@ -11,7 +11,7 @@
 //	planner      planner.go   equal tests, operators and scopes become one; terms and conds become closures
 //	parts        leaves.go    conditions taken apart, for those who explain them
 //	index        index.go     which tests a row can match at all: by texts (filed.go), by ranges (spans.go)
-//	never        never.go     tests that contradict themselves (fact.go), counts that do (ranges.go), rules that are the same (twins.go)
+//	never        never.go     tests that contradict themselves (fact.go), counts that do (ranges.go), what is always the same (same.go), rules that are (twins.go)
 //	remarks      diag.go      what is reported: its code (codes*.go), its range (caret.go), its forms (output.go, sarif.go)
 //	words        words.go     the words of the language for editors (completion.go)
 //
