@@ -9,7 +9,7 @@
 //	conditions   cond.go      the world of conditions: tree → cond, operator calls (operators.go) cut out of the tree
 //	actions      action.go    what then does: a name and a payload
 //	planner      planner.go   equal tests, operators and scopes become one; terms and conds become closures
-//	parts        leaves.go    conditions taken apart, for those who explain them
+//	parts        leaves.go    conditions taken apart and calls as they are written, for those who explain them
 //	index        index.go     which tests a row can match at all: by texts (filed.go), by ranges (spans.go)
 //	never        never.go     tests that contradict themselves (fact.go), counts that do (ranges.go), what is always the same (same.go), rules that are (twins.go)
 //	remarks      diag.go      what is reported: its code (codes*.go), its range (caret.go), its forms (output.go, sarif.go)
