@@ -58,7 +58,7 @@ func cut(l *lexed, f form) (*cutter, bool) {
 	case c.toks[i].Is(lexer.Bracket, "{"):
 		c.frame = i
 		i++
-	case !c.torn || !c.isKey(i):
+	case !c.isKey(i), !c.torn && !slices.Contains(c.plain, c.toks[i].Value):
 		return nil, false
 	}
 	last := len(c.toks) - 1
@@ -67,7 +67,7 @@ func cut(l *lexed, f form) (*cutter, bool) {
 		if c.toks[last-1].Is(lexer.Bracket, "}") && last-1 > c.frame && !c.closesInside(last-1) {
 			c.close, c.closed = last-1, true
 		}
-	} else {
+	} else if c.frame >= 0 {
 		c.close, c.closed = c.match[c.frame], true
 	}
 	if i < c.close {

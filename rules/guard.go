@@ -106,7 +106,7 @@ func (r *reporter) guardOperator(toks []lexer.Token, i, depth int) (refused bool
 		refused = true
 	}
 	if t.Value == ";" && depth > 0 && !endsMisplacedLet(toks, i) {
-		r.errorf(at, "a comma between arguments, `and` or `or` between tests", "`;` only ends a `let`")
+		r.errorf(at, "a comma between entries and arguments, `and` or `or` between tests", "`;` only ends a `let`")
 		refused = true
 	}
 	if t.Value == "let" && (depth > 0 || i > 0 && !toks[i-1].Is(lexer.Operator, ";")) {
