@@ -7,11 +7,15 @@ import (
 )
 
 // bodies makes requests as a site sends them: each event about 230 bytes of JSON with a message id and a visitor id that are UUIDs. They are written once and
-// sent again and again, with new message ids: a generator that works hard would be measured instead of what it loads. It serves one goroutine.
+// sent again and again, with new message ids: a generator that works hard would be measured instead of what it loads. For the same reason they lie in
+// one text: a garbage collector that has to look at each of a hundred thousand bodies takes the time from the server in the same process. They serve
+// one goroutine.
 type bodies struct {
 	site *site
 	id   uint64 // of the last event, unlike those of other bodies
 	most int    // events that are written before they come again
+	text []byte // of all bodies
+	ids  []int  // where its message ids begin
 	pool []body
 	next int
 	sent func(visit) // told of the last event of each body; nil: nobody is
@@ -19,9 +23,9 @@ type bodies struct {
 
 // body is one request.
 type body struct {
-	text []byte
-	ids  []int // where its message ids begin
-	last visit
+	begin, end      int // of its text
+	firstID, lastID int // of its message ids, the last one not among them
+	last            visit
 }
 
 const (
@@ -43,17 +47,17 @@ func (b *bodies) oneOf(n int) *bodies {
 // events returns a function that makes bodies of n events: one object, or an array. Each is valid until the next call.
 func (b *bodies) events(n int) func() []byte {
 	for range max(b.most/n, 1) {
-		var made body
+		b.begin()
 		if n == 1 {
-			made.event(b.site.next())
+			b.event(b.site.next())
 		} else {
 			for i := range n {
-				made.text = append(made.text, "[,"[min(i, 1)])
-				made.event(b.site.next())
+				b.text = append(b.text, "[,"[min(i, 1)])
+				b.event(b.site.next())
 			}
-			made.text = append(made.text, ']')
+			b.text = append(b.text, ']')
 		}
-		b.pool = append(b.pool, made)
+		b.end()
 	}
 	return b.fresh
 }
@@ -63,30 +67,38 @@ func (b *bodies) pricing() func() []byte {
 	for range b.most {
 		v := b.site.next()
 		v.kind, v.path = pageView, 0
-		var made body
-		made.event(v)
-		b.pool = append(b.pool, made)
+		b.begin()
+		b.event(v)
+		b.end()
 	}
 	return b.fresh
+}
+
+// begin begins the next body, end ends it.
+func (b *bodies) begin() { b.pool = append(b.pool, body{begin: len(b.text), firstID: len(b.ids)}) }
+
+func (b *bodies) end() {
+	made := &b.pool[len(b.pool)-1]
+	made.end, made.lastID = len(b.text), len(b.ids)
 }
 
 // fresh is the next body, with new message ids.
 func (b *bodies) fresh() []byte {
 	next := &b.pool[b.next]
 	b.next = (b.next + 1) % len(b.pool)
-	for _, at := range next.ids {
+	for _, at := range b.ids[next.firstID:next.lastID] {
 		b.id++
-		appendUUID(next.text[at:at], b.id)
+		appendUUID(b.text[at:at], b.id)
 	}
 	if b.sent != nil {
 		b.sent(next.last)
 	}
-	return next.text
+	return b.text[next.begin:next.end]
 }
 
-// event appends an event, its message id to be filled in.
-func (b *body) event(v visit) {
-	b.last = v
+// event appends an event to the body that was begun, its message id to be filled in.
+func (b *bodies) event(v visit) {
+	b.pool[len(b.pool)-1].last = v
 	dst := append(b.text, `{"id":"`...)
 	b.ids = append(b.ids, len(dst))
 	dst = appendUUID(dst, 0)

@@ -30,6 +30,7 @@ type asked struct {
 	name  string
 	load  *load
 	found *loaded
+	sync  float64        // the longest sync of the log in it, in microseconds
 	rate  func() float64 // of an open loop; nil: closed
 }
 
@@ -63,8 +64,10 @@ func runDecide(ctx context.Context, o *Options, r *Report) (err error) {
 			if a == saturated && !recorded {
 				half = found.perSecond() / 2
 			}
+			sync := s.log.takeLongest()
 			if err == nil && recorded {
 				a.found.add(found)
+				a.sync = max(a.sync, sync)
 			}
 			return err
 		}})
@@ -93,10 +96,10 @@ func (a *asked) run(ctx context.Context, o *Options) (slot, error) {
 }
 
 func tellDecide(r *Report, all []*asked) {
-	t := Table{Title: "event → popup in the answer", Columns: []string{"requests/s", "p50", "p99", "p99.9 of all", "longest", "refused"}}
+	t := Table{Title: "event → popup in the answer", Columns: []string{"requests/s", "p50", "p99", "p99.9 of all", "longest", "longest sync", "refused"}}
 	for _, a := range all {
 		t.row(a.name, spread(PerSecond, a.found.rate), spread(Micros, a.found.p50), spread(Micros, a.found.p99), a.found.p999(),
-			once(Micros, a.found.all.quantile(100)), spread(Count, a.found.refused))
+			once(Micros, a.found.all.quantile(100)), once(Micros, a.sync), spread(Count, a.found.refused))
 		r.EventsPerSecond = max(r.EventsPerSecond, spread(PerSecond, a.found.rate).Median)
 	}
 	r.Tables = append(r.Tables, t)
@@ -107,6 +110,7 @@ func tellDecide(r *Report, all []*asked) {
 			slotTime, openConns, 2*slotTime),
 		"half of saturation is half of what the warm-up's closed loop on the most connections reached; events_per_second is that of the fastest row",
 		"clients and server share the cores, and an open loop's own delays count against the server",
+		longestSyncMethod,
 	)
 }
 

@@ -75,7 +75,7 @@ func (f *recovered) run(events int, recorded bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
-	node, err := newNode(data, names, nil, nil)
+	node, err := newNode(data.Log, data.Store, names, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func withNode(dir string, names *nudge.Names, wall func() time.Time, do func(*st
 		return err
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
-	node, err := newNode(data, names, wall, nil)
+	node, err := newNode(data.Log, data.Store, names, wall, nil)
 	if err != nil {
 		return err
 	}

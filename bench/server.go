@@ -21,6 +21,7 @@ import (
 type server struct {
 	names *nudge.Names
 	data  *state.Dir
+	log   *timedLog // of data
 	node  *engine.Node
 	hub   *deliver.Hub
 	http  *ingest.Server
@@ -73,7 +74,8 @@ func (s *server) open(dir string, onFirings func([]nudge.Firing)) (err error) {
 			onFirings(f)
 		}
 	}
-	if s.node, err = newNode(s.data, s.names, s.wall, publish); err != nil {
+	s.log = &timedLog{Log: s.data.Log}
+	if s.node, err = newNode(s.log, s.data.Store, s.names, s.wall, publish); err != nil {
 		return err
 	}
 	if s.hub, err = deliver.New(deliver.Options{Feed: s.node}); err != nil {
@@ -95,9 +97,9 @@ func (s *server) open(dir string, onFirings func([]nudge.Firing)) (err error) {
 }
 
 // newNode is a node with the defaults of `nudge serve`; wall is nil for the machine's clock.
-func newNode(data *state.Dir, names *nudge.Names, wall func() time.Time, onFirings func([]nudge.Firing)) (*engine.Node, error) {
+func newNode(log engine.Log, store engine.Store, names *nudge.Names, wall func() time.Time, onFirings func([]nudge.Firing)) (*engine.Node, error) {
 	return engine.NewNode(engine.NodeOptions{
-		Engine: engine.Options{Names: names}, Log: data.Log, Store: data.Store, Logger: slog.New(slog.DiscardHandler), Wall: wall,
+		Engine: engine.Options{Names: names}, Log: log, Store: store, Logger: slog.New(slog.DiscardHandler), Wall: wall,
 		OnFirings: onFirings, Beside: new(beside.Core).Run,
 	})
 }

@@ -42,6 +42,7 @@ type told struct {
 	told              chan time.Time
 	done              sync.WaitGroup
 	p50, p99, longest []float64
+	sync              []float64 // the longest of the log
 	all               latencies
 }
 
@@ -123,6 +124,7 @@ func (f *told) run(ctx context.Context, s *server, events int, recorded bool) er
 	found := newLatencies()
 	patience := time.NewTimer(timerPatience)
 	defer patience.Stop()
+	s.log.takeLongest()
 	begun := time.Now()
 	for n := range max(events/f.each, 1) {
 		time.Sleep(time.Until(begun.Add(time.Duration(n) * time.Second / time.Duration(f.perSecond))))
@@ -146,6 +148,7 @@ func (f *told) run(ctx context.Context, s *server, events int, recorded bool) er
 		f.p50 = append(f.p50, found.quantile(50))
 		f.p99 = append(f.p99, found.quantile(99))
 		f.longest = append(f.longest, found.quantile(100))
+		f.sync = append(f.sync, s.log.takeLongest())
 		f.all.Merge(found.Histogram)
 	}
 	return nil
@@ -181,14 +184,15 @@ func (c *clicks) send(ctx context.Context, visitor int) error {
 }
 
 func tellSSE(r *Report, all []*told) {
-	t := Table{Title: "on the stream after", Columns: []string{"p50", "p99", "longest", "p99.9 of all", "told"}}
+	t := Table{Title: "on the stream after", Columns: []string{"p50", "p99", "longest", "longest sync", "p99.9 of all", "told"}}
 	for _, f := range all {
-		t.row(f.name, spread(Micros, f.p50), spread(Micros, f.p99), spread(Micros, f.longest), once(Micros, f.all.quantile(99.9)),
+		t.row(f.name, spread(Micros, f.p50), spread(Micros, f.p99), spread(Micros, f.longest), spread(Micros, f.sync), once(Micros, f.all.quantile(99.9)),
 			once(Count, float64(f.all.TotalCount())))
 	}
 	r.Tables = append(r.Tables, t)
 	r.Method = append(r.Method,
 		"the server of `nudge serve` with its defaults, in this process; every stream is a connection over loopback that stays open",
+		longestSyncMethod,
 		fmt.Sprintf("events come one by one, %d popups or %d alerts a second at most; from handing the event in, its sync to the log included, to the stream's reader having the line", sseRate, sseAlerted),
 	)
 }

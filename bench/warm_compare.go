@@ -39,7 +39,7 @@ func (w *warmed) compare(ctx context.Context, wall func() time.Time) (found comp
 		return found, err
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
-	node, err := newNode(data, names, wall, nil)
+	node, err := newNode(data.Log, data.Store, names, wall, nil)
 	if err == nil {
 		err = node.Recover()
 	}

@@ -85,12 +85,15 @@ type deployRow struct {
 // checkpoint is one being written: all shards at one batch boundary. The keys that were dirty then are serialised in steps
 // between batches, and one that is about to change is serialised first.
 type checkpoint struct {
-	meta   meta
-	rows   []row    // everything but keys and firings
-	gone   [][]byte // rows of removed keys and erased identities
-	dedups uint64   // ids of ordinals before this one are out of the window
+	meta meta
+	rows []row    // everything but keys, identities and firings
+	gone [][]byte // rows of removed keys and erased identities
 
-	firings  []nudge.Firing
+	visitors, users [][]byte // values of the rows of identities
+
+	dedups uint64 // ids of ordinals before this one are out of the window
+
+	firings  firingList
 	logFirst nudge.Offset // firings are kept as long as the records that caused them
 
 	erasuresFrom nudge.Offset // erasures before this one are complete, and the log does not hold them any more
@@ -121,15 +124,16 @@ func (e *Engine) freeze() *checkpoint {
 			return
 		}
 		s.freezeIdentities(&parts[s.id])
-		s.freezeDedup(&parts[s.id])
+		s.dedup.freeze()
 		s.beginHints()
 		for l := range s.tables {
 			parts[s.id].gone = append(parts[s.id].gone, s.tables[l].freeze()...)
 		}
 	})
 	for i := range parts {
-		c.rows = append(c.rows, parts[i].rows...)
 		c.gone = append(c.gone, parts[i].gone...)
+		c.visitors = append(c.visitors, parts[i].visitors...)
+		c.users = append(c.users, parts[i].users...)
 	}
 	return c
 }
@@ -160,7 +164,8 @@ func (e *Engine) step(keys int) bool {
 				left.Store(true)
 			}
 		}
-		if !s.sweepHints(hintStep * n) {
+		swept, saved := s.sweepHints(hintStep*n), s.dedup.serialise(dedupStep*n)
+		if !swept || !saved {
 			left.Store(true)
 		}
 	})
@@ -171,18 +176,16 @@ func (e *Engine) step(keys int) bool {
 func (c *checkpoint) write(w Writer, keys [][]row) error {
 	all := c.inOrder(keys)
 	room := bytesOf(all)
-	for i := range c.firings {
-		room += firingRoom(&c.firings[i])
+	for x := range c.firings.all() {
+		room += firingRoom(x)
 	}
 	w.Grow(room)
 	firings, _ := slices.BinarySearchFunc(all, tableFirings, func(p inLine, table byte) int { return cmp.Compare(p.row.key[0], table) })
 	putAll(w, all[:firings])
-	var value firingRow
-	for i := range c.firings {
-		if err := value.set(&c.firings[i]); err != nil {
-			return err
-		}
-		w.Put(firingKey(c.firings[i].Cursor), value.Bytes())
+	var value []byte
+	for x := range c.firings.all() {
+		value = appendFiring(value[:0], x)
+		w.Put(firingKey(x.Cursor), value)
 	}
 	putAll(w, all[firings:])
 	w.DeleteRange([]byte{tableDedup}, binary.BigEndian.AppendUint64([]byte{tableDedup}, c.dedups))
@@ -192,11 +195,11 @@ func (c *checkpoint) write(w Writer, keys [][]row) error {
 	return nil
 }
 
-// takeRows hands over the serialised keys, and the hints.
+// takeRows hands over the serialised keys and ids, and the hints.
 func (e *Engine) takeRows() [][]row {
 	var all [][]row
 	for _, s := range e.shards {
-		all = append(all, s.takeHints())
+		all = append(all, s.takeHints(), s.dedup.take(s.id))
 		for l := range s.tables {
 			t := &s.tables[l]
 			all = append(all, t.serialised)
@@ -258,19 +261,33 @@ func rowKeyOf(hash nudge.KeyHash, scope uint16, d digest) []byte {
 	return append(key, d[:]...)
 }
 
+// freezeIdentities copies what is known of the visitors and users that changed. The rows are made of that later, beside the applier: hashing a text takes
+// longer than copying it.
 func (s *shard) freezeIdentities(c *checkpoint) {
 	if planted(bugErasedBack) {
 		s.erased = nil
 	}
 	c.gone, s.erased = append(c.gone, s.erased...), nil
-	c.rows = slices.Grow(c.rows, len(s.dirtyVisitors)+len(s.dirtyUsers))
+	c.visitors = make([][]byte, 0, len(s.dirtyVisitors))
+	c.users = make([][]byte, 0, len(s.dirtyUsers))
+	var page []byte
+	begin := func(key string) []byte {
+		if cap(page)-len(page) < len(key)+identityRoom {
+			page = make([]byte, 0, max(identityPage, len(key)+identityRoom))
+		}
+		return appendText(page[len(page):], key)
+	}
+	end := func(value []byte) []byte {
+		page = page[:min(len(page)+len(value), cap(page))] // one that has found no room lies elsewhere
+		return slices.Clip(value)
+	}
 	for _, key := range s.dirtyVisitors {
 		v := s.visitors[key]
 		if v == nil {
 			continue // erased
 		}
 		v.dirty = false
-		c.put(identityKey(tableVisitors, scopeVisitor, key), v.company.append(v.user.append(appendText(roomFor(key), key))))
+		c.visitors = append(c.visitors, end(v.company.append(v.user.append(begin(key)))))
 	}
 	for _, key := range s.dirtyUsers {
 		u := s.users[key]
@@ -278,15 +295,29 @@ func (s *shard) freezeIdentities(c *checkpoint) {
 			continue
 		}
 		u.dirty = false
-		c.put(identityKey(tableUsers, scopeUser, key), u.append(appendText(roomFor(key), key)))
+		c.users = append(c.users, end(u.append(begin(key))))
 	}
 	s.dirtyVisitors, s.dirtyUsers = s.dirtyVisitors[:0], s.dirtyUsers[:0]
 }
 
-// identityRoom is what an identity's value takes beside the text, in bytes, most of the time.
-const identityRoom = 64
+const (
+	identityRoom = 64      // bytes that an identity's value takes beside the text, most of the time
+	identityPage = 1 << 16 // bytes of values that are made room for at once
+)
 
-func roomFor(key string) []byte { return make([]byte, 0, len(key)+identityRoom) }
+// identityRows are the rows of the identities. A value begins with the text that the key is of.
+func (c *checkpoint) identityRows() []row {
+	rows := make([]row, 0, len(c.visitors)+len(c.users))
+	for _, value := range c.visitors {
+		text, _ := readText(value)
+		rows = append(rows, row{identityKey(tableVisitors, scopeVisitor, text), value})
+	}
+	for _, value := range c.users {
+		text, _ := readText(value)
+		rows = append(rows, row{identityKey(tableUsers, scopeUser, text), value})
+	}
+	return rows
+}
 
 func identityKey(table byte, scope, text string) []byte {
 	key := appendHash([]byte{table}, nudge.HashKey(scope, text))
@@ -360,34 +391,6 @@ func (h *history) read(src []byte) []byte {
 	}
 	return src
 }
-
-// freezeDedup writes the ids applied since the checkpoint before, 26 bytes each.
-func (s *shard) freezeDedup(c *checkpoint) {
-	var row []byte
-	var newest uint64
-	put := func() {
-		if len(row) > 0 {
-			key := binary.BigEndian.AppendUint64([]byte{tableDedup}, newest)
-			c.put(binary.BigEndian.AppendUint16(key, uint16(s.id)), row)
-		}
-		row = nil
-	}
-	s.dedup.unsaved(func(m dedupEntry) {
-		row = binary.LittleEndian.AppendUint64(row, m.fingerprint)
-		row = binary.LittleEndian.AppendUint16(row, m.group)
-		row = binary.LittleEndian.AppendUint64(row, m.ordinal)
-		row = binary.LittleEndian.AppendUint64(row, uint64(m.at))
-		if newest = m.ordinal; len(row) == dedupRow*dedupEntryBytes {
-			put()
-		}
-	})
-	put()
-}
-
-const (
-	dedupRow        = 1 << 14 // ids in one row at most
-	dedupEntryBytes = 26
-)
 
 func mustJSON(v any) []byte {
 	b, err := json.Marshal(v)

@@ -17,7 +17,8 @@ type inLine struct {
 // rows that are in order already cost it one scan, where it would look up both keys of each comparison in the commit.
 func (c *checkpoint) inOrder(keys [][]row) []inLine {
 	gone := make([]row, len(c.gone))
-	n := len(gone) + len(c.rows)
+	identities := c.identityRows()
+	n := len(gone) + len(c.rows) + len(identities)
 	for i, key := range c.gone {
 		gone[i].key = key
 	}
@@ -25,7 +26,7 @@ func (c *checkpoint) inOrder(keys [][]row) []inLine {
 		n += len(rows)
 	}
 	all := make([]inLine, 0, n)
-	for _, rows := range append([][]row{gone, c.rows}, keys...) {
+	for _, rows := range append([][]row{gone, c.rows, identities}, keys...) {
 		for i := range rows {
 			all = append(all, inLine{prefixOf(rows[i].key), &rows[i]})
 		}

@@ -63,7 +63,7 @@ func TestCheckpointOrder(t *testing.T) {
 			}
 		}
 		for i := range rng.IntN(5) {
-			c.firings = append(c.firings, nudge.Firing{ID: fmt.Sprint(i), Rule: "r", Cursor: nudge.Cursor{Offset: nudge.Offset(i)}})
+			c.firings.add([]nudge.Firing{{ID: fmt.Sprint(i), Rule: "r", Cursor: nudge.Cursor{Offset: nudge.Offset(i)}}})
 		}
 		w := &orderWriter{TB: t, rows: map[string]string{}}
 		if err := c.write(w, keys[:]); err != nil {
@@ -77,8 +77,8 @@ func TestCheckpointOrder(t *testing.T) {
 		if w.took > w.room {
 			t.Errorf("the rows take %d bytes of %d: a commit that must grow is copied, and is there twice meanwhile", w.took, w.room)
 		}
-		if len(w.rows) != len(want)+len(c.firings) {
-			t.Errorf("%d rows, want %d and %d firings", len(w.rows), len(want), len(c.firings))
+		if len(w.rows) != len(want)+len(slices.Collect(c.firings.all())) {
+			t.Errorf("%d rows, want %d and %d firings", len(w.rows), len(want), len(slices.Collect(c.firings.all())))
 		}
 	}
 }
@@ -112,11 +112,7 @@ func TestFiringRoom(t *testing.T) {
 	for range 100 {
 		most.Actions = append(most.Actions, nudge.Action{Kind: math.MaxUint8, Name: "name", Data: []byte(`{"text":"<b>"}`)})
 		most.Sources = append(most.Sources, math.MaxUint64)
-		var row firingRow
-		if err := row.set(&most); err != nil {
-			t.Fatal(err)
-		}
-		took, room := rowOverhead+firingKeySize+row.Len(), firingRoom(&most)
+		took, room := rowOverhead+firingKeySize+len(appendFiring(nil, &most)), firingRoom(&most)
 		if took > room || room-took > 32 {
 			t.Errorf("a row of %d actions takes %d bytes, the room for it is %d", len(most.Actions), took, room)
 		}

@@ -82,7 +82,7 @@ func (w *writer) hand() {
 	go func() {
 		if planted(bugRowsLater) {
 			bare := *c
-			bare.firings = nil
+			bare.firings = firingList{}
 			_ = st.Commit(func(out Writer) error { return bare.write(out, keys) })
 		}
 		var err error

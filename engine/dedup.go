@@ -1,6 +1,10 @@
 package engine
 
-import "nudge"
+import (
+	"encoding/binary"
+
+	"nudge"
+)
 
 // dedupAge bounds how long an id is remembered: the applied event must have been stamped less than 24 hours ago.
 const dedupAge = nudge.Millis(24 * 60 * 60 * 1000)
@@ -15,6 +19,8 @@ type dedup struct {
 	queue  dedupQueue
 	index  dedupIndex
 	fresh  uint64 // entries from this number on are not in a checkpoint yet
+	frozen uint64 // those of them before this number are of the one that is being written
+	rows   []row  // of that one
 }
 
 // dedupEntry is an id that was applied.
@@ -73,17 +79,56 @@ func (d *dedup) expire(ordinal uint64, at nudge.Millis) {
 		if newer < d.window && at-e.at < dedupAge {
 			return
 		}
+		if d.queue.head == d.fresh && d.fresh < d.frozen {
+			d.serialise(1)
+		}
 		d.index.remove(e.fingerprint, d.queue.head)
 		d.queue.drop()
 	}
 }
 
-// unsaved calls fn with the ids that no checkpoint holds yet, and counts them as saved.
-func (d *dedup) unsaved(fn func(dedupEntry)) {
-	for n := max(d.fresh, d.queue.head); n < d.queue.tail; n = d.queue.after(n) {
-		fn(d.queue.at(n))
+// freeze makes the ids that no checkpoint holds yet the ones to be serialised.
+func (d *dedup) freeze() {
+	d.fresh, d.frozen = d.queue.from(max(d.fresh, d.queue.head)), d.queue.tail
+}
+
+// serialise goes on with up to n frozen ids, and says whether all are done.
+func (d *dedup) serialise(n int) (done bool) {
+	for ; n > 0 && d.fresh < d.frozen; n-- {
+		last := len(d.rows) - 1
+		if last < 0 || len(d.rows[last].value) == cap(d.rows[last].value) {
+			d.rows = append(d.rows, row{value: make([]byte, 0, min(d.frozen-d.fresh, dedupRow)*dedupEntryBytes)})
+			last++
+		}
+		d.rows[last].value = d.queue.at(d.fresh).append(d.rows[last].value)
+		d.fresh = d.queue.after(d.fresh)
 	}
-	d.fresh = d.queue.tail
+	return d.fresh >= d.frozen
+}
+
+// take hands over the rows of the frozen ids. A row's key is of its newest id, and of the shard.
+func (d *dedup) take(shard nudge.ShardID) []row {
+	rows := d.rows
+	d.rows = nil
+	for i := range rows {
+		newest := binary.LittleEndian.Uint64(rows[i].value[len(rows[i].value)-dedupEntryBytes+dedupOrdinal:])
+		rows[i].key = binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint64([]byte{tableDedup}, newest), uint16(shard))
+	}
+	return rows
+}
+
+const (
+	dedupRow        = 1 << 14 // ids in one row at most
+	dedupEntryBytes = 26
+	dedupOrdinal    = 10 // where the ordinal stands in them
+	dedupStep       = 16 // ids that a step serialises for each key that it may: copying one takes as long as a dozen of them
+)
+
+func (e dedupEntry) append(dst []byte) []byte {
+	dst = binary.LittleEndian.AppendUint64(dst, e.fingerprint)
+	dst = binary.LittleEndian.AppendUint16(dst, e.group)
+	dst = binary.LittleEndian.AppendUint64(dst, e.ordinal)
+	return binary.LittleEndian.AppendUint64(dst, uint64(e.at))
 }
 
 // dedupReach is how many ids are remembered, and the age of the oldest: an event that is sent again within that time is recognised.

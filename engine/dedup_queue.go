@@ -62,6 +62,16 @@ func (q *dedupQueue) after(n uint64) uint64 {
 	return n + 1
 }
 
+// from is the first number of an entry that is not less than n: tail if there is none.
+func (q *dedupQueue) from(n uint64) uint64 {
+	if n < q.tail {
+		if p, i := q.page(n); i >= p.n {
+			return n + uint64(dedupPage-i)
+		}
+	}
+	return n
+}
+
 // add appends an entry, whose ordinal and time are not less than those before, and returns its number.
 func (q *dedupQueue) add(e dedupEntry) uint64 {
 	p := q.last()

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"unsafe"
 
@@ -204,4 +205,60 @@ func TestDedupReach(t *testing.T) {
 	want("ten events, of which the next one pushes one out", 9, 800)
 	s.take(2400+day-500, `{"type":"click","visitor":"w"}`)
 	want("a day later", 5, day-100)
+}
+
+// What a checkpoint has of the ids is what was remembered when it began and no checkpoint had yet, whatever is applied, and goes, before they are all
+// serialised.
+func TestDedupFrozen(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	lost := 0
+	for range 30 {
+		d := dedup{window: 1 + rng.Uint64N(3*dedupPage)}
+		var ordinal uint64
+		apply := func(n int) {
+			for range n {
+				ordinal += 1 + rng.Uint64N(2)
+				d.seen(nudge.KeyHash(ordinal<<52), ordinal*7919, ordinal, nudge.Millis(ordinal))
+			}
+		}
+		saved := uint64(0) // the newest ordinal in a checkpoint
+		for range 1 + rng.IntN(5) {
+			apply(rng.IntN(3 * dedupPage))
+			var want []byte
+			for n := d.queue.head; n < d.queue.tail; n = d.queue.after(n) {
+				if m := d.queue.at(n); m.ordinal > saved {
+					want = m.append(want)
+				}
+			}
+			saved = ordinal
+			d.freeze()
+			frozen := d.queue.head
+			for !d.serialise(rng.IntN(dedupPage)) {
+				apply(rng.IntN(dedupPage))
+			}
+			if d.queue.head > frozen {
+				lost++
+			}
+			var got []byte
+			for _, r := range d.take(3) {
+				got = append(got, r.value...)
+				newest := r.value[len(r.value)-dedupEntryBytes:]
+				if key := fmt.Appendf(nil, "%c%s\x00\x03", tableDedup, bigEndian(newest[dedupOrdinal:][:8])); string(r.key) != string(key) {
+					t.Fatalf("the row's key is %q, want %q", r.key, key)
+				}
+			}
+			if string(got) != string(want) {
+				t.Fatalf("%d bytes of ids, want %d", len(got), len(want))
+			}
+		}
+	}
+	if lost == 0 {
+		t.Error("no frozen id left the window before it was serialised: this tests too little")
+	}
+}
+
+func bigEndian(little []byte) []byte {
+	b := slices.Clone(little)
+	slices.Reverse(b)
+	return b
 }

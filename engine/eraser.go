@@ -159,11 +159,7 @@ func (p *pass) findChanged(persons gone, from, to []byte) (c changedFirings, err
 			}
 		})
 		if changed {
-			var value firingRow
-			if err := value.set(&f); err != nil {
-				return err
-			}
-			c.rows = append(c.rows, row{slices.Clone(key), value.Bytes()})
+			c.rows = append(c.rows, row{slices.Clone(key), appendFiring(nil, &f)})
 		}
 		return nil
 	})

@@ -16,13 +16,12 @@ type feed struct {
 	store Store
 
 	mu       sync.Mutex
-	tail     []nudge.Firing // not committed yet, in order
-	receipts []receipt      // of the tail
-	stored   nudge.Offset   // everything before is in the store
-	begins   nudge.Offset   // what records before it caused may have gone with them
-	ends     nudge.Offset   // what records before it caused is here
+	tail     firingList   // not committed yet
+	receipts []receipt    // of the tail
+	stored   nudge.Offset // everything before is in the store
+	begins   nudge.Offset // what records before it caused may have gone with them
+	ends     nudge.Offset // what records before it caused is here
 	last     nudge.Cursor
-	size     int  // about the bytes of the tail
 	veils    gone // erased persons whose firings the store may still have
 }
 
@@ -76,10 +75,7 @@ func (f *feed) add(firings []nudge.Firing, next nudge.Offset) {
 	if len(firings) == 0 {
 		return
 	}
-	f.tail = append(f.tail, firings...)
-	for i := range firings {
-		f.size += firingBytes(&firings[i])
-	}
+	f.tail.add(firings)
 	f.last = firings[len(firings)-1].Cursor
 }
 
@@ -93,7 +89,7 @@ func (f *feed) seen(off nudge.Offset, id string) {
 func (f *feed) freeze(c *checkpoint) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c.firings = f.tail    // only ever appended to
+	c.firings = f.tail.frozen()
 	f.begins = c.logFirst // before the commit: afterwards it would be too late to say so
 	for _, r := range f.receipts {
 		c.put(receiptKey(r.off), []byte(r.id))
@@ -105,17 +101,7 @@ func (f *feed) committed(next nudge.Offset) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stored = next
-	i, _ := slices.BinarySearchFunc(f.tail, next, func(x nudge.Firing, o nudge.Offset) int {
-		if x.Cursor.Offset < o {
-			return -1
-		}
-		return 1
-	})
-	f.tail = slices.Clone(f.tail[i:])
-	f.size = 0
-	for i := range f.tail {
-		f.size += firingBytes(&f.tail[i])
-	}
+	f.tail.drop(nudge.Cursor{Offset: next - 1, N: math.MaxUint32})
 	f.receipts = slices.DeleteFunc(f.receipts, func(r receipt) bool { return r.off < next })
 }
 
@@ -149,16 +135,13 @@ func (n *Node) Firings(after nudge.Cursor, limit int) ([]nudge.Firing, error) {
 
 // tailAfter returns up to limit firings of the tail behind a cursor. The caller holds the lock.
 func (f *feed) tailAfter(after nudge.Cursor, limit int) []nudge.Firing {
-	i, _ := slices.BinarySearchFunc(f.tail, after, func(x nudge.Firing, c nudge.Cursor) int {
-		if c.Less(x.Cursor) {
-			return 1
-		}
-		return -1
-	})
 	var out []nudge.Firing
-	for ; i < len(f.tail) && len(out) < limit; i++ {
-		if !isErased(&f.tail[i]) {
-			out = append(out, f.tail[i])
+	for x := range f.tail.after(after) {
+		if len(out) == limit {
+			break
+		}
+		if !isErased(x) {
+			out = append(out, *x)
 		}
 	}
 	return out
@@ -238,7 +221,7 @@ func (n *Node) tellUpTo(firings []nudge.Firing, off nudge.Offset) []nudge.Firing
 func (f *feed) bytes() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.size
+	return f.tail.size
 }
 
 // firingBytes is about what a firing takes in memory.

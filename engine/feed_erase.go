@@ -1,11 +1,6 @@
 package engine
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"slices"
-
 	"nudge"
 )
 
@@ -13,33 +8,6 @@ import (
 // newest, and whoever reads on from one finds it known. Nobody is shown them.
 
 func isErased(f *nudge.Firing) bool { return f.Rule == "" }
-
-// firingRow is a firing as it is stored. One takes firing after firing, in the same memory.
-type firingRow struct{ bytes.Buffer }
-
-func (r *firingRow) set(f *nudge.Firing) error {
-	r.Reset()
-	if isErased(f) {
-		return nil
-	}
-	to := json.NewEncoder(r)
-	to.SetEscapeHTML(false) // nobody shows it as it is, and a "<" would take six bytes
-	if err := to.Encode(f); err != nil {
-		return fmt.Errorf("the firing %s at %s does not marshal: %w", f.ID, f.Cursor, err)
-	}
-	r.Truncate(r.Len() - 1) // without the end of the line
-	return nil
-}
-
-func readFiring(c nudge.Cursor, value []byte) (f nudge.Firing, err error) {
-	if len(value) == 0 {
-		return nudge.Firing{Cursor: c}, nil
-	}
-	if err := json.Unmarshal(value, &f); err != nil {
-		return f, fmt.Errorf("stored firing: %w", err)
-	}
-	return f, nil
-}
 
 // eraseFiring takes a person that was erased at an offset out of a firing: all of it, or what names the person.
 func eraseFiring(f *nudge.Firing, off nudge.Offset, p *person) (removed, redacted bool) {
@@ -58,19 +26,15 @@ func (f *feed) erase(off nudge.Offset, p *person) (removed, redacted int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.veils = f.veils.with(off, p)
-	tail := slices.Clone(f.tail) // a checkpoint may be writing it
-	f.size = 0
-	for i := range tail {
-		gone, named := eraseFiring(&tail[i], off, p)
+	f.tail.edit(func(x *nudge.Firing) {
+		gone, named := eraseFiring(x, off, p)
 		switch {
 		case gone:
 			removed++
 		case named:
 			redacted++
 		}
-		f.size += firingBytes(&tail[i])
-	}
-	f.tail = tail
+	})
 	return removed, redacted
 }
 

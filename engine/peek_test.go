@@ -37,7 +37,7 @@ func checkpointOf(t *testing.T, s *stream) *Checkpoint {
 	firings := e.Apply(s.batch())
 	st := &memStore{rows: map[string][]byte{}}
 	c := e.freeze()
-	c.firings = firings
+	c.firings.add(firings)
 	e.step(1 << 30)
 	st.commit(c, e.takeRows())
 	cp, err := OpenCheckpoint(st, nudge.NewNames())
