@@ -75,7 +75,7 @@ func newPlan(seed uint64) plan {
 	}
 	r = p.chance("files")
 	p.wide, p.dies = r.IntN(4) == 0, r.IntN(4) == 0
-	p.mixes = !p.dies && r.IntN(3) == 0
+	p.mixes = !p.dies && !p.fails && r.IntN(2) == 0 // else these would meet what they look for too seldom
 	// A rule that is deployed after an erasure counts without the person; erasing, and a checkpoint meanwhile, wait for the disk under one lock, which holds
 	// virtual time.
 	p.erases = !p.late && p.slow == 0 && !p.fills && p.chance("erasures").IntN(4) > 0
