@@ -33,6 +33,7 @@ type ask struct {
 	keep      int     // entries needed; 0: as many as may be, up to MaxKept
 	threshold float64 // the constant that keep follows from
 	exact     bool    // its number is used as it is: with more entries than are kept it is not known
+	moot      bool    // it stands in a comparison that is reported to be the same whatever it counts
 	alone     bool    // a sum, avg, min or max compared with a constant: no other way of asking keeps less
 }
 

@@ -69,23 +69,28 @@ func (v *vocabulary) readCatalog(r *reporter) {
 	if r.diags != nil {
 		return
 	}
-	tree := r.parse()
-	if tree == nil {
-		return
-	}
 	const example = `{purchase: {amount: "number", plan: "text"}}`
-	m, ok := tree.(*ast.MapNode)
-	if !ok {
+	var events []pair
+	switch tree, pieces := r.parse(catalogForm); m := tree.(type) {
+	case *ast.MapNode:
+		events = r.pairs(m, "event")
+	case nil:
+		if pieces != nil {
+			events = pieces.pairs
+		}
+	default:
 		r.errorf(nodePos(tree), example, "a catalog is one map from events to their fields")
-		return
 	}
-	for _, p := range r.pairs(m, "event") {
+	for _, p := range events {
 		r.checkName(p.at, p.key)
 		if _, clash := v.fields[p.key]; clash {
 			r.errorf(p.at, "", "`%s` is the name of a field, so no event can have it", p.key)
 			continue
 		}
 		v.events[p.key] = true
+		if p.value == nil { // it has been reported
+			continue
+		}
 		fields, ok := p.value.(*ast.MapNode)
 		if !ok {
 			r.errorf(nodePos(p.value), example, "the fields of `%s` are a map from names to types, {} if there are none", p.key)

@@ -37,6 +37,7 @@ func (c *checker) comparison(n *ast.BinaryNode) *term {
 			return nil
 		}
 		c.unquoted(n, l, r)
+		c.warnSame(n, n.Operator, l, r)
 		return &term{kind: textTests[n.Operator], typ: typeTruth, args: []*term{l, r}}
 	}
 	c.errorf(pos(n.Location().From), "", "`%s` is not part of the language", n.Operator)
@@ -77,6 +78,7 @@ func (c *checker) compare(n *ast.BinaryNode) *term {
 		return nil
 	}
 	c.unquoted(n, l, r)
+	c.warnSame(n, op, l, r)
 	if l.kind == termField && l.name == "type" && r.kind == termConst && (op == "==" || op == "!=") {
 		t := c.eventNamed(r.val.Text, nodePos(n))
 		if t != nil && op == "!=" {

@@ -164,4 +164,10 @@ var conditionCodes = []Code{
 		Wrong:   "when: since(page_view) > 2 * since(click)",
 		Mended:  "when: on(form_view) and since(page_view) > 2 * since(click)",
 	},
+	{
+		format: "%s is never more than %s: this is always %v", Code: "W428", Title: "a comparison of a count with one that is never less",
+		Explain: "What happened in a shorter window is also in the longer one, and there are never more different values, or days, than events. Compare with a multiple, or with other events.",
+		Wrong:   "when: count(click, \"1d\") > count(click, \"7d\")",
+		Mended:  "when: 3 * count(click, \"1d\") > count(click, \"7d\")",
+	},
 }

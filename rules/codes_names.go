@@ -161,7 +161,7 @@ var nameCodes = []Code{
 	{
 		format: "with `%s` in its place the tests of this rule have more than %d pieces", Code: "E227", Title: "lets that grow too large",
 		Explain: "A `let` stands for its whole test. One that uses another twice is twice as large, and a third that uses this one twice is four times as large.",
-		Wrong:   "let a1 = click and path == \"/a\" or click;\nlet a2 = a1 and path == \"/b\" or a1; // … and so on up to a20",
+		Wrong:   "let a1 = (click and path == \"/a\") or click;\nlet a2 = (a1 and path == \"/b\") or a1; // … and so on up to a20",
 		Mended:  "let a1 = click;\n{ per: visitor, when: on(a1 and path in [\"/a\", \"/b\"]), then: popup(\"hello\") }",
 	},
 	{

@@ -204,7 +204,7 @@ var longExamples = func() map[string]func() []Source {
 			var b strings.Builder
 			b.WriteString("let a0 = click;\n")
 			for i := range 20 {
-				fmt.Fprintf(&b, "let a%d = a%d and form == \"%d\" or a%d;\n", i+1, i, i, i)
+				fmt.Fprintf(&b, "let a%d = (a%d and form == \"%d\") or a%d;\n", i+1, i, i, i)
 			}
 			return scriptSources(b.String() + "{per: visitor, when: on(a20), then: popup(\"hello\")}")
 		},

@@ -201,4 +201,16 @@ var testCodes = []Code{
 		Wrong:   "when: on(page_view and utm_source == newsletter)",
 		Mended:  "when: on(page_view and utm_source == \"newsletter\")",
 	},
+	{
+		format: "this compares two constants: it is always %v", Code: "W334", Title: "a comparison of constants",
+		Explain: "Nothing of what happens is compared here, so the outcome is known beforehand. Most often a field stands in quotes: `\"path\"` is a text, `path` a field.",
+		Wrong:   "when: on(page_view and \"path\" == \"/pricing\")",
+		Mended:  "when: on(page_view and path == \"/pricing\")",
+	},
+	{
+		format: "this compares `%s` with itself: it is always %v", Code: "W335", Title: "a comparison with itself",
+		Explain: "Both sides are the same, so nothing is asked; only where there is no value is it neither true nor false. Most often one side was copied and not changed. To ask whether a field is there write `has(path)`.",
+		Wrong:   "when: on(page_view and path == path)",
+		Mended:  "when: on(page_view and path == landing)",
+	},
 }

@@ -72,7 +72,7 @@ var textCodes = []Code{
 	},
 	{
 		format: "this `%s` is not closed before the `%s` of line %d", Code: "E113", Title: "a bracket that is closed too late",
-		Explain: "Brackets close in the opposite order of their opening. Here a `}` or `)` comes while another kind is still open inside it.",
+		Explain: "Brackets close in the opposite order of their opening. Here a `}` or `)`, or the next entry, comes while one is still open.",
 		Wrong:   "{ per: visitor, when: on(click, then: popup(\"hello\") }",
 		Mended:  "{ per: visitor, when: on(click), then: popup(\"hello\") }",
 	},
@@ -261,5 +261,11 @@ var textCodes = []Code{
 		Explain: "Some editors and shells write two bytes for each letter; \"Unicode\" in a list of encodings often means that. Choose \"UTF-8\" when saving.",
 		Wrong:   "…{ per: visitor, when: on(click), then: popup(\"hello\") } // … is the mark of UTF-16; each letter has two bytes",
 		Mended:  "{ per: visitor, when: on(click), then: popup(\"hello\") }",
+	},
+	{
+		format: "`and` and `or` stand side by side: `and` binds before `or`", Code: "W145", Title: "and beside or without brackets",
+		Explain: "`a and b or c` is read as `(a and b) or c`, which is not what everybody expects. The fix shows how it is read, with its brackets; write them so, or around what you meant.",
+		Wrong:   "when: on(page_view and path == \"/a\" or path == \"/b\")",
+		Mended:  "when: on(page_view and (path == \"/a\" or path == \"/b\"))",
 	},
 }

@@ -182,7 +182,7 @@ func (r *rule) forRemarks() *rule {
 // warnUnbounded says which uses keep as many entries as may be, because the number itself is used.
 func (r *rule) warnUnbounded(maxKept int) {
 	r.eachAsk(func(a *ask) {
-		if !a.unbounded() {
+		if a.moot || !a.unbounded() {
 			return
 		}
 		r.warnf(a.at, a.boundedFix(), "the very number of `%s` is used: up to %d entries are kept per key (%s)%s",

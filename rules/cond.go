@@ -101,6 +101,8 @@ func (n *number) each(f func(*ask)) {
 type conditions struct {
 	*checker
 	unless bool // the condition is that of unless, where a pulse makes no sense
+
+	later []func() // warnings that are none where the whole condition asks nothing
 }
 
 // condition checks a whole condition.
@@ -114,6 +116,9 @@ func (c *conditions) condition(n ast.Node) *cond {
 	if !asked {
 		c.errorf(nodePos(n), `happened(page_view, "7d")`, "this is always the same: a condition asks at least one operator")
 		return nil
+	}
+	for _, warn := range c.later {
+		warn()
 	}
 	if !c.unless && !c.wakes(k, k.pulses()) {
 		return nil
@@ -252,13 +257,18 @@ func (c *conditions) compare(n *ast.BinaryNode) *cond {
 		return nil
 	}
 	if isLast(n.Left) || isLast(n.Right) {
-		return c.compareLast(n)
+		k := c.compareLast(n)
+		if k != nil && !c.deployed && n.Left.String() == n.Right.String() {
+			c.warnItself(n, n.Operator)
+		}
+		return k
 	}
 	l, r := c.sides(n)
 	if l == nil || r == nil {
 		return nil
 	}
 	op := n.Operator
+	c.warnSameNumbers(n, op, l, r)
 	if l.kind == numberConst && r.kind == numberAsk {
 		l, r, op = r, l, swapped[op]
 	}

@@ -3,15 +3,15 @@
 // The path of a folder, one step per file of this package:
 //
 //	ReadFolder   source.go    the files, as text; EncodeSources is the form that a deploy record holds
-//	readShape    parse.go     text → tokens (guard.go) → expr-lang's syntax tree → the shape of a rule (shape.go, salvage.go)
+//	readShape    parse.go     text → tokens (lex.go, guard.go) → expr-lang's syntax tree → the shape of a rule (shape.go), or of its pieces (cut.go, salvage.go)
 //	catalog      catalog.go   which events and fields there are, and their types
 //	checker      check.go     the world of event tests: tree → term (term.go), names resolved, types checked
 //	conditions   cond.go      the world of conditions: tree → cond, operator calls (operators.go) cut out of the tree
 //	actions      action.go    what then does: a name and a payload
 //	planner      planner.go   equal tests, operators and scopes become one; terms and conds become closures
-//	parts        leaves.go    conditions taken apart, for those who explain them
+//	parts        leaves.go    conditions taken apart and calls as they are written, for those who explain them
 //	index        index.go     which tests a row can match at all: by texts (filed.go), by ranges (spans.go)
-//	never        never.go     tests that contradict themselves (fact.go), counts that do (ranges.go), rules that are the same (twins.go)
+//	never        never.go     tests that contradict themselves (fact.go), counts that do (ranges.go), what is always the same (same.go), rules that are (twins.go)
 //	remarks      diag.go      what is reported: its code (codes*.go), its range (caret.go), its forms (output.go, sarif.go)
 //	words        words.go     the words of the language for editors (completion.go)
 //

@@ -52,6 +52,7 @@ func checkRule(r *reporter, words *vocabulary) *rule {
 	out.checkOperators()
 	if !r.diags.HasErrors() {
 		c.warnUnusedLets(s.lets)
+		r.warnMixed()
 		if !r.deployed {
 			out.sense, out.whenAt = s.sense(), s.entries["when"].at
 		}

@@ -6,7 +6,7 @@ import "github.com/expr-lang/expr/parser/lexer"
 var (
 	foreignBetween = map[string]string{
 		"AND": "write `and`", "And": "write `and`", "OR": "write `or`", "Or": "write `or`", "IN": "write `in`", "In": "write `in`",
-		"is": "write ==", "IS": "write ==", "eq": "write ==", "ne": "write !=", "xor": "write `a and not b or b and not a`",
+		"is": "write ==", "IS": "write ==", "eq": "write ==", "ne": "write !=", "xor": "write `(a and not b) or (b and not a)`",
 		"like": "write `contains`, `startsWith`, or `matches` with a pattern", "LIKE": "write `contains`, `startsWith`, or `matches` with a pattern",
 		"between": "write x >= 1 and x <= 5", "BETWEEN": "write x >= 1 and x <= 5",
 		"starts_with": "write `startsWith`", "startswith": "write `startsWith`", "ends_with": "write `endsWith`", "endswith": "write `endsWith`",

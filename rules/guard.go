@@ -1,13 +1,9 @@
 package rules
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
-	"unicode"
 
-	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser/lexer"
 )
 
@@ -39,111 +35,30 @@ var refusedOperators = map[string]struct {
 
 func notOfTheLanguage(sign string) error { return problemf("`%s` is not part of the language", sign) }
 
-// tokens splits a file's text. bad is where something is reported that the parser would misread. A file that it returns false for must not
-// reach the parser at all.
-func (r *reporter) tokens() (toks []lexer.Token, bad []pos, ok bool) {
-	lx := lexer.New()
-	lx.DisableIfOperator = true
-	lx.Reset(file.NewSource(r.text))
-	for {
-		t, err := lx.Next()
-		if err != nil {
-			r.lexError(err)
-			return nil, nil, false
-		}
-		toks = append(toks, t)
-		if t.Kind == lexer.EOF {
-			bad, ok = r.guard(toks)
-			return toks, bad, ok
-		}
+// isEmpty reports a file without anything to read.
+func (r *reporter) isEmpty(l *lexed) bool {
+	if len(l.toks) > 1 || len(l.bad) > 0 {
+		return false
 	}
+	fix := ruleExample
+	if strings.Contains(r.text, "\r") && !strings.Contains(r.text, "\n") {
+		fix = "its lines end in CR alone, so that a comment has no end: save it with line ends of LF"
+	}
+	r.errorf(noPos, fix, "the file is empty")
+	return true
 }
 
-func (r *reporter) lexError(err error) {
-	var e *file.Error
-	if !errors.As(err, &e) {
-		r.errorf(noPos, "", "the text cannot be read: %v", err)
-		return
-	}
-	at := pos(e.From)
-	switch {
-	case strings.Contains(e.Message, "not terminated"):
-		r.errorf(at, "a text starts and ends with \" on one line; between backticks it may have several", "a text is not closed")
-	case strings.Contains(e.Message, "char escape"), strings.Contains(e.Message, "unescape"):
-		r.errorf(r.backslashBefore(at), "write the text between backticks, where \\ means itself: `\\d+`", "this \\ sequence means nothing in a quoted text")
-	case strings.Contains(e.Message, "unclosed comment"):
-		r.errorf(at, "end the comment with */", "a comment is not closed")
-	case strings.Contains(e.Message, "number syntax"):
-		fix := "a name starts with a letter; a duration is a text: \"30d\""
-		if quoteBeforeNumber([]rune(r.text), e.From) {
-			fix = "is a quote missing? The text before this ends at the quote in front of the number"
-		}
-		r.errorf(at, fix, "this is not a number")
-	case strings.ContainsAny(e.Message, "“”„‘’"):
-		r.errorf(at, "use the straight quotes \" and '", "curly quotes do not start a text")
-	default:
-		r.errorf(at, r.signMeant(at), "this character means nothing here: %s", strings.TrimPrefix(e.Message, "unrecognized character: "))
-	}
-}
-
-// backslashBefore is the backslash that an error inside a text is about: the lexer stands behind it, in front of the sign or behind it.
-func (r *reporter) backslashBefore(at pos) pos {
-	text := []rune(r.text)
-	for i := min(int(at), len(text)-1); i >= 0 && text[i] != '\n'; i-- {
-		if text[i] == '\\' {
-			return pos(i)
-		}
-	}
-	return at
-}
-
-// quoteBeforeNumber says whether the number around i begins right behind a quote, as in "/a, "7d": a text that was closed too late.
-func quoteBeforeNumber(text []rune, i int) bool {
-	for i = min(i, len(text)) - 1; i >= 0 && '0' <= text[i] && text[i] <= '9'; i-- {
-	}
-	return i >= 0 && isQuote(text[i])
-}
-
-// signsMeant are signs of other scripts and of word processors, and what is written instead.
-var signsMeant = map[rune]string{
-	'≥': ">=", '≤': "<=", '≠': "!=", '–': "-", '—': "-", '−': "-", '×': "*", '÷': "/",
-	'，': ",", '：': ":", '；': ";", '（': "(", '）': ")", '｛': "{", '｝': "}", '［': "[", '］': "]", '＝': "==", '＜': "<", '＞': ">", '＂': "\"", '、': ",",
-}
-
-// signMeant is the fix for a character that means nothing, "" where nobody can tell.
-func (r *reporter) signMeant(at pos) string {
-	text := []rune(r.text)
-	if at < 0 || int(at) >= len(text) {
-		return ""
-	}
-	c := text[at]
-	switch {
-	case signsMeant[c] != "":
-		return "write " + signsMeant[c]
-	case unicode.Is(unicode.Cf, c):
-		return "it cannot be seen: delete what stands here and type it anew"
-	}
-	return ""
-}
-
-// guard refuses what parses into something else than it says, and what would nest too deeply for the parser.
-func (r *reporter) guard(toks []lexer.Token) (bad []pos, ok bool) {
-	if len(toks) == 1 {
-		fix := ruleExample
-		if strings.Contains(r.text, "\r") && !strings.Contains(r.text, "\n") {
-			fix = "its lines end in CR alone, so that a comment has no end: save it with line ends of LF"
-		}
-		r.errorf(noPos, fix, "the file is empty")
-		return nil, false
-	}
-	if !r.guardBrackets(toks) {
-		return nil, false
-	}
-	signs, depth, foreign := 0, 0, 0
+// guard refuses what parses into something else than it says, and what would nest too deeply for the parser, in some of the tokens.
+// It returns where something was reported. depth is how many brackets stand around them.
+func (r *reporter) guard(toks []lexer.Token, depth int) (bad []pos) {
+	signs, foreign := 0, 0
 	for i, t := range toks {
 		switch {
 		case t.Is(lexer.Bracket, "(", "[", "{"):
-			depth++
+			if depth++; depth == MaxNesting+1 {
+				r.errorf(pos(t.From), "", "more than %d brackets inside each other", MaxNesting)
+				bad = append(bad, pos(t.From))
+			}
 		case t.Kind == lexer.Bracket:
 			depth--
 		}
@@ -165,35 +80,46 @@ func (r *reporter) guard(toks []lexer.Token) (bad []pos, ok bool) {
 		}
 		switch t.Value {
 		case "not", "!", "-", "+":
-			if signs++; signs > MaxNesting {
+			if signs++; signs == MaxNesting+1 {
 				r.errorf(at, "", "more than %d signs in a row", MaxNesting)
-				return nil, false
+				bad = append(bad, at)
 			}
 		default:
 			signs = 0
 		}
-		if t.Value == "=" && i >= 2 && toks[i-2].Is(lexer.Operator, "let") {
-			continue
-		}
-		if refused, is := refusedOperators[t.Value]; is {
-			r.errorf(at, refused.fix, "%v", refused.problem)
-			bad = append(bad, at)
-		}
-		if t.Value == ";" && depth > 0 {
-			r.errorf(at, "a comma between arguments, `and` or `or` between tests", "`;` only ends a `let`")
-			bad = append(bad, at)
-		}
-		if t.Value == "-" && r.guardHyphen(toks, i) {
+		if r.guardOperator(toks, i, depth) {
 			bad = append(bad, at)
 		}
 	}
-	return bad, true
+	return bad
+}
+
+// guardOperator refuses what the lexer takes for an operator and the language does not have at this place.
+func (r *reporter) guardOperator(toks []lexer.Token, i, depth int) (refused bool) {
+	t := toks[i]
+	at := pos(t.From)
+	if t.Value == "=" && i >= 2 && toks[i-2].Is(lexer.Operator, "let") {
+		return false
+	}
+	if op, is := refusedOperators[t.Value]; is {
+		r.errorf(at, op.fix, "%v", op.problem)
+		refused = true
+	}
+	if t.Value == ";" && depth > 0 && !endsMisplacedLet(toks, i) {
+		r.errorf(at, "a comma between arguments, `and` or `or` between tests", "`;` only ends a `let`")
+		refused = true
+	}
+	if t.Value == "let" && (depth > 0 || i > 0 && !toks[i-1].Is(lexer.Operator, ";")) {
+		r.misplacedLet(at)
+		refused = true
+	}
+	return t.Value == "-" && r.guardHyphen(toks, i) || refused
 }
 
 // guardHyphen refuses product-id, which parses as a subtraction. The first hyphen of a chain reports all of it.
 func (r *reporter) guardHyphen(toks []lexer.Token, i int) bool {
 	joined := func(i int) bool {
-		return i > 0 && toks[i].Is(lexer.Operator, "-") && toks[i-1].Kind == lexer.Identifier && toks[i+1].Kind == lexer.Identifier &&
+		return i > 0 && i+1 < len(toks) && toks[i].Is(lexer.Operator, "-") && toks[i-1].Kind == lexer.Identifier && toks[i+1].Kind == lexer.Identifier &&
 			toks[i-1].To == toks[i].From && toks[i].To == toks[i+1].From
 	}
 	if !joined(i) {
@@ -211,38 +137,16 @@ func (r *reporter) guardHyphen(toks []lexer.Token, i int) bool {
 	return true
 }
 
-// guardBrackets sees that brackets match and are not too deep, and that lets stand where they may.
-func (r *reporter) guardBrackets(toks []lexer.Token) bool {
-	opens := map[string]string{")": "(", "]": "[", "}": "{"}
-	var open []lexer.Token
-	for i, t := range toks {
-		at := pos(t.From)
-		switch {
-		case t.Is(lexer.Operator, "let") && i > 0 && !(len(open) == 0 && toks[i-1].Is(lexer.Operator, ";")):
-			r.errorf(at, "let name = …; at the top of the file, each behind the `;` of the one before", "a `let` cannot stand here")
-			return false
-		case t.Kind != lexer.Bracket:
-		case opens[t.Value] == "":
-			if open = append(open, t); len(open) > MaxNesting {
-				r.errorf(at, "", "more than %d brackets inside each other", MaxNesting)
-				return false
-			}
-		case len(open) > 0 && open[len(open)-1].Value == opens[t.Value]:
-			open = open[:len(open)-1]
-		case !slices.ContainsFunc(open, func(o lexer.Token) bool { return o.Value == opens[t.Value] }):
-			r.errorf(at, "", "there is no `%s` that this `%s` closes", opens[t.Value], t.Value)
-			return false
-		default:
-			last := open[len(open)-1]
-			line, _, _ := r.locate(at)
-			r.errorf(pos(last.From), "", "this `%s` is not closed before the `%s` of line %d", last.Value, t.Value, line)
-			return false
+func (r *reporter) misplacedLet(at pos) {
+	r.errorf(at, "let name = …; at the top of the file, each behind the `;` of the one before", "a `let` cannot stand here")
+}
+
+// endsMisplacedLet says whether the semicolon at token i belongs to a let that has been reported.
+func endsMisplacedLet(toks []lexer.Token, i int) bool {
+	for i--; i > 0 && !toks[i].Is(lexer.Operator, ";"); i-- {
+		if toks[i].Is(lexer.Operator, "let") {
+			return !toks[i-1].Is(lexer.Operator, ";")
 		}
 	}
-	if len(open) > 0 {
-		last := open[len(open)-1]
-		r.errorf(pos(last.From), "", "this `%s` is never closed", last.Value)
-		return false
-	}
-	return true
+	return false
 }

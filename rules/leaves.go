@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -93,8 +94,8 @@ func leafNodes(n ast.Node, leaves []ast.Node) []ast.Node {
 
 // placeLeaves notes where the leaves stand and how they are written.
 func (r *reporter) placeLeaves(leaves []Leaf, nodes []ast.Node) {
-	toks, _, ok := r.tokens()
-	if !ok || len(nodes) != len(leaves) {
+	toks, err := split(r.text)
+	if err != nil || len(nodes) != len(leaves) {
 		return
 	}
 	text := []rune(r.text)
@@ -103,6 +104,42 @@ func (r *reporter) placeLeaves(leaves []Leaf, nodes []ast.Node) {
 		leaves[i].Text = strings.Join(strings.Fields(string(text[from:to])), " ")
 		leaves[i].Line, leaves[i].Col, _ = r.locate(pos(from))
 	}
+}
+
+// Asked is an operator as a rule asks it.
+type Asked struct {
+	Op   int
+	Text string // the call as written
+}
+
+// asked lists the operator calls of a rule in the order written. Calls that differ in no more than a window may ask one operator.
+func (p *planner) asked(r *rule, scope int) []Asked {
+	toks, err := split(r.text)
+	if err != nil {
+		return nil
+	}
+	match, _ := matching(toks)
+	var asks []*ask
+	r.eachAsk(func(a *ask) { asks = append(asks, a) })
+	slices.SortStableFunc(asks, func(a, b *ask) int { return cmp.Compare(a.at, b.at) })
+	out := make([]Asked, 0, len(asks))
+	for _, a := range asks {
+		name := tokenAt(toks, int(a.at))
+		out = append(out, Asked{p.op(scope, a), asWritten([]rune(r.text), toks[name:match[min(name+1, len(toks)-1)]+1])})
+	}
+	return out
+}
+
+// asWritten is tokens as they stand in a text, on one line and without comments.
+func asWritten(text []rune, toks []lexer.Token) string {
+	var b strings.Builder
+	for i, t := range toks {
+		if i > 0 && t.From > toks[i-1].To && !toks[i-1].Is(lexer.Bracket, "(", "[", "{") && !t.Is(lexer.Bracket, ")", "]", "}") {
+			b.WriteByte(' ')
+		}
+		b.WriteString(string(text[t.From:t.To]))
+	}
+	return b.String()
 }
 
 // nodeExtent is where the text of a node begins and ends: from the first of its tokens to the last, with the brackets that belong to them.

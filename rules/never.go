@@ -231,7 +231,7 @@ func (fs *facts) claim(t *term, holds bool) {
 	}
 }
 
-func choose(first bool, a, b string) string {
+func choose[T any](first bool, a, b T) T {
 	if first {
 		return a
 	}

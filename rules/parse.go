@@ -27,37 +27,44 @@ var plainCalls = func() conf.FunctionsTable {
 
 // readShape turns a rule file's text into the shape of a rule, or reports why it cannot.
 func (r *reporter) readShape() *ruleShape {
-	toks, bad, ok := r.tokens()
-	if !ok {
+	tree, f := r.parse(ruleForm)
+	switch {
+	case tree != nil:
+		return r.shape(tree)
+	case f == nil:
 		return nil
 	}
-	if len(bad) == 0 {
-		tree, err := parseText(r.text)
-		if err == nil {
-			return r.shape(tree)
+	s := &ruleShape{lets: f.lets, entries: map[string]pair{}}
+	for _, p := range f.pairs {
+		if p.value != nil {
+			s.entries[p.key] = p
 		}
-		before := len(r.diags)
-		if s := r.salvage(toks, nil); len(r.diags) > before {
-			return s
-		}
-		r.parseError(err, toks)
-		return nil
 	}
-	return r.salvage(toks, bad)
+	return s
 }
 
-// parse turns a whole file into expr-lang's syntax tree, or reports why it cannot.
-func (r *reporter) parse() ast.Node {
-	toks, bad, ok := r.tokens()
-	if !ok || len(bad) > 0 {
-		return nil
+// parse turns a whole file into expr-lang's syntax tree, or reports why it cannot, with what can be read of it piece by piece: so each of
+// its mistakes is reported and not only the first.
+func (r *reporter) parse(f form) (ast.Node, *salvaged) {
+	l := r.lex()
+	if r.isEmpty(l) {
+		return nil, nil
 	}
-	tree, err := parseText(r.text)
-	if err != nil {
-		r.parseError(err, toks)
-		return nil
+	if !l.torn {
+		if l.bad = r.guard(l.toks, 0); len(l.bad) == 0 {
+			tree, err := parseText(r.text)
+			if err == nil {
+				return tree, nil
+			}
+			before := len(r.diags)
+			s := r.salvage(l, f)
+			if len(r.diags) == before {
+				r.parseError(err, l.toks)
+			}
+			return nil, s
+		}
 	}
-	return tree
+	return nil, r.salvage(l, f)
 }
 
 // parseText calls the parser. It makes a new one for each text: one that is used again reads its second text wrongly.
@@ -144,6 +151,8 @@ func (r *reporter) unexpected(toks []lexer.Token, i int) {
 		fix = "a list stands in square brackets: path in [\"/a\", \"/b\"]"
 	case t.Is(lexer.Operator, ":") && toks[i-1].Kind == lexer.Identifier:
 		fix = colonFix(toks, i)
+	case t.Is(lexer.Identifier, "within"):
+		fix = "the time stands last, behind a comma: sequence(page_view, form_view, \"30m\")"
 	case toks[i-1].Kind == lexer.Identifier && toks[i-1].Value != "if" && t.Kind == lexer.Identifier && !toks[i+1].Is(lexer.Operator, ":"):
 		fix = "is an `and` missing before it? An event of two words is event(" + quote(toks[i-1].Value+" "+t.Value) + ")"
 	case endsValue(toks[i-1]) && startsValue(t):

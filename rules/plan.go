@@ -22,7 +22,7 @@ type Options struct {
 	Names    *nudge.Names   // required: the names of fields and event types are interned here
 	Location *time.Location // the engine's time zone for days(); nil is UTC
 	MaxKept  int            // up to how many entries a value is exact that is not compared with a constant; 0 is DefaultMaxKept
-	Parts    bool           // also take each rule's condition apart: Rule.Parts
+	Parts    bool           // also take each rule apart: Rule.Parts and Rule.Asks
 
 	// LogRetention is how long the engine keeps its log, 0 if that is not known: a window beyond it is warned of.
 	LogRetention nudge.Millis
@@ -252,7 +252,8 @@ type Rule struct {
 	Owner    string
 	Tags     []string
 
-	UnlessParts *Parts // of Unless, likewise
+	UnlessParts *Parts  // of Unless, likewise
+	Asks        []Asked // of When, Unless and the actions, likewise
 }
 
 // Cap bounds the delivered firings of a key: at most N within Window, counted together for all rules of one scope that name the pool.

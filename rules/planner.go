@@ -114,6 +114,7 @@ func (p *planner) rule(f *ruleFile) Rule {
 		}
 	}
 	if p.opts.Parts {
+		out.Asks = p.asked(r, scope)
 		out.Parts = p.parts(r, r.when, r.whenNode, out.When, waking(r.when), scope)
 		if r.unless != nil {
 			out.UnlessParts = p.parts(r, r.unless, r.unlessNode, *out.Unless, false, scope)

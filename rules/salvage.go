@@ -1,113 +1,199 @@
 package rules
 
 import (
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/parser/lexer"
 )
 
-// maxPieces bounds the pieces that a file is cut into: each is parsed by itself.
-const maxPieces = 64
-
-// piece is one let or one entry of a file, as text.
-type piece struct {
-	name     string
-	at       pos // of the name
-	from, to pos // of the value
-	let      bool
+// salvaged is what can be read of a file that does not parse as a whole.
+type salvaged struct {
+	lets  []letDef
+	pairs []pair // without a value: it cannot be read
 }
 
-// salvage reads a file that does not parse as a whole piece by piece, so that each of its mistakes is reported and not only the first.
-// bad is where something has been reported already. It returns nil if the file cannot be cut at all.
-func (r *reporter) salvage(toks []lexer.Token, bad []pos) *ruleShape {
-	pieces, ok := cut(toks)
+// salvage reads a file that does not parse as a whole piece by piece. It returns nil if the file cannot be cut at all.
+func (r *reporter) salvage(l *lexed, f form) *salvaged {
+	c, ok := cut(l, f)
 	if !ok {
+		if l.torn && len(l.bad) == 0 {
+			r.checkBrackets(l.toks, nil)
+		}
 		return nil
 	}
-	s := &ruleShape{entries: map[string]pair{}}
-	for _, p := range pieces {
-		if slices.ContainsFunc(bad, func(at pos) bool { return p.from <= at && at < p.to }) {
-			r.keepName(s, p)
-			continue
-		}
-		tree, err := parseText(r.only(p.from, p.to) + " ")
-		if err != nil {
-			r.parseError(err, within(toks, p))
-			r.keepName(s, p)
-			continue
-		}
-		if p.let {
-			s.lets = append(s.lets, letDef{p.name, p.at, tree})
-		} else if e := (pair{p.name, p.at, tree}); r.checkEntry(e) {
-			s.entries[p.name] = e
+	s := &salvaged{}
+	intact := r.checkFrame(c)
+	for i := range c.pieces {
+		p := &c.pieces[i]
+		readable := r.checkPiece(c, p)
+		intact = intact && readable
+		switch {
+		case p.let && readable:
+			s.lets = append(s.lets, letDef{p.name, p.at, p.tree})
+		case p.let: // its name is kept, so that its uses are not reported as well
+			s.lets = append(s.lets, letDef{p.name, p.at, nil})
+		case readable || !p.junk && !c.badBetween(p.at, p.from):
+			s.add(r, pair{p.name, p.at, p.tree}, f, l.torn)
 		}
 	}
+	if l.torn && intact && len(l.bad) == 0 {
+		r.checkBrackets(l.toks, nil) // what stands before the map, or behind it
+	}
+	s.keepLostLets(r.text)
 	return s
 }
 
-// keepName notes a let that cannot be read, so that its uses are not reported as well.
-func (r *reporter) keepName(s *ruleShape, p piece) {
-	if p.let {
-		s.lets = append(s.lets, letDef{p.name, p.at, nil})
-	}
-}
-
-// within is the tokens of a piece and what ends it.
-func within(toks []lexer.Token, p piece) []lexer.Token {
-	first := tokenAt(toks, int(p.from))
-	last := tokenAt(toks, int(p.to))
-	return toks[first : last+1]
-}
-
-// cut finds the lets and entries of a file by its brackets and commas.
-func cut(toks []lexer.Token) (pieces []piece, ok bool) {
-	i := 0
-	for i+2 < len(toks) && toks[i].Is(lexer.Operator, "let") && toks[i+1].Kind == lexer.Identifier && toks[i+2].Is(lexer.Operator, "=") {
-		p := piece{name: toks[i+1].Value, at: pos(toks[i+1].From), let: true}
-		end := endOfPiece(toks, i+3, ";")
-		p.from, p.to = pos(toks[i+2].To), pos(toks[end].From)
-		pieces = append(pieces, p)
-		i = end + 1
-	}
-	if i >= len(toks) || !toks[i].Is(lexer.Bracket, "{") {
-		return nil, false
-	}
-	for i++; i+1 < len(toks) && !toks[i].Is(lexer.Bracket, "}"); i++ {
-		if toks[i].Kind == lexer.EOF || !toks[i+1].Is(lexer.Operator, ":") || len(pieces) == maxPieces {
-			return nil, false
+// add notes an entry. Where parts of the file are missing nobody can say that it stands there twice.
+func (s *salvaged) add(r *reporter, p pair, f form, torn bool) {
+	if slices.ContainsFunc(s.pairs, func(q pair) bool { return q.key == p.key }) {
+		if !torn {
+			r.errorf(p.at, "", "the %s %s stands here twice", f.what, quote(p.key))
 		}
-		p := piece{name: toks[i].Value, at: pos(toks[i].From)}
-		end := endOfPiece(toks, i+2, ",")
-		p.from, p.to = pos(toks[i+1].To), pos(toks[end].From)
-		pieces = append(pieces, p)
-		if i = end; !toks[i].Is(lexer.Operator, ",") {
-			break
+		return
+	}
+	if f.names == nil || r.checkEntry(p) {
+		s.pairs = append(s.pairs, p)
+	}
+}
+
+var letName = regexp.MustCompile(`\blet\s+(\w+)`)
+
+// keepLostLets keeps the names of lets that were not found among what could be read: their uses are no second mistake.
+func (s *salvaged) keepLostLets(text string) {
+	for _, m := range letName.FindAllStringSubmatch(text, MaxLets) {
+		if !slices.ContainsFunc(s.lets, func(d letDef) bool { return d.name == m[1] }) {
+			s.lets = append(s.lets, letDef{m[1], noPos, nil})
 		}
 	}
-	return pieces, true
 }
 
-// endOfPiece is the token that ends a value: the separator, a closing bracket or the end of the file.
-func endOfPiece(toks []lexer.Token, i int, separator string) int {
-	for depth := 0; ; i++ {
-		t := toks[i]
+// checkFrame reports braces around the file's map that are missing, and what stands before it or behind it.
+func (r *reporter) checkFrame(c *cutter) (intact bool) {
+	switch {
+	case c.lead == 0 || c.badBetween(0, pos(c.toks[c.lead].From)) || len(r.guard(c.toks[:c.lead], 0)) > 0:
+	case c.toks[0].Is(lexer.Operator, "let"):
+		r.unexpected(c.toks, min(2, c.lead))
+	default:
+		r.errorf(pos(c.toks[0].From), "a file begins with its { or with a let; a comment starts with //", "%s is not expected here", tokenText(c.toks[0]))
+	}
+	if behind := c.close + 1; !c.torn && behind < len(c.toks)-1 && !c.badBetween(pos(c.toks[behind].From), pos(len(c.runes))) {
+		fix := "nothing stands behind the } of the map"
+		if c.toks[behind].Is(lexer.Bracket, "{") {
+			fix = "one file holds one rule: put the second one into a file of its own"
+		}
+		r.errorf(pos(c.toks[behind].From), fix, "%s is not expected here", tokenText(c.toks[behind]))
+	}
+	switch {
+	case c.frame < 0:
+		colon := c.toks[c.first+1]
+		r.errorf(pos(colon.From), "a rule stands in braces: { per: …, when: …, then: … }", "%s is not expected here", tokenText(colon))
+		return false
+	case !c.closed && len(c.pieces) > 0 && !c.isBad(&c.pieces[len(c.pieces)-1]):
+		open := c.toks[c.frame]
+		r.errorf(pos(open.From), "", "this `%s` is never closed", open.Value)
+		return false
+	}
+	return true
+}
+
+// checkPiece parses a piece, or reports why it cannot.
+func (r *reporter) checkPiece(c *cutter, p *piece) (readable bool) {
+	if c.isBad(p) {
+		return false
+	}
+	toks := c.toks[p.first:p.end]
+	if c.torn {
+		if !r.checkBrackets(toks, &c.toks[p.end]) {
+			return false
+		}
+		if bad := r.guard(toks, choose(p.let, 0, 1)); len(bad) > 0 {
+			return false
+		}
+	}
+	if p.junk {
+		r.junk(c, p)
+		return false
+	}
+	tree, err := parseText(only(c.text, p.from, p.to) + " ")
+	if err != nil {
+		r.parseError(err, c.toks[p.first:p.end+1])
+		return false
+	}
+	p.tree = tree
+	switch {
+	case !p.goesOn:
+	case c.toks[p.end].Is(lexer.Operator, "let"):
+		r.misplacedLet(pos(c.toks[p.end].From))
+	default:
+		r.unexpected(c.toks, p.end)
+	}
+	return true
+}
+
+// junk reports what stands where an entry should.
+func (r *reporter) junk(c *cutter, p *piece) {
+	t, next := c.toks[p.first], c.toks[p.first+1]
+	switch {
+	case slices.Contains(ruleEntries, t.Value) && t.Kind == lexer.Identifier && next.Kind != lexer.EOF:
+		r.errorf(pos(next.From), t.Value+": … – a colon stands behind the name of an entry", "%s is not expected here", tokenText(next))
+	case t.Is(lexer.Operator, ","):
+		r.errorf(pos(t.From), "one comma is enough", "%s is not expected here", tokenText(t))
+	case isAction(t.Value) && next.Is(lexer.Bracket, "("):
+		r.errorf(pos(t.From), severalActions, "%s is not expected here", tokenText(t))
+	case operators[t.Value].usage != "" && next.Is(lexer.Bracket, "("):
+		r.errorf(pos(t.From), "conditions are joined by `and` or `or`, not by a comma", "%s is not expected here", tokenText(t))
+	default:
+		r.errorf(pos(t.From), "each entry is a name, a colon and a value", "%s is not expected here", tokenText(t))
+	}
+}
+
+// checkBrackets reports the first bracket of some tokens that does not match. end is what stands behind them, nil if nothing does.
+func (r *reporter) checkBrackets(toks []lexer.Token, end *lexer.Token) bool {
+	var open []lexer.Token
+	for _, t := range toks {
 		switch {
-		case t.Kind == lexer.EOF, depth == 0 && t.Is(lexer.Operator, separator), depth == 0 && t.Is(lexer.Bracket, ")", "]", "}"):
-			return i
-		case t.Is(lexer.Bracket, "(", "[", "{"):
-			depth++
-		case t.Kind == lexer.Bracket:
-			depth--
+		case t.Kind != lexer.Bracket:
+		case closing[t.Value] == "":
+			open = append(open, t)
+		case len(open) > 0 && open[len(open)-1].Value == closing[t.Value]:
+			open = open[:len(open)-1]
+		case !slices.ContainsFunc(open, func(o lexer.Token) bool { return o.Value == closing[t.Value] }):
+			fix := "take it away, or open it before"
+			if len(open) > 0 {
+				fix = fmt.Sprintf("what is open here is the `%s`", open[len(open)-1].Value)
+			}
+			r.errorf(pos(t.From), fix, "there is no `%s` that this `%s` closes", closing[t.Value], t.Value)
+			return false
+		default:
+			r.openBefore(open[len(open)-1], t)
+			return false
 		}
 	}
+	switch {
+	case len(open) == 0:
+		return true
+	case end != nil && end.Kind != lexer.EOF:
+		r.openBefore(open[len(open)-1], *end)
+	default:
+		last := open[len(open)-1]
+		r.errorf(pos(last.From), "", "this `%s` is never closed", last.Value)
+	}
+	return false
 }
 
-// only is the file's text up to a place with everything before another blank, so that places stay what they are.
-func (r *reporter) only(from, to pos) string {
+func (r *reporter) openBefore(open, t lexer.Token) {
+	line, _, _ := r.locate(pos(t.From))
+	r.errorf(pos(open.From), "", "this `%s` is not closed before the `%s` of line %d", open.Value, t.Value, line)
+}
+
+// only is a text up to a place with everything before another blank, so that places stay what they are.
+func only(text string, from, to pos) string {
 	var b strings.Builder
 	n := pos(0)
-	for _, c := range r.text {
+	for _, c := range text {
 		switch {
 		case n >= to:
 			return b.String()

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -34,7 +35,8 @@ func newCheck() *cobra.Command {
 		Short: "Find the errors of rule files and say what each rule costs",
 		Long: `Check reads all rule files of a folder (default: rules), prints every error with its place and a fix, and for each
 rule its operators and the most bytes that it keeps per key. It exits with 1 where there are errors; warnings keep nothing from running.
-Each remark has a code, which docs/errors.md explains. With --catalog json it checks nothing and prints the words that may stand in these
+Each remark has a code, which docs/errors.md explains. In every format files are named with the folder as it was given, so that an editor or
+a build opens them from where check ran. With --catalog json it checks nothing and prints the words that may stand in these
 rules, for editors.`,
 		Example: "  nudge check examples/rules\n  nudge check --format github rules\n  nudge check --format sarif rules > nudge.sarif",
 		Args:    args(cobra.MaximumNArgs(1), "one folder"),
@@ -84,7 +86,7 @@ func (c *checkConfig) check(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	plan, remarks := rules.Compile(sources, rules.Options{Names: nudge.NewNames(), LogRetention: c.logKeep})
+	plan, remarks := rules.Compile(sources, rules.Options{Names: nudge.NewNames(), LogRetention: c.logKeep, Parts: true})
 	r := &report{dir: c.dir, docs: c.docs, OK: !remarks.HasErrors(), Remarks: remarks}
 	if r.OK {
 		r.Rules = costs(plan)
@@ -117,8 +119,9 @@ type ruleCost struct {
 }
 
 type operatorCost struct {
-	Text string `json:"text"`
-	Keep int    `json:"keep,omitempty"` // entries of its ring
+	Text    string   `json:"text"`           // what identifies it
+	Written []string `json:"written"`        // the rule's calls of it; they differ in white space, or in their windows
+	Keep    int      `json:"keep,omitempty"` // entries of its ring
 }
 
 // costs lists the rules with their operators, in the order of the plan.
@@ -128,28 +131,21 @@ func costs(p *rules.Plan) []ruleCost {
 	for i, c := range p.Cost() {
 		r := &p.Rules[i]
 		rc := ruleCost{Rule: c.Rule, Per: p.Scopes[r.Scope].Per, Mode: modes[r.Mode], Bytes: c.Bytes, Shared: c.Shared, Operators: []operatorCost{}}
-		seen := make(map[int]bool)
-		for _, use := range uses(r) {
-			if !seen[use.Op] {
-				seen[use.Op] = true
-				rc.Operators = append(rc.Operators, operatorCost{p.Ops[use.Op].Text, p.Ops[use.Op].Keep})
+		at := make(map[int]int) // operator → place
+		for _, a := range r.Asks {
+			i, known := at[a.Op]
+			if !known {
+				i = len(rc.Operators)
+				at[a.Op] = i
+				rc.Operators = append(rc.Operators, operatorCost{Text: p.Ops[a.Op].Text, Keep: p.Ops[a.Op].Keep})
+			}
+			if op := &rc.Operators[i]; !slices.Contains(op.Written, a.Text) {
+				op.Written = append(op.Written, a.Text)
 			}
 		}
 		out = append(out, rc)
 	}
 	return out
-}
-
-// uses are all uses of operators by a rule, in the order in which the rule is written.
-func uses(r *rules.Rule) []rules.Use {
-	all := append([]rules.Use(nil), r.When.Uses...)
-	if r.Unless != nil {
-		all = append(all, r.Unless.Uses...)
-	}
-	for _, a := range r.Actions {
-		all = append(all, a.Uses...)
-	}
-	return all
 }
 
 func (r *report) text(out io.Writer) error {
@@ -176,10 +172,11 @@ func (r *report) text(out io.Writer) error {
 	for _, c := range r.Rules {
 		var ops []string
 		for _, op := range c.Operators {
+			text := strings.Join(op.Written, ", ")
 			if op.Keep > 0 {
-				op.Text += fmt.Sprintf(" [%d]", op.Keep)
+				text += fmt.Sprintf(" [%d]", op.Keep)
 			}
-			ops = append(ops, op.Text)
+			ops = append(ops, text)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\n", c.Rule, c.Per, c.Mode, c.Bytes, c.Shared, strings.Join(ops, " · "))
 	}
@@ -188,9 +185,7 @@ func (r *report) text(out io.Writer) error {
 }
 
 func (r *report) json(out io.Writer) error {
-	if r.Remarks == nil {
-		r.Remarks = rules.Diagnostics{}
-	}
+	r.Remarks = inFolder(r.dir, r.Remarks) // an empty list where there are none, not null
 	if r.Rules == nil {
 		r.Rules = []ruleCost{}
 	}

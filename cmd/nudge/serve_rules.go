@@ -23,6 +23,7 @@ type ruleSource struct {
 	name string                         // for messages
 	read func() ([]rules.Source, error) // all files
 	mark func() (string, error)         // differs once a file has changed; nil: they never do
+	rest func() []string                // says of files that look like rules why they are not read; nil: there are none
 }
 
 // ruleSource is the folder of --rules, or the example rules that are part of the binary.
@@ -37,6 +38,7 @@ func (c *serveConfig) ruleSource() (ruleSource, error) {
 		name: c.rules,
 		read: func() ([]rules.Source, error) { return readRules(c.rules) },
 		mark: func() (string, error) { return folderMark(c.rules) },
+		rest: func() []string { return rules.Overlooked(c.rules) },
 	}, nil
 }
 
@@ -115,6 +117,7 @@ func (w *ruleWatcher) first(ctx context.Context, running *rules.Plan, settingsCh
 	if err != nil {
 		return err
 	}
+	w.tellOverlooked()
 	if running != nil && len(running.Sources) > 0 && !settingsChanged && rules.EncodeSources(running.Sources) == rules.EncodeSources(sources) {
 		return nil
 	}
@@ -183,12 +186,23 @@ func (w *ruleWatcher) tick(ctx context.Context) {
 		return
 	}
 	w.taken, w.said = w.last, ""
+	w.tellOverlooked()
 	fmt.Fprint(w.stderr, inFolder(w.source.name, remarks).Text())
 	if remarks.HasErrors() {
 		w.logger.Error("the rules have errors; those that run go on", "rules", w.source.name)
 		return
 	}
 	w.logger.Info("rules are deployed", "rules", w.source.name, "files", len(sources))
+}
+
+// tellOverlooked warns of files that look like rules and are not read: at the start, and whenever what is read has changed.
+func (w *ruleWatcher) tellOverlooked() {
+	if w.source.rest == nil {
+		return
+	}
+	for _, remark := range w.source.rest() {
+		w.logger.Warn("something in the rules folder is not read", "rules", w.source.name, "remark", remark)
+	}
 }
 
 func (w *ruleWatcher) look() (err error) {

@@ -100,6 +100,28 @@ func TestWatchDeploysWhatIsSaved(t *testing.T) {
 	}
 }
 
+// What looks like a rule and is not read is told at the start and at each reload, and not at each look.
+func TestWatchNamesWhatItDoesNotRead(t *testing.T) {
+	r := newWatchRig(t)
+	if err := os.WriteFile(filepath.Join(r.dir, "b.expr.txt"), []byte(goodRule), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	told := func(want int) {
+		t.Helper()
+		if got := strings.Count(r.said.String(), "b.expr.txt is not read: call it b.expr"); got != want {
+			t.Fatalf("told %d times, want %d: %s", got, want, r.said.String())
+		}
+	}
+	r.begin()
+	told(1)
+	r.save("a", goodRule+"\n")
+	r.ticks(4, 1)
+	told(2)
+	r.save("a", "{per: visitor")
+	r.ticks(4, 1)
+	told(3)
+}
+
 func TestWatchKeepsTheLastGoodVersion(t *testing.T) {
 	r := newWatchRig(t)
 	r.begin()
