@@ -10,6 +10,9 @@ import (
 // folder once: after it has created a manifest and its marker, and has removed the marker before. A file system may write these entries in any
 // order. So a crash before that sync could leave a marker that names a manifest that is not there, and the store would not open any more; or no
 // marker at all, and Pebble would take the folder for a new one and begin an empty store without a word.
+//
+// In the store's own folder a marker is created only after its manifest's place there was synced, with the manifest's note (sums.go): there the sync before a
+// removal is what keeps the marker. In a backup's copy nothing is removed and no note comes first: there it is the one before a creation.
 type markerFS struct{ vfs.FS }
 
 func (fs markerFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {

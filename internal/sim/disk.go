@@ -24,6 +24,7 @@ type disk struct {
 	crashAt  int         // the operation before which the plug is pulled; 0: none
 	killAt   int         // the sync of the log's folder before which the process is killed, and the machine goes on; 0: none
 	tearAt   int         // the sync of one of its segments before which the plug is pulled; 0: none
+	mixAt    int         // the sync of a folder before which the plug is pulled, of those that have several changes to write; 0: none
 	failAt   int         // the first operation that may fail from here on fails; 0: none
 	reads    int         // of files
 	failRead int         // the read that fails; 0: none
@@ -102,6 +103,8 @@ func (d *disk) answer(op operation) (wait time.Duration, err error) {
 		d.leaveLocked(d.medium.clone())
 	case op.kind == opSync && isSegment(op.path) && isLast(&d.tearAt):
 		d.pullLocked()
+	case op.kind == opSync && d.medium.unsynced(op.path) > 1 && isLast(&d.mixAt):
+		d.leaveLocked(d.medium.mix(d.rng()))
 	case d.failAt > 0 && d.ops >= d.failAt && d.failed == nil && d.mayFail(op.path):
 		d.failed = &op
 		return 0, errInjected
@@ -178,7 +181,10 @@ func (d *disk) pull() {
 	}
 }
 
-func (d *disk) pullLocked() { d.leaveLocked(d.medium.crash(rand.New(rand.NewPCG(d.seed, 1)))) }
+func (d *disk) pullLocked() { d.leaveLocked(d.medium.crash(d.rng())) }
+
+// rng is the chance of what a crash leaves.
+func (d *disk) rng() *rand.Rand { return rand.New(rand.NewPCG(d.seed, 1)) }
 
 // leaveLocked ends the process: what it does from now on nobody sees.
 func (d *disk) leaveLocked(left *medium) {

@@ -11,8 +11,9 @@
 //   - medium: the files as processes see them and as they are on the disk, entry by entry and sector by sector.
 //   - ledger: what the log must hold, record by record, written before each append.
 //   - client: sends requests, each until it is answered. Walker: a consumer that keeps a cursor, of all firings, of the alerts, or of a visitor's popups.
-//   - fault: a crash before any operation on a file, also while the process still recovers; a failed write or sync; a slow sync; a wall clock that
-//     is set; an event that comes twice, late, or from the future; a deployment while others run; another number of shards; an erasure.
+//   - fault: a crash before any operation on a file, also while the process still recovers, and one that leaves any of several changes of a folder; a
+//     failed write or sync; a slow sync; a wall clock that is set; an event that comes twice, late, or from the future; a deployment while others run;
+//     another number of shards; an erasure.
 //
 // What is wanted after every start, and at the end of the last life:
 //

@@ -145,6 +145,9 @@ func (l *life) fate(last bool) {
 			l.disk.tearAt = 1 + end.IntN(5)
 		}
 	}
+	if mix := l.actor("mix"); l.mixes && l.number > 0 && mix.IntN(3) > 0 { // the first process has nothing to lose yet
+		l.disk.mixAt = 1 + mix.IntN(4) // most of these are the store's while it opens
+	}
 	if l.fails {
 		switch r.IntN(4) {
 		case 0, 1:

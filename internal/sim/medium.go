@@ -119,6 +119,22 @@ func (m *medium) crash(rng *rand.Rand) *medium {
 	return m.leave(func() bool { return percent > 0 && rng.IntN(100) < percent })
 }
 
+// mix is what is left if the machine stops now, where each thing that was not synced is as likely on the disk as not. A file system writes the entries
+// of a folder in any order: of a removal and the creation before it either may be left alone. crash leaves just that too seldom.
+func (m *medium) mix(rng *rand.Rand) *medium {
+	return m.leave(func() bool { return rng.IntN(2) == 0 })
+}
+
+// unsynced is how many entries of a folder are not on the disk as processes see them.
+func (m *medium) unsynced(dir string) (n int) {
+	for _, name := range m.paths() {
+		if path.Dir(name) == dir && m.live[name] != m.durable[name] {
+			n++
+		}
+	}
+	return n
+}
+
 // leave is what is on the disk, with as much of what was not synced as keeps says, entry by entry and sector by sector.
 func (m *medium) leave(keeps func() bool) *medium {
 	left := newMedium()

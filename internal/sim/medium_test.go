@@ -38,6 +38,30 @@ func TestMedium(t *testing.T) {
 	}
 }
 
+// TestMediumMixes wants the changes of a folder that were not synced to be left in any combination: a file that was removed, and one that was made.
+func TestMediumMixes(t *testing.T) {
+	times := map[string]int{}
+	for seed := range uint64(400) {
+		m := newMedium()
+		m.makeFolder("d")
+		m.add("d", m.live["d"])
+		m.add("d/old", &inode{path: "d/old"})
+		m.syncFolder(".")
+		m.syncFolder("d")
+		delete(m.live, "d/old")
+		m.add("d/new", &inode{path: "d/new"})
+		if n := m.unsynced("d"); n != 2 {
+			t.Fatalf("%d changes are not synced", n)
+		}
+		times[fmt.Sprint(contentsOf(m.mix(rand.New(rand.NewPCG(seed, 0))).mem))]++
+	}
+	for _, want := range []string{"[d/]", "[d/ d/new ]", "[d/ d/old ]", "[d/ d/new  d/old ]"} {
+		if times[want] < 60 {
+			t.Errorf("%s is left %d times: %v", want, times[want], times)
+		}
+	}
+}
+
 // randomChange is an operation that both file systems can do.
 func randomChange(rng *rand.Rand, both []vfs.FS) func(vfs.FS) error {
 	names := []string{"d/a", "d/b", "d/e/a", "d/e/b"}

@@ -36,6 +36,7 @@ type plan struct {
 	erases       bool // persons and companies are erased
 	wide         bool // events say so much that an entry of the log takes several sectors
 	dies         bool // processes end between a change of the log's files and its sync, some soon after their start
+	mixes        bool // machines stop where several changes of a folder wait for its sync
 }
 
 const clientCount = 3
@@ -74,6 +75,7 @@ func newPlan(seed uint64) plan {
 	}
 	r = p.chance("files")
 	p.wide, p.dies = r.IntN(4) == 0, r.IntN(4) == 0
+	p.mixes = !p.dies && !p.fails && r.IntN(2) == 0 // else these would meet what they look for too seldom
 	// A rule that is deployed after an erasure counts without the person; erasing, and a checkpoint meanwhile, wait for the disk under one lock, which holds
 	// virtual time.
 	p.erases = !p.late && p.slow == 0 && !p.fills && p.chance("erasures").IntN(4) > 0
