@@ -313,7 +313,7 @@ func (c *checker) wrongCall(n *ast.CallNode) {
 	case laterFunctions[name]:
 		notInThisVersion(c.reporter, at, name)
 	case isOperator:
-		c.errorf(at, "a test looks at one event; `"+name+"` goes into `when`, `unless` or the data of `then`",
+		c.errorf(at, "a test, in a `let` too, looks at one event: `"+name+"` goes into `when`, `unless` or the data of `then`",
 			"`%s` looks at many events and cannot stand inside an event test", name)
 	case operatorWords[name] != "":
 		c.errorf(at, operators[operatorWords[name]].usage, "`%s` belongs into `%s`", name, operatorWords[name])
