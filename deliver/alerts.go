@@ -114,6 +114,7 @@ type walk struct {
 // moves over other firings too.
 func (w *walk) next(dst []byte) ([]byte, error) {
 	count := 0
+	w.cursor = w.hub.skip(w.cursor)
 	for scanned := 0; count < w.limit && (count == 0 || scanned < maxScan) && w.cursor.Less(w.hub.o.Feed.Last()); {
 		page, err := w.hub.o.Feed.Firings(w.cursor, feedPage)
 		if err == nil {

@@ -25,6 +25,7 @@ type Hub struct {
 	last    nudge.Cursor // of the newest firing published
 	pending pending
 	alerts  bell // rings when there are new alerts
+	places  alertPlaces
 	open    int  // streams and polls
 	streams map[*stream]struct{}
 }
@@ -60,6 +61,11 @@ const expirePerFiring = 4
 func (h *Hub) Publish(firings []nudge.Firing) {
 	now := h.o.Now()
 	alerts := false
+	h.mu.Lock()
+	for i := range firings {
+		h.places.add(&firings[i])
+	}
+	h.mu.Unlock()
 	for i := range firings {
 		f := &firings[i]
 		if !f.Delivered() {
@@ -73,6 +79,13 @@ func (h *Hub) Publish(firings []nudge.Firing) {
 		h.alerts.ring()
 		h.mu.Unlock()
 	}
+}
+
+// skip is the cursor, at or behind c, up to which the feed has no alerts that are not at c or before it.
+func (h *Hub) skip(c nudge.Cursor) nudge.Cursor {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.places.skip(c)
 }
 
 // put makes the popups of one firing pending, all under one lock: a reader sees all of them or none, and its cursor, which is the

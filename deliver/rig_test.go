@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,8 +31,9 @@ type memFeed struct {
 	mu      sync.Mutex
 	firings []nudge.Firing
 	err     error
-	most    int    // most firings in one answer, 0: as many as asked for
-	then    func() // called once, when the newest cursor has been read and before it is answered
+	most    int          // most firings in one answer, 0: as many as asked for
+	read    atomic.Int64 // firings that were given out
+	then    func()       // called once, when the newest cursor has been read and before it is answered
 }
 
 func (f *memFeed) add(list ...nudge.Firing) {
@@ -53,7 +55,9 @@ func (f *memFeed) Firings(after nudge.Cursor, limit int) ([]nudge.Firing, error)
 	if found {
 		i++
 	}
-	return slices.Clone(f.firings[i:min(len(f.firings), i+limit)]), nil
+	page := slices.Clone(f.firings[i:min(len(f.firings), i+limit)])
+	f.read.Add(int64(len(page)))
+	return page, nil
 }
 
 func (f *memFeed) Last() nudge.Cursor {
