@@ -35,7 +35,7 @@ func (p *alertPlaces) add(f *nudge.Firing) {
 	p.at = append(p.at, f.Cursor)
 }
 
-// skip is the last cursor from which on no alert is passed over by going there from c.
+// skip is the last cursor, at or behind c, up to which no alert is passed over. Where the firings behind c are not known it is c.
 func (p *alertPlaces) skip(c nudge.Cursor) nudge.Cursor {
 	if c.Less(p.from) || !c.Less(p.to) {
 		return c

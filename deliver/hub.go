@@ -81,7 +81,7 @@ func (h *Hub) Publish(firings []nudge.Firing) {
 	}
 }
 
-// skip is the cursor, at or behind c, up to which the feed has no alerts that are not at c or before it.
+// skip is alertPlaces.skip, for walks.
 func (h *Hub) skip(c nudge.Cursor) nudge.Cursor {
 	h.mu.Lock()
 	defer h.mu.Unlock()
