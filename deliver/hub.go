@@ -26,7 +26,7 @@ type Hub struct {
 	pending pending
 	alerts  bell // rings when there are new alerts
 	places  alertPlaces
-	open    int  // streams and polls
+	open    int // streams and polls
 	streams map[*stream]struct{}
 }
 
