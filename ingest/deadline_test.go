@@ -105,3 +105,35 @@ func TestWriteDeadline(t *testing.T) {
 		}
 	})
 }
+
+// halfPipe is a pipe whose one direction can be closed, as TCP's.
+type halfPipe struct{ net.Conn }
+
+func (halfPipe) CloseWrite() error { return nil }
+
+// A connection lingers for its whole time, though a deadline that was put off has passed long ago.
+func TestLingerBehindADeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		c := newConn(halfPipe{near})
+		for range 2 { // the second one is only noted
+			if err := c.SetReadDeadline(time.Now().Add(readTimeout)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(readTimeout - time.Second)
+		}
+		c.linger = true
+		begun := time.Now()
+		go c.Close()
+		for range 3 {
+			time.Sleep(lingerTime / 4)
+			if _, err := far.Write([]byte("still sending")); err != nil {
+				t.Fatalf("after %v: %v", time.Since(begun), err)
+			}
+		}
+		time.Sleep(lingerTime)
+		if _, err := far.Write([]byte("too long")); err == nil {
+			t.Errorf("it lingers for more than %v", lingerTime)
+		}
+	})
+}

@@ -38,7 +38,7 @@ func newConn(c net.Conn) *conn {
 // Close closes the connection, at once or after it has lingered.
 func (c *conn) Close() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.linger {
-		if half.CloseWrite() == nil && c.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+		if half.CloseWrite() == nil && c.Conn.SetReadDeadline(time.Now().Add(lingerTime)) == nil { // the connection's own: one that is only noted may have passed
 			io.CopyN(io.Discard, c.Conn, lingerBytes) // whatever ends it, the connection is closed next
 		}
 	}
