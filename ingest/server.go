@@ -123,7 +123,9 @@ func (s *Server) Run(ctx context.Context) error {
 	case err := <-served:
 		return err
 	case <-ctx.Done():
-		return errors.Join(s.Close(), <-served)
+		err := s.Close()
+		_ = s.ln.Close() // closed already, unless Serve comes to it only now: it must not serve for ever
+		return errors.Join(err, <-served)
 	}
 }
 

@@ -274,6 +274,28 @@ func TestBodyTooLargeIsAnswered(t *testing.T) {
 	}
 }
 
+// A server that is told to end before it has begun to serve ends.
+func TestRunEndsAtOnce(t *testing.T) {
+	ended, end := context.WithCancel(context.Background())
+	end()
+	for range 100 {
+		srv, err := NewServer(ServerOptions{Listen: "127.0.0.1:0", Sink: &fakeSink{}, Names: nudge.NewNames()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ran := make(chan error, 1)
+		go func() { ran <- srv.Run(ended) }()
+		select {
+		case err := <-ran:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("it goes on")
+		}
+	}
+}
+
 func TestCORS(t *testing.T) {
 	r := newRig(t, nil)
 	for _, path := range []string{"/v1/events", "/v1/t", "/v1/projects/k/settings"} {
