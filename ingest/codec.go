@@ -26,6 +26,7 @@ type Codec struct {
 	outer    fastjson.Parser // what surrounds the events of a Segment batch and must outlive the decoding of each
 	around   []byte          // its text
 	mp       msgpackReader
+	scalar   []byte // the digits or the time of an array's element in MessagePack
 	draft    draft
 	replay   bool // the event's own at counts
 	origin   Origin

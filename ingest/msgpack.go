@@ -391,13 +391,12 @@ func (c *Codec) appendMsgpackJSON(dst []byte, at where, depth int) ([]byte, *Err
 	return append(dst, closing), nil
 }
 
-// appendMsgpackScalar appends a value that holds no others. It reads through the arena, which dst may be the top of: so the arena is moved
-// behind dst meanwhile.
+// appendMsgpackScalar appends a value that holds no others. What it is read into must not be the arena, since dst is the top of that.
 func (c *Codec) appendMsgpackScalar(dst []byte, at where) ([]byte, *Error) {
 	arena := c.draft.arena
-	c.draft.arena = dst[len(dst):]
+	c.draft.arena = c.scalar[:0]
 	v, err := c.msgpackValue(at, 0)
-	c.draft.arena = arena
+	c.scalar, c.draft.arena = c.draft.arena, arena
 	if err != nil {
 		return dst, err
 	}

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
+
+	"nudge"
 )
 
 // toMsgpack translates JSON text. Objects keep their order; whole numbers become integers.
@@ -65,4 +68,31 @@ func translateNested(open json.Delim, dec *json.Decoder, enc *msgpack.Encoder) e
 		_, err = enc.Writer().Write(inner.Bytes())
 	}
 	return err
+}
+
+// A timestamp in an array is text like any other, whatever room the codec has left from the event before.
+func TestMsgpackTimestampInArray(t *testing.T) {
+	at := time.Date(2025, 11, 24, 16, 0, 20, 0, time.UTC)
+	body, err := msgpack.Marshal(map[string]any{"type": "a", "visitor": "v", "seen": []any{at, "x", at}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := nudge.NewNames()
+	c := NewCodec(CodecOptions{Names: names})
+	for round := range 3 {
+		var b nudge.RecordBuilder
+		if done, err := c.Events(body, "application/msgpack", 1764000020000, &b); err != nil || done.Records != 1 {
+			t.Fatalf("%+v, %v", done, err)
+		}
+		rec, _ := nudge.SplitRecord(b.Buf)
+		got := ""
+		for it := rec.Fields(); it.Next(); {
+			if names.Text(it.Name) == "seen" {
+				got = it.Value.Text
+			}
+		}
+		if want := `["2025-11-24T16:00:20Z","x","2025-11-24T16:00:20Z"]`; got != want {
+			t.Errorf("round %d: %s, want %s", round, got, want)
+		}
+	}
 }
