@@ -192,11 +192,12 @@ func (s *Server) postSegment(ctx *fasthttp.RequestCtx, call string) {
 func (s *Server) submit(ctx *fasthttp.RequestCtx, w *work, done *Decoded, err error, decide bool) ([]nudge.Firing, bool) {
 	if err != nil {
 		var bad *Error
-		if errors.As(err, &bad) {
-			answerError(ctx, bad.status(), bad)
-			s.end(w)
-			return nil, false
+		if !errors.As(err, &bad) {
+			panic(fmt.Sprintf("BUG: the codec refuses a body without saying why: %v", err))
 		}
+		answerError(ctx, bad.status(), bad)
+		s.end(w)
+		return nil, false
 	}
 	for i := range done.Rejected {
 		s.metrics.rejected.WithLabelValues(done.Rejected[i].Code).Inc()
