@@ -37,3 +37,11 @@ func readFile(fs vfs.FS, path string) ([]byte, error) {
 	b, err := io.ReadAll(f)
 	return b, errors.Join(err, f.Close())
 }
+
+// remove removes a file that may have gone already.
+func remove(fs vfs.FS, path string) error {
+	if err := fs.Remove(path); !errors.Is(err, errNotExist) {
+		return err
+	}
+	return nil
+}

@@ -103,7 +103,7 @@ func (l *Log) rewriteSegment(ctx context.Context, number uint64, o *RewriteOptio
 	}
 	fresh, err := w.write()
 	if err != nil {
-		return errors.Join(err, w.removeTmp())
+		return errors.Join(err, remove(l.fs, l.fs.PathJoin(l.dir, rewriteTmpName)))
 	}
 	if named, err := l.replaceSegment(*old, fresh, o.note); err != nil || !named {
 		return err
@@ -165,7 +165,7 @@ func (l *Log) removeStale() error {
 		return nil
 	}
 	for len(l.stale) > 0 {
-		if err := l.fs.Remove(l.pathOf(l.stale[0])); err != nil && !errors.Is(err, errNotExist) {
+		if err := remove(l.fs, l.pathOf(l.stale[0])); err != nil {
 			return err
 		}
 		l.stale = l.stale[1:]
@@ -368,14 +368,6 @@ func (w *rewriter) verify(path string, fresh sealed) (err error) {
 	})
 	if err == nil && back.digest.Sum64() != w.sum.digest.Sum64() {
 		err = &Damage{File: path, Offset: fresh.first, What: "the rewritten segment does not say what the segment said"}
-	}
-	return err
-}
-
-func (w *rewriter) removeTmp() error {
-	err := w.log.fs.Remove(w.log.fs.PathJoin(w.log.dir, rewriteTmpName))
-	if errors.Is(err, errNotExist) {
-		return nil
 	}
 	return err
 }

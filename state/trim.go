@@ -50,7 +50,8 @@ func (l *Log) notTrimmed(before manifest, n int, err error) error {
 	return err
 }
 
-// removeDropped removes the files of dropped segments, oldest first, up to the first that a Read may still open.
+// removeDropped removes the files of dropped segments, oldest first, up to the first that a Read may still open. What cannot be removed now is tried
+// again: it may hold a record of somebody who is being erased. The caller holds manifestMu.
 func (l *Log) removeDropped() error {
 	for {
 		l.mu.Lock()
@@ -59,11 +60,13 @@ func (l *Log) removeDropped() error {
 			return nil
 		}
 		id := l.dropped[0].segmentID
-		l.dropped = l.dropped[1:]
 		l.mu.Unlock()
-		if err := l.fs.Remove(l.pathOf(id)); err != nil {
+		if err := remove(l.fs, l.pathOf(id)); err != nil {
 			return fmt.Errorf("trim the log: %w", err)
 		}
+		l.mu.Lock()
+		l.dropped = l.dropped[1:]
+		l.mu.Unlock()
 	}
 }
 

@@ -3,10 +3,12 @@ package state
 import (
 	"errors"
 	"math"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"nudge"
 )
@@ -213,6 +215,41 @@ func TestLogTrimDuringRead(t *testing.T) {
 	tl.trim(t, end, 1<<40, end)
 	if files := len(filesOf(t, tl.fs)); files != before-len(s) {
 		t.Fatalf("%d files, want %d", files, before-len(s))
+	}
+}
+
+// A file that cannot be removed when its segment is dropped goes when that is tried again, by whoever does.
+func TestLogTrimRemovesLater(t *testing.T) {
+	for name, again := range map[string]func(tl *testLog) error{
+		"trim": func(tl *testLog) error { return tl.Log.Trim(0, 0) },
+		"drop": func(tl *testLog) error {
+			_, err := tl.Log.Drop(t.Context(), 1, 1, func(nudge.Offset, nudge.Record) bool { return true })
+			return err
+		},
+	} {
+		fails := false
+		fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if fails && op.Kind == errorfs.OpRemove && strings.HasSuffix(op.Path, segmentSuffix) {
+				fails = false
+				return errorfs.ErrInjected
+			}
+			return nil
+		}))
+		tl := openTest(t, fs, Options{SegmentBytes: 640, LogMaxAge: 1, spareInline: true})
+		for range 20 {
+			tl.append(t, 1)
+		}
+		before, end := len(filesOf(t, tl.fs)), tl.Log.manifest.sealed[1].first
+		fails = true
+		if err := tl.Log.Trim(end, 1<<40); !errors.Is(err, errorfs.ErrInjected) {
+			t.Fatalf("%s: the file cannot be removed, and Trim says %v", name, err)
+		}
+		if err := again(tl); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if files := len(filesOf(t, tl.fs)); files != before-1 {
+			t.Errorf("%s: %d files, want %d", name, files, before-1)
+		}
 	}
 }
 
