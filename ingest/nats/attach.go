@@ -9,7 +9,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// attach finds the stream, makes sure of the place in it, and has the consumer deliver from there on.
+// attach finds the stream and the consumer, makes sure of the place, and has the consumer deliver from there on. The place comes last: where anything before
+// it fails, the next session still knows whether the stream was ever read.
 func (s *Source) attach(ctx context.Context, c *connection) (jetstream.Consumer, error) {
 	name := s.o.Stream.Name
 	stream, err := c.js.Stream(ctx, name)
@@ -18,10 +19,6 @@ func (s *Source) attach(ctx context.Context, c *connection) (jetstream.Consumer,
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find the stream %s: %w", name, err)
-	}
-	known := s.place.Created != 0
-	if s.place, err = s.verify(ctx, c, stream.CachedInfo()); err != nil {
-		return nil, err
 	}
 	consumer, err := stream.Consumer(ctx, s.o.Stream.Consumer)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
@@ -32,6 +29,11 @@ func (s *Source) attach(ctx context.Context, c *connection) (jetstream.Consumer,
 	}
 	info := consumer.CachedInfo()
 	if err := s.checkConsumer(&info.Config); err != nil {
+		return nil, err
+	}
+	s.whole = info.Config.DeliverPolicy == jetstream.DeliverAllPolicy
+	known := s.place.Created != 0
+	if s.place, err = s.verify(ctx, c, stream.CachedInfo()); err != nil {
 		return nil, err
 	}
 	if floor := info.AckFloor.Stream; !known && floor > 0 { // somebody has read it before us

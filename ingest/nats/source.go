@@ -47,6 +47,7 @@ type Source struct {
 	metrics sourceMetrics
 	codec   *ingest.Codec
 	place   place // everything up to here is durable, in the stream as it is
+	whole   bool  // the consumer is to deliver the stream from its first message on
 	batch   batch
 	quiet   struct{ rejected, missing, letters, waits throttle.Log }
 }
@@ -162,7 +163,7 @@ func (s *Source) take(ctx context.Context, c *connection, m jetstream.Msg) error
 		s.batch.acks = append(s.batch.acks, ack{m, ""})
 		return nil
 	}
-	if read.Seq != 0 && seq != read.Seq+1 {
+	if seq != read.Seq+1 && (read.Seq != 0 || s.whole) {
 		if err := s.fill(ctx, c, seq); err != nil {
 			return err
 		}
@@ -198,7 +199,11 @@ func (s *Source) fill(ctx context.Context, c *connection, seq uint64) error {
 	return nil
 }
 
+// missing counts messages that are. What the stream had lost before anything was read is how it begins.
 func (s *Source) missing(first, last uint64) {
+	if first == 1 {
+		return
+	}
 	s.metrics.missing.Add(float64(last - first + 1))
 	s.quiet.missing.Warn(s.o.Logger, "messages are missing from the stream: its limits or a purge have removed them, somebody has deleted them, or they are damaged",
 		"stream", s.o.Stream.Name, "first", first, "last", last)

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"nudge"
@@ -322,6 +324,72 @@ func TestMessagesThatAreMissing(t *testing.T) {
 		t.Error("it is not said which")
 	}
 	if got := m.numbers(); len(got) != 22 || got[0]+got[4]+got[5]+got[9]+got[20]+got[23] != 0 || got[24] != 1 {
+		t.Errorf("read are %v", got)
+	}
+}
+
+// withoutReset is a broker that cannot put a consumer back, as older ones; denied is the user for whom that is so.
+func withoutReset(o *serverOptions) {
+	o.Users = []*server.User{
+		{Username: "denied", Password: "x", Permissions: &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"$JS.API.CONSUMER.RESET.>"}}}},
+		{Username: "admin", Password: "x"},
+	}
+	o.NoAuthUser = "admin"
+}
+
+// What a consumer has delivered to a session that took nothing comes again only later, where the broker cannot put it back. It is read in its turn,
+// also where it is how the stream begins.
+func TestFirstMessagesDeliveredBefore(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, withoutReset)
+	b.events()
+	for n := range 5 {
+		b.publish("events.web", numberedEvent(n))
+	}
+	consumer, err := b.admin.js.CreateConsumer(t.Context(), "EVENTS", jetstream.ConsumerConfig{Durable: DefaultConsumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Hour})
+	for range 2 {
+		if err == nil {
+			_, err = consumer.Next()
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := startMachine(t, plan{source: strings.Replace(b.url(), "//", "//denied:x@", 1) + "/EVENTS"})
+	until(t, "the last event is in the log", func() bool { return m.numbers()[4] == 1 })
+	m.wantEachOnce(5)
+	m.wantValue("messages_filled_total", 2)
+	m.wantValue("messages_missing_total", 0)
+}
+
+// A used consumer still says where to begin when the first sessions have failed at it.
+func TestUsedConsumerBehindAFailedSession(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, nil)
+	b.events()
+	for n := range 3 {
+		b.publish("events.web", numberedEvent(n))
+	}
+	config := jetstream.ConsumerConfig{Durable: DefaultConsumer, AckPolicy: jetstream.AckExplicitPolicy, FilterSubject: "events.web"}
+	consumer, err := b.admin.js.CreateConsumer(t.Context(), "EVENTS", config)
+	var msg jetstream.Msg
+	if err == nil {
+		msg, err = consumer.Next()
+	}
+	if err == nil {
+		err = msg.DoubleAck(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := startMachine(t, plan{source: b.url() + "/EVENTS"})
+	until(t, "the consumer is refused", func() bool { return m.logs.has("leaves out subjects") })
+	config.FilterSubject = ""
+	if _, err := b.admin.js.UpdateConsumer(t.Context(), "EVENTS", config); err != nil {
+		t.Fatal(err)
+	}
+	m.wantRead(b, 2)
+	if got := m.numbers(); len(got) != 2 || got[0] != 0 {
 		t.Errorf("read are %v", got)
 	}
 }
