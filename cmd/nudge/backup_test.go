@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"nudge"
 	"nudge/state"
@@ -173,6 +174,37 @@ func TestBackupEndsWithTheServer(t *testing.T) {
 	b.stop()
 	if left, err := filepath.Glob(to + "*"); err != nil || left != nil {
 		t.Errorf("%v: %v is left", err, left)
+	}
+}
+
+// A server that ends by itself, and not by a signal, ends the backup too, and begins no other.
+func TestBackupEndsWithAServerThatFails(t *testing.T) {
+	d := smallLog(t, t.TempDir())
+	defer d.Close()
+	b := newBackups(t.Context(), d, nil)
+	b.making.Lock()
+	go func() { // one that is being made
+		<-b.ctx.Done()
+		b.making.Unlock()
+	}()
+	stopped := make(chan struct{})
+	go func() {
+		b.stop()
+		close(stopped)
+	}()
+	select {
+	case <-stopped:
+	case <-time.After(10 * time.Second):
+		t.Fatal("stop waits for the end of a backup that goes on")
+	}
+	req, err := http.NewRequest("POST", backupPath, strings.NewReader(`{"to":"/copy"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+b.token)
+	answer := &answerRecorder{header: http.Header{}}
+	if b.ServeHTTP(answer, req); answer.status != http.StatusConflict {
+		t.Errorf("status %d, want %d", answer.status, http.StatusConflict)
 	}
 }
 

@@ -40,25 +40,28 @@ type backupRequest struct {
 	To string `json:"to"` // an absolute path on the server's machine
 }
 
-// backups makes backups of the folder of a running server, one at a time, until ctx ends.
+// backups makes backups of the folder of a running server, one at a time, until ctx ends or stop is called.
 type backups struct {
 	ctx    context.Context
+	cancel context.CancelFunc
 	dir    *state.Dir
 	logger *slog.Logger
 	token  string
-	making sync.Mutex // held while one is made
+	making sync.Mutex // held while one is made, and for good from stop on
 }
 
 func newBackups(ctx context.Context, dir *state.Dir, logger *slog.Logger) *backups {
 	var token [32]byte
 	rand.Read(token[:])
-	return &backups{ctx: ctx, dir: dir, logger: logger, token: hex.EncodeToString(token[:])}
+	b := &backups{dir: dir, logger: logger, token: hex.EncodeToString(token[:])}
+	b.ctx, b.cancel = context.WithCancel(ctx)
+	return b
 }
 
-// stop waits for the one that is being made. Its context has ended.
+// stop ends the one that is being made, waits for that, and lets no other begin: the folder is given back next.
 func (b *backups) stop() {
+	b.cancel()
 	b.making.Lock()
-	defer b.making.Unlock()
 }
 
 // ServeHTTP answers when the backup is on disk.
