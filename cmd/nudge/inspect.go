@@ -67,8 +67,9 @@ func (c *inspectConfig) open() (*dataFolder, error) {
 
 // found makes damage something that was found, rather than something that kept the command from running.
 func found(err error) error {
-	var damage *state.Damage
-	if errors.As(err, &damage) {
+	var inLog *state.Damage
+	var inStore *state.StoreDamage
+	if errors.As(err, &inLog) || errors.As(err, &inStore) {
 		return &exitError{exitFound, err}
 	}
 	return err
@@ -88,7 +89,7 @@ func (c *inspectConfig) summary(out, stderr io.Writer) error {
 		return err
 	}
 	err = d.summary(out, stderr)
-	return errors.Join(err, d.Close())
+	return errors.Join(found(err), d.Close())
 }
 
 func (d *dataFolder) summary(out, stderr io.Writer) error {
@@ -104,13 +105,13 @@ func (d *dataFolder) summary(out, stderr io.Writer) error {
 	if err == nil && c != nil {
 		err = d.printCheckpoint(out, c)
 	}
-	return errors.Join(found(readErr), err)
+	return errors.Join(readErr, err)
 }
 
 // segmentKinds is a segment and how many records of each kind were read from it.
 type segmentKinds struct {
 	state.SegmentInfo
-	kinds [nudge.RecordVoid + 1]int
+	kinds [len(kindNames)]int
 	read  nudge.Offset // behind the last one
 }
 

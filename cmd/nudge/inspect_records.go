@@ -125,7 +125,7 @@ func (d *dataFolder) eachRecord(from nudge.Offset, fn func(nudge.Offset, nudge.M
 // kindNames are the kinds of records as they are printed.
 var kindNames = [...]string{
 	nudge.RecordEvent: "event", nudge.RecordTick: "tick", nudge.RecordDeploy: "deploy", nudge.RecordErase: "erase", nudge.RecordReceipt: "receipt",
-	nudge.RecordLive: "live", nudge.RecordVoid: "void",
+	nudge.RecordLive: "live", nudge.RecordVoid: "void", nudge.RecordPosition: "position",
 }
 
 func kindName(k nudge.RecordKind) string {
@@ -204,7 +204,7 @@ func (c *inspectConfig) key(out io.Writer, arg string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.printKey(out, arg), d.Close())
+	return errors.Join(found(d.printKey(out, arg)), d.Close())
 }
 
 func (d *dataFolder) printKey(out io.Writer, arg string) error {
@@ -256,7 +256,7 @@ func (c *inspectConfig) feed(stdout, stderr io.Writer) error {
 	}
 	out := bufio.NewWriter(stdout)
 	err = d.printFeed(out, stderr, after, c.limit)
-	return errors.Join(err, out.Flush(), d.Close())
+	return errors.Join(found(err), out.Flush(), d.Close())
 }
 
 func (d *dataFolder) printFeed(out *bufio.Writer, stderr io.Writer, after nudge.Cursor, limit int) error {

@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"nudge"
+	"nudge/state"
 )
 
 // inspectRules fire once per event, and wait.
@@ -210,4 +214,51 @@ func TestInspectDamage(t *testing.T) {
 	}
 	_, stderr = nudgeRun(t, "", exitFound, "inspect", "--data", dir)
 	wantAll(t, "the error", stderr, file, "the segment is missing")
+}
+
+// A damaged store is something found, too, whoever comes upon it.
+func TestInspectDamagedStore(t *testing.T) {
+	data, _ := inspected(t)
+	tables, err := filepath.Glob(filepath.Join(data, "store", "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatal(err, tables)
+	}
+	for _, file := range tables {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b[len(b)/3] ^= 1
+		if err := os.WriteFile(file, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, command := range []string{"inspect", "inspect feed", "inspect key visitor/v1"} {
+		_, stderr := nudgeRun(t, "", exitFound, append(strings.Fields(command), "--data", data)...)
+		wantAll(t, command, stderr, ".sst is damaged")
+	}
+}
+
+// The place of an end on a broker is a record like another: it has a name, is counted, and is not made a void without a word.
+func TestInspectPosition(t *testing.T) {
+	dir := t.TempDir()
+	d, err := state.Open(dir, state.Options{Names: nudge.NewNames()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b nudge.RecordBuilder
+	b.Position("nats/EVENTS/nudge", `{"seq":7}`)
+	if err := errors.Join(d.Log.Append(nudge.Entry{First: 1, At: 1000, Count: 1, Records: b.Buf}), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	records, _ := nudgeRun(t, "", exitDone, "inspect", "log", "--data", dir)
+	wantAll(t, "the record", records, `"kind":"position"`, "nats/EVENTS/nudge")
+	summary, _ := nudgeRun(t, "", exitDone, "inspect", "--data", dir)
+	for line := range strings.Lines(summary) {
+		if f := strings.Fields(line); strings.Contains(line, ".seg") && f[len(f)-2] != "1" { // OTHERS
+			t.Errorf("it is not counted: %s", line)
+		}
+	}
+	_, stderr := nudgeRun(t, "", exitUsage, "log", "void", "1", "--data", dir)
+	wantAll(t, "log void", stderr, "says how far a stream was read")
 }

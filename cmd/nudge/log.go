@@ -107,6 +107,8 @@ func (c *voidConfig) show(d *dataFolder, out, stderr io.Writer) error {
 		fmt.Fprintln(stderr, "nudge: this record erases a person: without it the person is not erased, and must be again")
 	case nudge.RecordDeploy:
 		fmt.Fprintln(stderr, "nudge: this record deploys rules: without it those before run until a start deploys the folder's")
+	case nudge.RecordPosition:
+		fmt.Fprintln(stderr, "nudge: this record says how far a stream was read, or firings were published: without it a start goes on from the place before")
 	}
 	return c.warnCovered(d, stderr)
 }
