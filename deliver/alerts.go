@@ -3,6 +3,7 @@ package deliver
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/valyala/fasthttp"
@@ -163,18 +164,15 @@ type alert struct {
 	last   bool // the firing has no further one
 }
 
+// hasAlert says whether a firing has an alert to deliver.
 func hasAlert(f *nudge.Firing) bool {
-	for i := range f.Actions {
-		if f.Actions[i].Kind == nudge.ActionAlert {
-			return true
-		}
-	}
-	return false
+	isAlert := func(a nudge.Action) bool { return a.Kind == nudge.ActionAlert }
+	return f.Delivered() && slices.ContainsFunc(f.Actions, isAlert)
 }
 
 // alertsOf returns the alerts of a firing, none where it is not delivered.
 func alertsOf(f *nudge.Firing) []alert {
-	if !f.Delivered() || !hasAlert(f) {
+	if !hasAlert(f) {
 		return nil
 	}
 	var list []alert

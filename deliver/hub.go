@@ -22,7 +22,6 @@ type Hub struct {
 
 	mu      sync.Mutex
 	closed  bool
-	last    nudge.Cursor // of the newest firing published
 	pending pending
 	alerts  bell // rings when there are new alerts
 	places  alertPlaces
@@ -61,18 +60,9 @@ const expirePerFiring = 4
 func (h *Hub) Publish(firings []nudge.Firing) {
 	now := h.o.Now()
 	alerts := false
-	h.mu.Lock()
 	for i := range firings {
-		h.places.add(&firings[i])
-	}
-	h.mu.Unlock()
-	for i := range firings {
-		f := &firings[i]
-		if !f.Delivered() {
-			continue
-		}
-		h.put(f, now)
-		alerts = alerts || hasAlert(f)
+		h.put(&firings[i], now)
+		alerts = alerts || hasAlert(&firings[i])
 	}
 	if alerts {
 		h.mu.Lock()
@@ -94,10 +84,9 @@ func (h *Hub) put(f *nudge.Firing, now nudge.Millis) {
 	popups := popupsOf(f, h.ttl)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.last.Less(f.Cursor) {
+	if !h.places.add(f) || !f.Delivered() {
 		return
 	}
-	h.last = f.Cursor
 	h.metrics.expired.Add(float64(h.pending.expire(now, expirePerFiring)))
 	if len(popups) == 0 {
 		return

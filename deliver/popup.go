@@ -20,8 +20,11 @@ type popup struct {
 	older, newer *popup // in the order of publishing
 }
 
-// popupsOf makes the popups of a firing, in the order of its actions.
+// popupsOf makes the popups of a firing, in the order of its actions; none where it is not delivered.
 func popupsOf(f *nudge.Firing, ttl nudge.Millis) []*popup {
+	if !f.Delivered() {
+		return nil
+	}
 	var list []*popup
 	for _, a := range f.Actions {
 		if a.Kind != nudge.ActionPopup {
