@@ -270,24 +270,14 @@ func (s *shard) freezeIdentities(c *checkpoint) {
 	c.gone, s.erased = append(c.gone, s.erased...), nil
 	c.visitors = make([][]byte, 0, len(s.dirtyVisitors))
 	c.users = make([][]byte, 0, len(s.dirtyUsers))
-	var page []byte
-	begin := func(key string) []byte {
-		if cap(page)-len(page) < len(key)+identityRoom {
-			page = make([]byte, 0, max(identityPage, len(key)+identityRoom))
-		}
-		return appendText(page[len(page):], key)
-	}
-	end := func(value []byte) []byte {
-		page = page[:min(len(page)+len(value), cap(page))] // one that has found no room lies elsewhere
-		return slices.Clip(value)
-	}
+	var p valuePage
 	for _, key := range s.dirtyVisitors {
 		v := s.visitors[key]
 		if v == nil {
 			continue // erased
 		}
 		v.dirty = false
-		c.visitors = append(c.visitors, end(v.company.append(v.user.append(begin(key)))))
+		c.visitors = append(c.visitors, p.end(v.company.append(v.user.append(p.begin(key)))))
 	}
 	for _, key := range s.dirtyUsers {
 		u := s.users[key]
@@ -295,7 +285,7 @@ func (s *shard) freezeIdentities(c *checkpoint) {
 			continue
 		}
 		u.dirty = false
-		c.users = append(c.users, end(u.append(begin(key))))
+		c.users = append(c.users, p.end(u.append(p.begin(key))))
 	}
 	s.dirtyVisitors, s.dirtyUsers = s.dirtyVisitors[:0], s.dirtyUsers[:0]
 }
@@ -304,6 +294,24 @@ const (
 	identityRoom = 64      // bytes that an identity's value takes beside the text, most of the time
 	identityPage = 1 << 16 // bytes of values that are made room for at once
 )
+
+// valuePage is where the values of identities are laid out, one behind the other: what is left of the room that was made last.
+type valuePage []byte
+
+// begin begins a value with its text. It is appended to, and handed to end before the next one is begun.
+func (p *valuePage) begin(text string) []byte {
+	if room := len(text) + identityRoom; cap(*p) < room {
+		*p = make([]byte, 0, max(identityPage, room))
+	}
+	return appendText(*p, text)
+}
+
+// end takes the value's room out of the page. Nothing is appended to it any more.
+func (p *valuePage) end(value []byte) []byte {
+	taken := min(len(value), cap(*p)) // one that has found no room lies elsewhere
+	*p = (*p)[taken:taken]
+	return slices.Clip(value)
+}
 
 // identityRows are the rows of the identities. A value begins with the text that the key is of.
 func (c *checkpoint) identityRows() []row {
