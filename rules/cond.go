@@ -380,7 +380,12 @@ func (c *conditions) arithmetic(n *ast.BinaryNode) *number {
 		return nil
 	}
 	if l.kind == numberConst && r.kind == numberConst {
-		return &number{val: arith(n.Operator, l.val, r.val)}
+		v := arith(n.Operator, l.val, r.val)
+		if math.IsInf(v, 0) && !c.deployed { // two of them would make a number that is none
+			c.errorf(pos(n.Location().From), "", "this number is too large")
+			return nil
+		}
+		return &number{val: v}
 	}
 	c.whole(l)
 	c.whole(r)
