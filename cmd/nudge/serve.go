@@ -191,9 +191,9 @@ func (c *serveConfig) serve(ctx context.Context, s *services) error {
 		c.announce(s)
 		debug.FreeOSMemory() // of what recovery has read, which may be several times the state
 		<-ctx.Done()
+		s.logger.Info("stopping: requests in flight are answered, and a checkpoint is written; a second signal ends it at once")
 	}
 
-	s.logger.Info("stopping: requests in flight are answered, and a checkpoint is written; a second signal ends it at once")
 	late := time.After(c.stop)
 	fail(err)
 	s.store.Hurry()

@@ -133,6 +133,7 @@ func (w *ruleWatcher) first(ctx context.Context, running *rules.Plan, settingsCh
 		return nil
 	}
 	if running == nil || len(running.Sources) == 0 {
+		w.logger.Error("the rules have errors, and none ran before: the server does not start", "rules", w.source.name)
 		return &reported{exitFound}
 	}
 	w.logger.Error("the rules have errors; the version that ran last goes on", "rules", w.source.name)

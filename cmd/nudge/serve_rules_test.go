@@ -192,8 +192,9 @@ func TestFirstDeployment(t *testing.T) {
 	if err := r.first(context.Background(), plan, false); err != nil {
 		t.Errorf("a server that has a good version must go on with it: %v", err)
 	}
-	if err := r.first(context.Background(), nil, false); exitCode(err) != exitFound {
-		t.Errorf("a server without rules must not start with broken ones: %v", err)
+	r.said.Reset()
+	if err := r.first(context.Background(), nil, false); exitCode(err) != exitFound || !strings.Contains(r.said.String(), "the server does not start") {
+		t.Errorf("a server without rules must not start with broken ones, and say so: %v, %s", err, r.said.String())
 	}
 }
 

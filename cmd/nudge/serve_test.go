@@ -191,6 +191,9 @@ func TestServeProblems(t *testing.T) {
 			if code != tt.code || !strings.Contains(errs.String(), tt.want) {
 				t.Errorf("exit code %d, want %d: %s", code, tt.code, errs.String())
 			}
+			if strings.Contains(errs.String(), "stopping") {
+				t.Errorf("a server that never ran says that it stops: %s", errs.String())
+			}
 		})
 	}
 }
