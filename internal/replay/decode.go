@@ -2,6 +2,7 @@ package replay
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 
 	"nudge"
@@ -47,6 +48,9 @@ func (d *decoder) decode(b *block) {
 			it.err = errLineTooLong
 		} else {
 			it.at, it.hasAt, it.err = d.codec.ReplayEvent(one, &b.records)
+			if it.err != nil && line == b.before+1 && bytes.TrimSpace(one)[0] != '{' {
+				it.err = fmt.Errorf("%w; if this is CSV, say which columns are which fields, as in --map visitor=user_id --map ts=time --set type=click", it.err)
+			}
 		}
 		it.end = len(b.records.Buf)
 		b.items = append(b.items, it)
