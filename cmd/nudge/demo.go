@@ -60,7 +60,8 @@ func newDemo() *cobra.Command {
 		Use:   "demo",
 		Short: "Post a made-up history to a running server",
 		Long: `Demo posts three weeks of visits by some dozens of invented people to a server that runs the example rules,
-so that one more visit makes an alert. Run it once a day: the same day's history is posted with the same ids.`,
+so that two more pages make an alert. It is for a new data folder. To run it again on the same day changes nothing, as its events have
+the same ids; on another day they are other visits, which tip the rules over by themselves.`,
 		Example: "  nudge serve --demo\n  nudge demo",
 		Args:    args(cobra.NoArgs, "no arguments, only flags"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -99,9 +100,11 @@ func (p *poster) demo(ctx context.Context, events [][]byte, out io.Writer) error
 Now be the visit that tips the rules over:
   1. open %s/demo/feed in one window: the sales feed
   2. open %s/demo/ in another, sign in as %s and look at one more page:
-     the feed shows an alert, "highly engaged"
+     the feed shows an alert, "highly engaged" (the page on which she signs in is her 19th, the next one her 20th)
   3. sign out, sign in as %s, look at a page: the feed shows %s, "several people of one company"
   4. sit on %s/demo/book for 20 seconds: a popup offers help
+
+Each alert comes once. To begin again, and on another day, stop the server, remove its data folder, start it and post the history anew.
 `, plural(int64(posted), "event"), p.url, p.url, p.url, examples.DemoPerson, examples.DemoColleague, examples.DemoCompany, p.url)
 	return nil
 }

@@ -157,8 +157,12 @@ func TestServeDemo(t *testing.T) {
 		t.Errorf("signing in alone made alerts: %s", got)
 	}
 	s.do("POST", "/v1/events?decide=1&key=w1", `{"type":"page_view","visitor":"now","path":"/demo/pricing"}`, 200)
-	if got := s.do("GET", "/v1/alerts?key=f1", "", 200); !strings.Contains(got, "highly-engaged") {
-		t.Errorf("one page more made no alert: %s", got)
+	if got := s.do("GET", "/v1/alerts?key=f1", "", 200); !strings.Contains(got, "highly-engaged") || strings.Contains(got, "hot-company") {
+		t.Errorf("after one page more: %s", got)
+	}
+	s.do("POST", "/v1/events?decide=1&key=w1", `{"type":"page_view","email":"lee@acme.example","path":"/demo/docs"}`, 200)
+	if got := s.do("GET", "/v1/alerts?key=f1", "", 200); !strings.Contains(got, "hot-company") {
+		t.Errorf("a colleague made no alert: %s", got)
 	}
 }
 
