@@ -17,10 +17,12 @@ const typical = `{"id":"5f0a8a4c-1f8e-4a6b-9c59-4a0a1a0c2a11","type":"page_view"
 	`"user":"u7","email":"Ana@Acme.Example","url":"https://www.acme.example/pricing?utm_source=news","title":"Pricing","referrer":"",` +
 	`"props":{"plan":"pro","amount":19.99,"new":true,"card":{"brand":"visa"},"list":[1,2,3]}}`
 
+// item is one of a batch in Segment's form, about 250 bytes.
+const item = `{"type":"track","event":"Product Viewed","anonymousId":"a1","userId":"u1","messageId":"m1","timestamp":"2025-11-24T16:00:19.500Z",` +
+	`"properties":{"price":19.9,"path":"/p"},"context":{"page":{"url":"https://a.example/p"},"campaign":{"name":"x"}}}`
+
 // TestNoAllocations: in the steady state a codec allocates nothing, whatever the form.
 func TestNoAllocations(t *testing.T) {
-	item := `{"type":"track","event":"Product Viewed","anonymousId":"a1","userId":"u1","messageId":"m1","timestamp":"2025-11-24T16:00:19.500Z",` +
-		`"properties":{"price":19.9,"path":"/p"},"context":{"page":{"url":"https://a.example/p"},"campaign":{"name":"x"}}}`
 	around := `"sentAt":"2025-11-24T16:00:19.800Z","context":{"page":{"title":"t"}}}`
 	for name, run := range map[string]func(c *Codec, body []byte, b *nudge.RecordBuilder) (Decoded, error){
 		"json": func(c *Codec, body []byte, b *nudge.RecordBuilder) (Decoded, error) {
@@ -61,10 +63,16 @@ func TestNoAllocations(t *testing.T) {
 func BenchmarkDecode(b *testing.B) {
 	for _, n := range []int{1, 100} {
 		text := "[" + strings.Repeat(typical+",", n-1) + typical + "]"
-		for _, format := range []string{"json", "msgpack"} {
-			body := []byte(text)
-			if format == "msgpack" {
+		for _, format := range []string{"json", "msgpack", "segment"} {
+			body, decode := []byte(text), (*Codec).Events
+			switch format {
+			case "msgpack":
 				body = toMsgpack(b, text)
+			case "segment":
+				body = []byte(`{"batch":[` + strings.Repeat(item+",", n-1) + item + `],"sentAt":"2025-11-24T16:00:19.800Z","context":{"page":{"title":"t"}}}`)
+				decode = func(c *Codec, body []byte, _ string, at nudge.Millis, out *nudge.RecordBuilder) (Decoded, error) {
+					return c.Segment("batch", body, at, out)
+				}
 			}
 			b.Run(fmt.Sprintf("format=%s/events=%d", format, n), func(b *testing.B) {
 				c := NewCodec(CodecOptions{Names: nudge.NewNames()})
@@ -73,7 +81,7 @@ func BenchmarkDecode(b *testing.B) {
 				b.SetBytes(int64(len(body)))
 				for b.Loop() {
 					out.Buf = out.Buf[:0]
-					if done, err := c.Events(body, "", received, &out); err != nil || done.Records != n {
+					if done, err := decode(c, body, "", received, &out); err != nil || done.Records != n {
 						b.Fatal(done, err)
 					}
 				}

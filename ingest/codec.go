@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"unicode/utf8"
 
-	"github.com/valyala/fastjson"
-
 	"nudge"
 )
 
@@ -22,9 +20,6 @@ type Codec struct {
 	names    nameCache
 	reserved func(nudge.NameID) bool
 	mail     mailCache
-	parser   fastjson.Parser
-	outer    fastjson.Parser // what surrounds the events of a Segment batch and must outlive the decoding of each
-	around   []byte          // its text
 	mp       msgpackReader
 	scalar   []byte // the digits or the time of an array's element in MessagePack
 	draft    draft
@@ -203,9 +198,21 @@ func (c *Codec) allowJSON(text []byte) bool {
 	if len(text) > MaxEventBytes {
 		return c.allow("")
 	}
-	v, err := c.parser.ParseBytes(text)
-	return err == nil && c.allow(string(v.GetStringBytes("writeKey")))
+	s := scanner{b: text, room: maxBodyDepth}
+	key := ""
+	for more := s.peek() == '{' && s.first(); more; more = s.another() {
+		if c.name(&s) == "writeKey" && key == "" && s.peek() == '"' {
+			key = c.text(&s)
+		} else {
+			s.skip()
+		}
+	}
+	s.whole()
+	return c.allow(key)
 }
+
+// allowed asks for a write key that stands in a member's value.
+func (c *Codec) allowed(value []byte) bool { return c.allow == nil || c.allow(c.textOf(value)) }
 
 // errNotAllowed ends the decoding of a body whose write key is not one of ours.
 var errNotAllowed = &Error{
@@ -265,9 +272,6 @@ func (c *Codec) finishReplay(b *nudge.RecordBuilder) (nudge.Millis, bool, error)
 func (c *Codec) trim() {
 	if cap(c.draft.arena) > maxKeptBytes {
 		c.draft.arena = nil
-	}
-	if cap(c.around) > maxKeptBytes {
-		c.around, c.outer = nil, fastjson.Parser{}
 	}
 	c.allow = nil
 	c.origin = Origin{}

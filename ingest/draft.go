@@ -27,7 +27,7 @@ type field struct {
 	value nudge.Value
 }
 
-// draft is one event while its parts come in, whatever form it was sent in. Its texts point into the body, the parser or the arena.
+// draft is one event while its parts come in, whatever form it was sent in. Its texts point into the body or the arena.
 type draft struct {
 	typ    string
 	ts     nudge.Millis

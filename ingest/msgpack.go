@@ -270,7 +270,7 @@ func (c *Codec) msgpackTop(key string) *Error {
 	return c.msgpackMember(rankTop, key, "", MaxDepth)
 }
 
-// msgpackMembers is jsonMembers for the map that comes next.
+// msgpackMembers is nativeMembers for the map that comes next.
 func (c *Codec) msgpackMembers(r rank, prefix string, depth int) *Error {
 	n, _ := c.mp.dec.DecodeMapLen()
 	for range n {

@@ -8,8 +8,8 @@ import (
 	"nudge"
 )
 
-// A native event is read straight from its text. Texts and numbers stay where they stand; what is written differently there (an escape, space within an
-// array) is put into the arena. Whatever is not well-formed is noticed, but not explained: that is left to the scanner.
+// A native event, and what is inside one of Segment's, is read straight from its text. Texts and numbers stay where they stand; what is written differently
+// there (an escape, space within an array) is put into the arena. Whatever is not well-formed is noticed, but not explained: that is left to the scanner.
 
 // jsonEvent reads one native event from text that the scanner has accepted.
 func (c *Codec) jsonEvent(text []byte) *Error {
@@ -18,10 +18,15 @@ func (c *Codec) jsonEvent(text []byte) *Error {
 		return refuse(CodeWrongType, where{}, "an event must be an object, not %s", textKind(ch))
 	}
 	err := c.nativeEvent(&s)
-	if s.broken {
-		panic("BUG: an event that the scanner has accepted is not well-formed")
-	}
+	s.whole()
 	return err
+}
+
+// whole is called behind text that the scanner has accepted before.
+func (s *scanner) whole() {
+	if s.broken {
+		panic("BUG: what the scanner has accepted is not well-formed")
+	}
 }
 
 // nativeEvent reads the event that starts here. Where it returns an error, or finds the text broken, it may not have come to its end.
@@ -139,7 +144,8 @@ func (c *Codec) nativeSentAt(s *scanner, at where) *Error {
 	return err
 }
 
-// nativeMembers is jsonMembers for the object that starts here.
+// nativeMembers takes the members of the object that starts here. prefix is what stands before their names in what the sender wrote; the dotted name of the
+// object is in c.draft.path. depth is how many levels may still open below.
 func (c *Codec) nativeMembers(s *scanner, r rank, prefix string, depth int) *Error {
 	for more := s.first(); more; more = s.another() {
 		if err := c.nativeMember(s, r, c.name(s), prefix, depth); err != nil {
@@ -149,7 +155,7 @@ func (c *Codec) nativeMembers(s *scanner, r rank, prefix string, depth int) *Err
 	return nil
 }
 
-// nativeMember is jsonMember for the value that starts here.
+// nativeMember takes the member whose value starts here.
 func (c *Codec) nativeMember(s *scanner, r rank, key, prefix string, depth int) *Error {
 	isObject := s.peek() == '{'
 	name, outer, err := c.enter(key, prefix, isObject)
@@ -171,7 +177,7 @@ func (c *Codec) nativeMember(s *scanner, r rank, key, prefix string, depth int) 
 	return err
 }
 
-// nativeValue is jsonValue for the value that starts here.
+// nativeValue reads the value that starts here, which is no object.
 func (c *Codec) nativeValue(s *scanner, at where, depth int) (nudge.Value, *Error) {
 	ch := s.peek()
 	if ch == '"' {

@@ -11,8 +11,15 @@ import (
 	"nudge"
 )
 
-// slowCodec reads native events through the parser that Segment's are read with, which shares nothing with native.go but what takes the members.
-type slowCodec struct{ *Codec }
+// slowCodec reads native events through a parser, which shares nothing with native.go but what takes the members.
+type slowCodec struct {
+	*Codec
+	parser *fastjson.Parser
+}
+
+func newSlowCodec(names *nudge.Names) slowCodec {
+	return slowCodec{NewCodec(CodecOptions{Names: names}), &fastjson.Parser{}}
+}
 
 // jsonEvent reads one native event.
 func (c slowCodec) jsonEvent(text []byte) *Error {
@@ -67,6 +74,85 @@ func (c slowCodec) jsonSentAt(v *fastjson.Value, at where) *Error {
 	return err
 }
 
+// jsonMembers takes the members of an object. prefix is what stands before their names in what the sender wrote; the dotted name of the
+// object is in c.draft.path. depth is how many levels may still open below.
+func (c slowCodec) jsonMembers(o *fastjson.Object, r rank, prefix string, depth int) *Error {
+	var err *Error
+	o.Visit(func(key []byte, v *fastjson.Value) {
+		if err == nil {
+			err = c.jsonMember(r, view(key), v, prefix, depth)
+		}
+	})
+	return err
+}
+
+func (c slowCodec) jsonMember(r rank, key string, v *fastjson.Value, prefix string, depth int) *Error {
+	isObject := v.Type() == fastjson.TypeObject
+	name, outer, err := c.enter(key, prefix, isObject)
+	if err != nil {
+		return err
+	}
+	at := where{prefix, name}
+	if isObject {
+		if err = c.object(r, name, at, outer, depth); err == nil {
+			err = c.jsonMembers(v.GetObject(), r, prefix, depth-1)
+		}
+	} else {
+		var val nudge.Value
+		if val, err = c.jsonValue(v, at, depth); err == nil {
+			err = c.member(r, name, val, at)
+		}
+	}
+	c.leave(outer)
+	return err
+}
+
+// jsonValue reads what is not an object.
+func (c slowCodec) jsonValue(v *fastjson.Value, at where, depth int) (nudge.Value, *Error) {
+	switch v.Type() {
+	case fastjson.TypeString:
+		return nudge.TextValue(view(v.GetStringBytes())), nil
+	case fastjson.TypeNumber:
+		return numberValue(view(c.marshal(v)), at)
+	case fastjson.TypeTrue:
+		return nudge.BoolValue(true), nil
+	case fastjson.TypeFalse:
+		return nudge.BoolValue(false), nil
+	case fastjson.TypeArray:
+		text := c.marshal(v)
+		if jsonDepth(text) > depth {
+			return nudge.Value{}, tooDeep(at)
+		}
+		return nudge.Value{Kind: nudge.JSON, Text: view(text)}, nil
+	case fastjson.TypeNull:
+		return nudge.Value{Kind: nudge.Null}, nil
+	}
+	return nudge.Value{}, nil // an object, whose kind is none of ours: whoever wants a value refuses it
+}
+
+// marshal is v's JSON text, in the arena. Nothing below v may have been looked at: the parser would then write strings as Go does.
+func (c slowCodec) marshal(v *fastjson.Value) []byte {
+	start := len(c.draft.arena)
+	c.draft.arena = v.MarshalTo(c.draft.arena)
+	return c.draft.arena[start:]
+}
+
+func jsonKind(v *fastjson.Value) string {
+	switch v.Type() {
+	case fastjson.TypeString:
+		return "text"
+	case fastjson.TypeNumber:
+		return "a number"
+	case fastjson.TypeArray:
+		return "an array"
+	case fastjson.TypeNull:
+		return "null"
+	case fastjson.TypeObject:
+		return "an object"
+	}
+	return "a bool"
+}
+
 // event decodes one event with read; the record's bytes, and what is wrong.
 func event(c *Codec, text []byte, read func([]byte) *Error) (record []byte, bad Decoded) {
 	var b nudge.RecordBuilder
@@ -115,7 +201,7 @@ func deepKey(n int) string {
 func TestNative(t *testing.T) {
 	names := nudge.NewNames()
 	for _, replay := range []bool{false, true} {
-		fast, slow := NewCodec(CodecOptions{Names: names}), slowCodec{NewCodec(CodecOptions{Names: names})}
+		fast, slow := NewCodec(CodecOptions{Names: names}), newSlowCodec(names)
 		fast.replay, slow.replay = replay, replay
 		for _, s := range nativeSeeds {
 			checkNative(t, fast, slow, []byte(s))
@@ -128,7 +214,7 @@ func FuzzNative(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	names := nudge.NewNames()
-	fast, slow := NewCodec(CodecOptions{Names: names}), slowCodec{NewCodec(CodecOptions{Names: names})}
+	fast, slow := NewCodec(CodecOptions{Names: names}), newSlowCodec(names)
 	f.Fuzz(func(t *testing.T, text []byte) { checkNative(t, fast, slow, text) })
 }
 

@@ -8,7 +8,7 @@ import (
 
 // scanner walks over JSON text and accepts exactly RFC 8259. Half a body is refused whole, with the place where it breaks. A native event is decoded while
 // it is scanned (native.go); where there is anything wrong with one, and in Segment's form, it is first found where an event ends, so that its size is
-// known, and the decoder of Segment's, which is lax and formats its whole input into its errors, only ever meets well-formed text of bounded size.
+// known, and what is decoded is well-formed.
 //
 // It changes one thing in b: the escape of half a surrogate pair becomes that of U+FFFD, which is what it means.
 type scanner struct {

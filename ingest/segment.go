@@ -3,8 +3,6 @@ package ingest
 import (
 	"bytes"
 
-	"github.com/valyala/fastjson"
-
 	"nudge"
 )
 
@@ -28,7 +26,7 @@ type segmentRequest struct {
 	request
 	call string
 
-	context *fastjson.Value // the batch's, which its items inherit; nil if there is none
+	context []byte // the batch's, which its items inherit; nil if there is none
 	sentAt  nudge.Millis
 	hasSent bool
 }
@@ -39,86 +37,130 @@ func (r *segmentRequest) decode(body []byte) error {
 		return s.fail("an object is expected")
 	}
 	start := s.pos
-	var items []byte
-	around := r.c.around[:0]
-	err := s.members(maxBodyDepth, func(key, value []byte) error {
-		if r.call == "batch" && string(key) == "batch" {
-			items = value
-		} else if r.call == "batch" {
-			around = appendMember(around, key, value)
-		}
-		return nil
-	})
+	m, err := r.c.segmentMembers(&s)
 	end := s.pos
 	if err == nil && !s.ended() {
 		err = s.fail("nothing more is expected behind the object")
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if r.call != "batch" {
-		return r.one(body[start:end])
-	}
-	if len(around) == 0 {
-		around = append(around, '{')
-	}
-	r.c.around = append(around, '}')
-	return r.batch(items, r.c.around)
-}
-
-// appendMember collects the members around a batch's items into an object of their own, still without its closing bracket.
-func appendMember(dst, key, value []byte) []byte {
-	if len(dst) == 0 {
-		dst = append(dst, '{')
-	} else {
-		dst = append(dst, ',')
-	}
-	dst = append(append(append(dst, '"'), key...), '"', ':')
-	return append(dst, value...)
-}
-
-func (r *segmentRequest) one(text []byte) error {
-	if !r.c.allowJSON(text) {
+	case r.call == "batch":
+		return r.batch(&m)
+	case !r.c.allowed(m.writeKey):
 		return errNotAllowed
 	}
-	return r.take(text, r.item)
+	return r.take(body[start:end], r.item)
 }
 
-func (r *segmentRequest) batch(items, around []byte) error {
-	v, err := r.c.outer.ParseBytes(around)
-	if err != nil {
-		return refuse(CodeBadBody, where{}, "what surrounds the batch cannot be read")
-	}
-	if r.c.allow != nil && !r.c.allow(string(v.GetStringBytes("writeKey"))) {
+func (r *segmentRequest) batch(m *segmentMembers) error {
+	if !r.c.allowed(m.writeKey) {
 		return errNotAllowed
 	}
-	s := scanner{b: items}
-	if s.peek() != '[' {
+	if len(m.batch) == 0 || m.batch[0] != '[' {
 		return refuse(CodeMissing, where{name: "batch"}, "is missing or not an array: put the events into it")
 	}
-	r.context = v.Get("context")
-	r.sentAt, r.hasSent = lenientInstant(v.Get("sentAt"))
+	r.context = m.context
+	r.sentAt, r.hasSent = r.c.lenientInstant(m.sentAt)
+	s := scanner{b: m.batch}
 	return s.elements(maxBodyDepth, nil, func(text []byte) error { return r.take(text, r.item) })
 }
 
-// lenientInstant reads a time that only serves to correct another one: what cannot be read is as if it were not there.
-func lenientInstant(v *fastjson.Value) (nudge.Millis, bool) {
-	if v == nil || v.Type() != fastjson.TypeString {
-		return 0, false
+// segmentMembers are the members, each as text, that Segment's API knows of an event and of what surrounds a batch of them; nil where there is none.
+type segmentMembers struct {
+	messageID, anonymousID, userID, groupID, previousID []byte
+
+	typ, event, name, category  []byte
+	properties, traits, context []byte
+
+	sentAt, timestamp, original []byte
+
+	batch, writeKey []byte
+}
+
+// place is where a member of that name belongs, nil if nobody asks for it.
+func (m *segmentMembers) place(name string) *[]byte {
+	switch name {
+	case "messageId":
+		return &m.messageID
+	case "anonymousId":
+		return &m.anonymousID
+	case "userId":
+		return &m.userID
+	case "groupId":
+		return &m.groupID
+	case "previousId":
+		return &m.previousID
+	case "type":
+		return &m.typ
+	case "event":
+		return &m.event
+	case "name":
+		return &m.name
+	case "category":
+		return &m.category
+	case "properties":
+		return &m.properties
+	case "traits":
+		return &m.traits
+	case "context":
+		return &m.context
+	case "sentAt":
+		return &m.sentAt
+	case "timestamp":
+		return &m.timestamp
+	case "originalTimestamp":
+		return &m.original
+	case "batch":
+		return &m.batch
+	case "writeKey":
+		return &m.writeKey
 	}
-	return parseRFC3339(view(v.GetStringBytes()))
+	return nil
+}
+
+// segmentMembers scans the object that starts here. Of two members of one name the first counts.
+func (c *Codec) segmentMembers(s *scanner) (m segmentMembers, err error) {
+	err = s.members(maxBodyDepth, func(key, value []byte) error {
+		name := view(key)
+		if bytes.IndexByte(key, '\\') >= 0 {
+			name = view(c.unescaped(key))
+		}
+		if place := m.place(name); place != nil && *place == nil {
+			*place = value
+		}
+		return nil
+	})
+	return m, err
+}
+
+// textOf is the text that a member's value is, "" where it is something else.
+func (c *Codec) textOf(value []byte) string {
+	if len(value) == 0 || value[0] != '"' {
+		return ""
+	}
+	return c.text(&scanner{b: value})
+}
+
+// lenientInstant reads a time that only serves to correct another one: what cannot be read is as if it were not there.
+func (c *Codec) lenientInstant(value []byte) (nudge.Millis, bool) {
+	return parseRFC3339(c.textOf(value))
 }
 
 // item decodes one event.
 func (r *segmentRequest) item(text []byte) *Error {
-	v, perr := r.c.parser.ParseBytes(text)
-	if perr != nil || v.Type() != fastjson.TypeObject {
+	s := scanner{b: text}
+	if s.peek() != '{' {
 		return refuse(CodeWrongType, where{}, "an event must be an object")
 	}
-	e := segmentEvent{c: r.c, v: v, contexts: [2]*fastjson.Value{v.Get("context"), r.context}}
+	m, err := r.c.segmentMembers(&s)
+	if err != nil {
+		panic("BUG: what the scanner has accepted is not well-formed: " + err.Error())
+	}
+	e := segmentEvent{c: r.c, m: m, contexts: [2][]byte{m.context, r.context}}
 	call := r.call
 	if call == "batch" {
-		call = string(v.GetStringBytes("type"))
+		call = r.c.textOf(m.typ)
 	}
 	if err := e.times(r); err != nil {
 		return err

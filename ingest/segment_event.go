@@ -1,7 +1,7 @@
 package ingest
 
 import (
-	"github.com/valyala/fastjson"
+	"slices"
 
 	"nudge"
 )
@@ -9,8 +9,8 @@ import (
 // segmentEvent is one event in Segment's form, on its way into the codec's draft.
 type segmentEvent struct {
 	c        *Codec
-	v        *fastjson.Value
-	contexts [2]*fastjson.Value // its own, then the batch's; nil where there is none
+	m        segmentMembers
+	contexts [2][]byte // its own, then the batch's; nil where there is none
 }
 
 // read takes the event as the call says.
@@ -42,11 +42,16 @@ func (e *segmentEvent) read(call string) *Error {
 }
 
 // named takes a member with a fixed meaning, if it is there.
-func (e *segmentEvent) named(id nudge.NameID, r rank, v *fastjson.Value, at where) *Error {
-	if v == nil {
+func (e *segmentEvent) named(id nudge.NameID, r rank, value []byte, at where) *Error {
+	if value == nil {
 		return nil
 	}
-	val, err := e.c.jsonValue(v, at, 1)
+	return e.namedHere(&scanner{b: value, room: maxBodyDepth}, id, r, at)
+}
+
+// namedHere takes the member whose value starts here.
+func (e *segmentEvent) namedHere(s *scanner, id nudge.NameID, r rank, at where) *Error {
+	val, err := e.c.nativeValue(s, at, 1)
 	if err != nil {
 		return err
 	}
@@ -55,10 +60,11 @@ func (e *segmentEvent) named(id nudge.NameID, r rank, v *fastjson.Value, at wher
 
 func (e *segmentEvent) identity() *Error {
 	for _, m := range [...]struct {
-		name string
-		id   nudge.NameID
-	}{{"messageId", nudge.NameID_}, {"anonymousId", nudge.NameVisitor}, {"userId", nudge.NameUser}} {
-		if err := e.named(m.id, rankTop, e.v.Get(m.name), where{name: m.name}); err != nil {
+		name  string
+		id    nudge.NameID
+		value []byte
+	}{{"messageId", nudge.NameID_, e.m.messageID}, {"anonymousId", nudge.NameVisitor, e.m.anonymousID}, {"userId", nudge.NameUser, e.m.userID}} {
+		if err := e.named(m.id, rankTop, m.value, where{name: m.name}); err != nil {
 			return err
 		}
 	}
@@ -85,49 +91,87 @@ var contextFields = [...]struct {
 	{"traits", "email", nudge.NameEmail},
 }
 
-func (e *segmentEvent) context(ctx *fastjson.Value) *Error {
-	if ctx == nil {
+// contextField is what a member of a part of the context is here; without a member, whether any of the part is something.
+func contextField(object, member string) (id nudge.NameID, known bool) {
+	for i := range contextFields {
+		if f := &contextFields[i]; f.object == object && (f.member == member || member == "") {
+			return f.id, true
+		}
+	}
+	return 0, false
+}
+
+// context takes a context, its own or the batch's.
+func (e *segmentEvent) context(value []byte) *Error {
+	if len(value) == 0 || value[0] != '{' {
 		return nil
 	}
-	for _, f := range contextFields {
-		v := ctx.Get(f.object, f.member)
-		if err := e.named(f.id, rankContext, v, where{"context." + f.object + ".", f.member}); err != nil {
+	s := scanner{b: value, room: maxBodyDepth}
+	for more := s.first(); more; more = s.another() {
+		object := e.c.name(&s)
+		if _, known := contextField(object, ""); !known || s.peek() != '{' {
+			s.skip()
+		} else if err := e.contextObject(&s, object); err != nil {
+			return err
+		}
+	}
+	s.whole()
+	return nil
+}
+
+// contextObject takes the members of the part of a context that starts here.
+func (e *segmentEvent) contextObject(s *scanner, object string) *Error {
+	for more := s.first(); more; more = s.another() {
+		member := e.c.name(s)
+		id, known := contextField(object, member)
+		if !known {
+			s.skip()
+		} else if err := e.namedHere(s, id, rankContext, where{"context." + object + ".", member}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// bag takes the members of properties or traits.
-func (e *segmentEvent) bag(name, prefix string, emailIsTheirs bool) *Error {
-	v := e.v.Get(name)
-	if v == nil || v.Type() == fastjson.TypeNull {
+// bag takes the members of properties or traits, whose value is given.
+func (e *segmentEvent) bag(name string, value []byte, prefix string, emailIsTheirs bool) *Error {
+	if isNothing(value) {
 		return nil
 	}
-	if v.Type() != fastjson.TypeObject {
-		return refuse(CodeWrongType, where{name: name}, "must be an object, not %s", jsonKind(v))
+	if value[0] != '{' {
+		return refuse(CodeWrongType, where{name: name}, "must be an object, not %s", textKind(value[0]))
 	}
-	var err *Error
-	v.GetObject().Visit(func(key []byte, m *fastjson.Value) {
-		switch {
-		case err != nil:
-		case emailIsTheirs && string(key) == "email":
-			err = e.named(nudge.NameEmail, rankProps, m, where{prefix, "email"})
-		default:
-			err = e.c.jsonMember(rankProps, view(key), m, prefix, MaxDepth)
+	s := scanner{b: value, room: maxBodyDepth}
+	for more := s.first(); more; more = s.another() {
+		var err *Error
+		if key := e.c.name(&s); emailIsTheirs && key == "email" {
+			err = e.namedHere(&s, nudge.NameEmail, rankProps, where{prefix, key})
+		} else {
+			err = e.c.nativeMember(&s, rankProps, key, prefix, MaxDepth)
 		}
-	})
-	return err
+		if err != nil {
+			return err
+		}
+	}
+	s.whole()
+	return nil
 }
 
-func (e *segmentEvent) properties() *Error { return e.bag("properties", "properties.", false) }
+// isNothing says whether a member is not there, or null.
+func isNothing(value []byte) bool { return len(value) == 0 || value[0] == 'n' }
+
+func (e *segmentEvent) properties() *Error {
+	return e.bag("properties", e.m.properties, "properties.", false)
+}
 
 // traits takes identify's or group's. Only a person's traits hold the person's address.
-func (e *segmentEvent) traits(ofPerson bool) *Error { return e.bag("traits", "traits.", ofPerson) }
+func (e *segmentEvent) traits(ofPerson bool) *Error {
+	return e.bag("traits", e.m.traits, "traits.", ofPerson)
+}
 
 func (e *segmentEvent) track() *Error {
 	at := where{name: "event"}
-	if err := e.named(nudge.NameType, rankTop, e.v.Get("event"), at); err != nil {
+	if err := e.named(nudge.NameType, rankTop, e.m.event, at); err != nil {
 		return err
 	}
 	if e.c.draft.typ == "" {
@@ -142,19 +186,23 @@ func (e *segmentEvent) page(typ string) *Error {
 	if err := e.properties(); err != nil {
 		return err
 	}
-	for _, name := range [...]string{"name", "category"} {
-		v := e.v.Get(name)
-		if v == nil || v.Type() == fastjson.TypeNull {
+	for _, m := range [...]struct {
+		name  string
+		value []byte
+	}{{"name", e.m.name}, {"category", e.m.category}} {
+		at := where{name: m.name}
+		if isNothing(m.value) {
 			continue
 		}
-		if v.Type() != fastjson.TypeString {
-			return refuse(CodeWrongType, where{name: name}, "must be text, not %s", jsonKind(v))
+		if m.value[0] != '"' {
+			return refuse(CodeWrongType, at, "must be text, not %s", textKind(m.value[0]))
 		}
-		if err := e.c.jsonMember(rankTop, name, v, "", MaxDepth); err != nil {
+		text := e.c.textOf(m.value)
+		if err := e.c.member(rankTop, m.name, nudge.TextValue(text), at); err != nil {
 			return err
 		}
-		if name == "name" && !e.c.draft.has(nudge.NameTitle) {
-			e.c.draft.put(nudge.NameTitle, rankContext, view(v.GetStringBytes()))
+		if m.name == "name" && !e.c.draft.has(nudge.NameTitle) {
+			e.c.draft.put(nudge.NameTitle, rankContext, text)
 		}
 	}
 	return nil
@@ -162,7 +210,7 @@ func (e *segmentEvent) page(typ string) *Error {
 
 func (e *segmentEvent) group() *Error {
 	e.c.draft.typ = "group"
-	if err := e.named(nudge.NameCompany, rankTop, e.v.Get("groupId"), where{name: "groupId"}); err != nil {
+	if err := e.named(nudge.NameCompany, rankTop, e.m.groupID, where{name: "groupId"}); err != nil {
 		return err
 	}
 	if !e.c.draft.has(nudge.NameCompany) {
@@ -177,11 +225,10 @@ func (e *segmentEvent) alias() *Error {
 	d := &e.c.draft
 	at := where{name: "previousId"}
 	d.typ = "alias"
-	v := e.v.Get("previousId")
-	if v == nil {
+	if e.m.previousID == nil {
 		return refuse(CodeMissing, at, "is missing: alias needs the id that was used before")
 	}
-	val, err := e.c.jsonValue(v, at, 1)
+	val, err := e.c.nativeValue(&scanner{b: e.m.previousID, room: maxBodyDepth}, at, 1)
 	if err != nil {
 		return err
 	}
@@ -206,16 +253,17 @@ func (e *segmentEvent) alias() *Error {
 // somebody has corrected already is better than the original.
 func (e *segmentEvent) times(r *segmentRequest) *Error {
 	d := &e.c.draft
-	d.sent, d.hasSnt = lenientInstant(e.v.Get("sentAt"))
+	d.sent, d.hasSnt = e.c.lenientInstant(e.m.sentAt)
 	if !d.hasSnt {
 		d.sent, d.hasSnt = r.sentAt, r.hasSent
 	}
-	names := [...]string{"originalTimestamp", "timestamp"} // the later one wins
+	names, values := [...]string{"originalTimestamp", "timestamp"}, [...][]byte{e.m.original, e.m.timestamp} // the later one wins
 	if d.hasSnt {
-		names = [...]string{"timestamp", "originalTimestamp"}
+		slices.Reverse(names[:])
+		slices.Reverse(values[:])
 	}
-	for _, name := range names {
-		if err := e.named(nudge.NameTs, rankTop, e.v.Get(name), where{name: name}); err != nil {
+	for i, name := range names {
+		if err := e.named(nudge.NameTs, rankTop, values[i], where{name: name}); err != nil {
 			return err
 		}
 	}

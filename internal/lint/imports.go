@@ -51,7 +51,7 @@ var modules = map[string][]string{
 	"github.com/expr-lang/expr":               {"rules", "internal/oracle"},
 	"github.com/cockroachdb/pebble/v2":        {"state", "internal/sim"},
 	"github.com/valyala/fasthttp":             {"ingest", "deliver", "internal/sim", "cmd/nudge/serve_routes.go", "cmd/nudge/serve_routes_test.go"},
-	"github.com/valyala/fastjson":             {"ingest"},
+	"github.com/valyala/fastjson":             {"ingest/native_test.go"},
 	"github.com/vmihailenco/msgpack/v5":       {"ingest/msgpack.go", "ingest/msgpack_test.go"},
 	"github.com/nats-io/nats.go":              {"ingest/nats"},
 	"github.com/klauspost/compress":           {"state", "ingest", "internal/replay", "cmd/nudge/script_test.go"},
