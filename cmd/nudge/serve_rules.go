@@ -166,12 +166,17 @@ func (w *ruleWatcher) tick(ctx context.Context) {
 		w.report("the rules cannot be read; those that run go on", err)
 		return
 	}
-	if w.last == w.taken || w.last != before {
+	switch {
+	case w.last == w.taken:
+		w.said = "" // whatever it was is over
+		return
+	case w.last != before:
 		return
 	}
+	began := time.Now()
 	sources, err := w.source.read()
-	if err != nil {
-		w.taken = w.last
+	if err != nil { // it is tried again: a file that may be read again is no newer for that
+		w.lookTook += time.Since(began)
 		w.report("the rules cannot be read; those that run go on", err)
 		return
 	}
