@@ -57,7 +57,8 @@ func exampleRules() (sources []rules.Source, err error) {
 	return sources, nil
 }
 
-// folderMark is a text of the names, sizes and times of a folder's files.
+// folderMark is a text of the names, sizes and times of a folder's files. Of a link what it leads to counts: in a mounted ConfigMap all files are links, which
+// stay as they are while what they lead to is exchanged.
 func folderMark(dir string) (string, error) {
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -65,8 +66,11 @@ func folderMark(dir string) (string, error) {
 	}
 	var b bytes.Buffer
 	for _, f := range files {
-		info, err := f.Info()
-		if filepath.Ext(f.Name()) != ".expr" || errors.Is(err, fs.ErrNotExist) {
+		if filepath.Ext(f.Name()) != ".expr" {
+			continue
+		}
+		info, err := os.Stat(filepath.Join(dir, f.Name()))
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {

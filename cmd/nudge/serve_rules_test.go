@@ -180,6 +180,38 @@ func TestWatchOutlivesItsFolder(t *testing.T) {
 	}
 }
 
+// What is changed behind a link is deployed, too, as in a mounted ConfigMap: the links of its files go through that of a folder, which is exchanged.
+func TestWatchFollowsLinks(t *testing.T) {
+	r := newWatchRig(t)
+	behind := t.TempDir()
+	for _, version := range []string{"1", "2"} {
+		path := filepath.Join(behind, version, "b.expr")
+		r.clock = r.clock.Add(time.Second)
+		if err := errors.Join(os.Mkdir(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(goodRule+"// version "+version), 0o600), os.Chtimes(path, r.clock, r.clock)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data := filepath.Join(r.dir, "..data")
+	link := func(version string) {
+		if err := errors.Join(os.Symlink(filepath.Join(behind, version), data+"_tmp"), os.Rename(data+"_tmp", data)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link("1")
+	if err := os.Symlink(filepath.Join("..data", "b.expr"), filepath.Join(r.dir, "b.expr")); err != nil {
+		t.Fatal(err)
+	}
+	r.begin()
+	if !strings.Contains(r.live, "version 1") {
+		t.Fatalf("what runs is %s", r.live)
+	}
+	link("2")
+	r.ticks(3, 1)
+	if !strings.Contains(r.live, "version 2") {
+		t.Errorf("what runs is %s", r.live)
+	}
+}
+
 // A file that cannot be read is deployed once it can, though it is not saved again.
 func TestWatchReadsAgain(t *testing.T) {
 	r := newWatchRig(t)
