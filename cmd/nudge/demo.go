@@ -65,11 +65,11 @@ the same ids; on another day they are other visits, which tip the rules over by 
 		Example: "  nudge serve --demo\n  nudge demo",
 		Args:    args(cobra.NoArgs, "no arguments, only flags"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			u, err := url.Parse(server)
-			if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-				return usagef("--url %q is not the address of a server; write it as http://127.0.0.1:8080", server)
+			address, err := serverAddress(server)
+			if err != nil {
+				return err
 			}
-			p := &poster{url: strings.TrimRight(server, "/"), key: key, client: http.Client{Timeout: demoTimeout}, sleep: sleep}
+			p := &poster{url: address, key: key, client: http.Client{Timeout: demoTimeout}, sleep: sleep}
 			return p.demo(cmd.Context(), examples.History(seed, nudge.Millis(time.Now().UnixMilli())), cmd.OutOrStdout())
 		},
 	}
@@ -77,6 +77,15 @@ the same ids; on another day they are other visits, which tip the rules over by 
 	cmd.Flags().StringVar(&key, flagWriteKey, "", "write key of the server, if it asks for one")
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "another number makes another history")
 	return cmd
+}
+
+// serverAddress checks --url, and leaves out the slash at its end.
+func serverAddress(text string) (string, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return "", usagef("--url %q is not the address of a server; write it as http://127.0.0.1:8080", text)
+	}
+	return strings.TrimRight(text, "/"), nil
 }
 
 // demo posts the events and says what happened and what to do next.

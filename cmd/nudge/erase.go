@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,15 +44,15 @@ What an event sends afterwards is about somebody new. Erasing somebody whom the 
 		Example: "  nudge erase --user u7\n  nudge erase --visitor 5f0c7a --url https://nudge.example.com --admin-key ops-1",
 		Args:    args(cobra.NoArgs, "no arguments, only flags"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			u, err := url.Parse(server)
-			if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-				return usagef("--url %q is not the address of a server; write it as http://127.0.0.1:8080", server)
+			address, err := serverAddress(server)
+			if err != nil {
+				return err
 			}
 			kind, id, err := whomToErase(ids)
 			if err != nil {
 				return err
 			}
-			e.url = strings.TrimRight(server, "/")
+			e.url = address
 			return e.erase(cmd.Context(), kind, id, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
