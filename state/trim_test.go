@@ -253,6 +253,42 @@ func TestLogTrimRemovesLater(t *testing.T) {
 	}
 }
 
+// A manifest that finds no room leaves the log as it was, also while a Read holds what was dropped before. Trimming goes on once there is room.
+func TestLogTrimOnAFullDisk(t *testing.T) {
+	for _, op := range []string{"create", "write", "rename"} {
+		disk := &smallDisk{FS: vfs.NewMem()}
+		tl := openTest(t, disk, Options{SegmentBytes: 640, LogMaxAge: 1, spareInline: true})
+		for range 20 {
+			tl.append(t, 1)
+		}
+		s := append([]sealed(nil), tl.Log.manifest.sealed...)
+		end, files := s[len(s)-1].last+1, len(filesOf(t, disk.FS))
+		n := 0
+		err := tl.Log.Read(1, func(nudge.Entry) error {
+			if n++; n > 1 {
+				return nil
+			}
+			tl.trim(t, s[1].first, 1<<40, s[1].first)
+			disk.set(func(name string) bool { return strings.HasPrefix(name, op) && strings.Contains(name, manifestTmpName) })
+			if err := tl.Log.Trim(end, 1<<40); !errors.Is(err, nudge.ErrFull) {
+				t.Fatalf("%s finds no room, and Trim says %v", op, err)
+			}
+			disk.set(nil)
+			if first := tl.Log.First(); first != s[1].first || len(tl.Log.dropped) != 1 {
+				t.Fatalf("%s: the log begins with offset %d, want %d; %d segments are dropped", op, first, s[1].first, len(tl.Log.dropped))
+			}
+			return nil
+		})
+		if err != nil || n != len(tl.want) {
+			t.Fatalf("%s: %d entries, %v", op, n, err)
+		}
+		tl.trim(t, end, 1<<40, end)
+		if left := len(filesOf(t, disk.FS)); left != files-len(s) {
+			t.Errorf("%s: %d files, want %d", op, left, files-len(s))
+		}
+	}
+}
+
 // Reads, trimming and appending at once: each Read sees consecutive records up to at least what was durable when it began.
 func TestLogConcurrentUse(t *testing.T) {
 	tl := openTest(t, vfs.NewMem(), Options{SegmentBytes: 4 << 10, LogMaxBytes: 20 << 10})
