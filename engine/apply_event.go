@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"encoding/binary"
 	"math"
 	"slices"
@@ -53,7 +52,7 @@ func (s *shard) applyTouch(b *Batch, w *scratch, k *keyRef, in *input, t *touch,
 // reserve makes the slots that an event will begin, all in one go: a new key gets most of its slots by its first event.
 func (s *shard) reserve(w *scratch, k *keyRef, in *input, r *reaction) {
 	w.added = w.added[:0]
-	for i := range r.touched {
+	for _, i := range r.byNum {
 		t := &r.touched[i]
 		if k.i != noEntry && k.t.slot(k.i, t.num) != nil {
 			continue
@@ -65,7 +64,6 @@ func (s *shard) reserve(w *scratch, k *keyRef, in *input, r *reaction) {
 	if len(w.added) < 2 {
 		return
 	}
-	slices.SortFunc(w.added, func(a, b slotCopy) int { return cmp.Compare(a.num, b.num) })
 	s.ensure(k)
 	k.t.addSlots(k.i, w.added)
 }

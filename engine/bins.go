@@ -123,9 +123,9 @@ func (s *shard) takeVisitor(hash nudge.KeyHash, _, row []byte, _ bool) error {
 	return nil
 }
 
-func (s *shard) takeUser(_ nudge.KeyHash, _, row []byte, _ bool) error {
+func (s *shard) takeUser(hash nudge.KeyHash, _, row []byte, _ bool) error {
 	text, u := readUser(row)
-	s.users[text] = u
+	s.users.put(hash, text, u)
 	return nil
 }
 
@@ -389,25 +389,27 @@ func (s *shard) readUsers(b *Batch, list []int32) {
 // visitorOf and userOf are identities that nobody changes now, nil where nothing is remembered. Of a bin that is in the store alone they are read
 // for the caller only.
 func (s *shard) visitorOf(text string) *visitorIdentity {
-	if hash := nudge.HashKey(scopeVisitor, text); s.visitorsUnread.has(hash) && !planted(bugKnownLate) {
+	hash := nudge.HashKey(scopeVisitor, text)
+	if s.visitorsUnread.has(hash) && !planted(bugKnownLate) {
 		if row := s.identityRow(identityKey(tableVisitors, scopeVisitor, text)); row != nil {
 			_, v := readVisitor(row)
 			return v
 		}
 		return nil
 	}
-	return s.visitors[text]
+	return s.visitors.get(hash, text)
 }
 
 func (s *shard) userOf(text string) *userIdentity {
-	if hash := nudge.HashKey(scopeUser, text); s.usersUnread.has(hash) && !planted(bugKnownLate) {
+	hash := nudge.HashKey(scopeUser, text)
+	if s.usersUnread.has(hash) && !planted(bugKnownLate) {
 		if row := s.identityRow(identityKey(tableUsers, scopeUser, text)); row != nil {
 			_, u := readUser(row)
 			return u
 		}
 		return nil
 	}
-	return s.users[text]
+	return s.users.get(hash, text)
 }
 
 func (s *shard) identityRow(key []byte) []byte {

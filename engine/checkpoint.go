@@ -272,20 +272,20 @@ func (s *shard) freezeIdentities(c *checkpoint) {
 	c.users = make([][]byte, 0, len(s.dirtyUsers))
 	var p valuePage
 	for _, key := range s.dirtyVisitors {
-		v := s.visitors[key]
+		v := s.visitors.get(key.hash, key.text)
 		if v == nil {
 			continue // erased
 		}
 		v.dirty = false
-		c.visitors = append(c.visitors, p.end(v.company.append(v.user.append(p.begin(key)))))
+		c.visitors = append(c.visitors, p.end(v.company.append(v.user.append(p.begin(key.text)))))
 	}
 	for _, key := range s.dirtyUsers {
-		u := s.users[key]
+		u := s.users.get(key.hash, key.text)
 		if u == nil {
 			continue
 		}
 		u.dirty = false
-		c.users = append(c.users, p.end(u.append(p.begin(key))))
+		c.users = append(c.users, p.end(u.append(p.begin(key.text))))
 	}
 	s.dirtyVisitors, s.dirtyUsers = s.dirtyVisitors[:0], s.dirtyUsers[:0]
 }

@@ -215,7 +215,7 @@ func (s *shard) findUsers(x *erased, found *finding) {
 		return
 	}
 	note := func(text string) {
-		u := s.users[text]
+		u := s.userAt(text)
 		if u == nil || !x.person.isUser(text) {
 			return
 		}
@@ -235,9 +235,18 @@ func (s *shard) findUsers(x *erased, found *finding) {
 	if x.hints != nil {
 		return
 	}
-	for text := range s.users {
-		note(text)
+	for key := range s.users.all() {
+		note(key.text)
 	}
+}
+
+// visitorAt and userAt are what is known of somebody by the text alone.
+func (s *shard) visitorAt(text string) *visitorIdentity {
+	return s.visitors.get(nudge.HashKey(scopeVisitor, text), text)
+}
+
+func (s *shard) userAt(text string) *userIdentity {
+	return s.users.get(nudge.HashKey(scopeUser, text), text)
 }
 
 func (s *shard) owns(hash nudge.KeyHash) bool { return hash.Shard(len(s.engine.shards)) == s.id }
@@ -245,7 +254,7 @@ func (s *shard) owns(hash nudge.KeyHash) bool { return hash.Shard(len(s.engine.s
 // findDevices finds the visitors that were ever one of the users: each binding is noted on both sides.
 func (s *shard) findDevices(users []string, found *finding) {
 	for _, text := range users {
-		u := s.users[text]
+		u := s.userAt(text)
 		if u == nil {
 			continue
 		}
@@ -266,16 +275,16 @@ func (s *shard) findBound(x *erased, users, devices []string, found *finding) {
 		return
 	}
 	for _, text := range devices {
-		if v := s.visitors[text]; v != nil && v.user.hasAny(users) {
+		if v := s.visitorAt(text); v != nil && v.user.hasAny(users) {
 			found.visitors[text] = true
 		}
 	}
 	if devices != nil {
 		return
 	}
-	for text, v := range s.visitors {
+	for key, v := range s.visitors.all() {
 		if v.user.hasAny(users) {
-			found.visitors[text] = true
+			found.visitors[key.text] = true
 		}
 	}
 }
@@ -292,16 +301,16 @@ func (s *shard) findVisitor(x *erased, found *finding) {
 		found.visitors[text] = true
 	}
 	for _, text := range x.hints {
-		if s.visitors[text] != nil && x.person.isVisitor(text) {
+		if s.visitorAt(text) != nil && x.person.isVisitor(text) {
 			found.visitors[text] = true
 		}
 	}
 	if x.hints != nil {
 		return
 	}
-	for text := range s.visitors {
-		if x.person.isVisitor(text) {
-			found.visitors[text] = true
+	for key := range s.visitors.all() {
+		if x.person.isVisitor(key.text) {
+			found.visitors[key.text] = true
 		}
 	}
 }
@@ -340,7 +349,8 @@ func (s *shard) eraseCompany(x *erased, found *finding) {
 
 // forgetVisitor forgets who a visitor is, and notes who knew it. It says whether anything was known.
 func (s *shard) forgetVisitor(text string, found *finding) bool {
-	v := s.visitors[text]
+	hash := nudge.HashKey(scopeVisitor, text)
+	v := s.visitors.get(hash, text)
 	if v == nil {
 		return false
 	}
@@ -348,18 +358,19 @@ func (s *shard) forgetVisitor(text string, found *finding) bool {
 		found.knew[b.text] = true
 	}
 	found.shared = found.shared || !v.user.isWhole()
-	delete(s.visitors, text)
+	s.visitors.remove(hash, text)
 	s.erased = append(s.erased, identityKey(tableVisitors, scopeVisitor, text))
 	return true
 }
 
 // forgetUser forgets who a user is, and says whether anything was known.
 func (s *shard) forgetUser(text string) bool {
-	u := s.users[text]
+	hash := nudge.HashKey(scopeUser, text)
+	u := s.users.get(hash, text)
 	if u == nil {
 		return false
 	}
-	delete(s.users, text)
+	s.users.remove(hash, text)
 	s.erased = append(s.erased, identityKey(tableUsers, scopeUser, text))
 	return !u.isEmpty()
 }
@@ -368,23 +379,23 @@ func (s *shard) forgetUser(text string) bool {
 //
 //nudge:unordered each user by itself
 func (s *shard) forgetVisitors(knew, visitors []string, found *finding) {
-	forget := func(text string, u *userIdentity) {
+	forget := func(key keyText, u *userIdentity) {
 		if u.visitor.hasAny(visitors) {
 			u.visitor.forget(visitors)
-			s.markUser(text, u)
-			found.knew[text] = true
+			s.markUser(key, u)
+			found.knew[key.text] = true
 		}
 	}
 	for _, text := range knew {
-		if u := s.users[text]; u != nil {
-			forget(text, u)
+		if u := s.userAt(text); u != nil {
+			forget(keyText{nudge.HashKey(scopeUser, text), text}, u)
 		}
 	}
 	if knew != nil {
 		return
 	}
-	for text, u := range s.users {
-		forget(text, u)
+	for key, u := range s.users.all() {
+		forget(key, u)
 	}
 }
 

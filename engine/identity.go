@@ -102,8 +102,13 @@ func (s *shard) readBlock(b *Batch, block []int32) (asked []uint8) {
 	}
 	asked = s.asked[:asks]
 	for _, j := range asked {
+		if s.named[j].maybe {
+			s.ahead.sum += s.visitors.near(b.abouts[block[j]].primary)
+		}
+	}
+	for _, j := range asked {
 		if n := &s.named[j]; n.maybe {
-			n.known = s.visitors[n.Visitor]
+			n.known = s.visitors.get(b.abouts[block[j]].primary, n.Visitor)
 		}
 	}
 	for _, j := range asked {
@@ -153,7 +158,7 @@ func (a *about) companyKey() nudge.KeyHash {
 func (s *shard) identifyVisitor(b *Batch, off nudge.Offset, a *about, n *named) {
 	v := n.known
 	if v == nil && s.added && s.known.mayHave(a.primary) { // an earlier record of the block may have made it known
-		v = s.visitors[a.visitor]
+		v = s.visitors.get(a.primary, a.visitor)
 	}
 	if v == nil {
 		if a.user == "" && n.Email == "" && a.company == "" {
@@ -190,7 +195,7 @@ func (s *shard) identifyVisitor(b *Batch, off nudge.Offset, a *about, n *named) 
 // addVisitor adds a visitor that is not remembered so far.
 func (s *shard) addVisitor(hash nudge.KeyHash, visitor string, v *visitorIdentity) {
 	s.known.add(hash)
-	s.visitors[visitor] = v
+	s.visitors.put(hash, visitor, v)
 	s.added = true
 }
 
@@ -229,8 +234,12 @@ func (e *Engine) anyUser() bool {
 // identifyUserBlock meets the memory of what is known of a block's users together (ahead.go).
 func (s *shard) identifyUserBlock(b *Batch, block []int32) {
 	var known [lookAhead]*userIdentity
+	for _, i := range block {
+		s.ahead.sum += s.users.near(b.abouts[i].userHash)
+	}
 	for j, i := range block {
-		known[j] = s.users[b.abouts[i].user]
+		a := &b.abouts[i]
+		known[j] = s.users.get(a.userHash, a.user)
 	}
 	for j := range block {
 		if u := known[j]; u != nil {
@@ -246,11 +255,11 @@ func (s *shard) identifyUserBlock(b *Batch, block []int32) {
 func (s *shard) identifyUser(b *Batch, i int32, u *userIdentity) {
 	a := &b.abouts[i]
 	if u == nil { // an earlier record of the block may have made it known
-		u = s.users[a.user]
+		u = s.users.get(a.userHash, a.user)
 	}
 	if u == nil {
 		u = &userIdentity{}
-		s.users[a.keepUser()] = u
+		s.users.put(a.userHash, a.keepUser(), u)
 	}
 	off, changed := b.records[i].off, false
 	switch {
@@ -273,7 +282,7 @@ func (s *shard) identifyUser(b *Batch, i int32, u *userIdentity) {
 		changed = true
 	}
 	if changed && !u.dirty {
-		s.markUser(a.keepUser(), u)
+		s.markUser(keyText{a.userHash, a.keepUser()}, u)
 	}
 }
 
@@ -311,12 +320,12 @@ func (a *about) keepUser() string {
 func (s *shard) markVisitor(a *about, v *visitorIdentity) {
 	if !v.dirty {
 		v.dirty = true
-		s.dirtyVisitors = append(s.dirtyVisitors, a.keepVisitor())
+		s.dirtyVisitors = append(s.dirtyVisitors, keyText{a.primary, a.keepVisitor()})
 	}
 }
 
 // markUser notes that something else is known of a user. The key outlives the batch.
-func (s *shard) markUser(key string, u *userIdentity) {
+func (s *shard) markUser(key keyText, u *userIdentity) {
 	if !u.dirty {
 		u.dirty = true
 		s.dirtyUsers = append(s.dirtyUsers, key)

@@ -30,6 +30,7 @@ type reaction struct {
 	touched []touch          // the operators concerned, by quick, then by number
 	asked   []asked          // the rules that may rise by it
 	needs   []need           // of these, one after the other
+	byNum   []int32          // places in touched, ascending by number
 	behind  [quickNone]int32 // by quick, the place behind the last of these touches, and of those before them
 	pulsed  int32            // place of the first of asked that is false without a pulse: these come last, and need not be asked before
 	waits   bool             // whether some of touched wait

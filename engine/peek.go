@@ -102,7 +102,7 @@ func (c *Checkpoint) Counts() (counts []KeyCount, due nudge.Millis, visitors, us
 	for _, scope := range order {
 		counts = append(counts, *byScope[scope])
 	}
-	return counts, due, len(e.shards[0].visitors), len(e.shards[0].users), nil
+	return counts, due, e.shards[0].visitors.len(), e.shards[0].users.len(), nil
 }
 
 // scopeNames are the kinds of keys by their numbers.

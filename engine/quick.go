@@ -40,7 +40,7 @@ func quickOf(t *touch) quick {
 	return quickNone
 }
 
-// sort puts the touches in order, those of a kind by number.
+// sort puts the touches in order, those of a kind by number, and notes in which order their numbers are.
 func (r *reaction) sort() {
 	slices.SortFunc(r.touched, func(a, b touch) int { return cmp.Or(cmp.Compare(quickOf(&a), quickOf(&b)), cmp.Compare(a.num, b.num)) })
 	r.behind = [quickNone]int32{}
@@ -49,6 +49,8 @@ func (r *reaction) sort() {
 			r.behind[q] = int32(i) + 1
 		}
 	}
+	r.byNum = appendRest(nil, 0, len(r.touched))
+	slices.SortFunc(r.byNum, func(a, b int32) int { return cmp.Compare(r.touched[a].num, r.touched[b].num) })
 }
 
 // applyQuick does to the key in focus, if there is one, what can be done quickly, and notes in w.left the places of the touches that are left.

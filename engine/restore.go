@@ -97,7 +97,8 @@ func (e *Engine) restoreIdentities(st Store) error {
 	}
 	return st.Scan([]byte{tableUsers}, []byte{tableUsers + 1}, func(_, row []byte) error {
 		text, u := readUser(row)
-		e.shards[nudge.HashKey(scopeUser, text).Shard(len(e.shards))].users[text] = u
+		hash := nudge.HashKey(scopeUser, text)
+		e.shards[hash.Shard(len(e.shards))].users.put(hash, text, u)
 		return nil
 	})
 }

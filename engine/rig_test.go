@@ -324,17 +324,17 @@ func (e *Engine) dump() string {
 			t := &s.tables[l]
 			s.eachKey(l, func(i uint32) { all = append(all, fmt.Sprintf("%x due %d", t.record(i), s.nextDue(t, i, e.clock))) })
 		}
-		for key, v := range s.visitors {
+		for key, v := range s.visitors.all() {
 			if v.user.last() == "" && v.company.last() == "" {
 				continue // nothing is remembered, nothing is stored
 			}
-			all = append(all, fmt.Sprintf("visitor %s %s %s", key, v.user.last(), v.company.last()))
+			all = append(all, fmt.Sprintf("visitor %s %s %s", key.text, v.user.last(), v.company.last()))
 		}
-		for key, u := range s.users {
+		for key, u := range s.users.all() {
 			if u.company.last() == "" && u.visitor.last() == "" && u.mails == nil {
 				continue
 			}
-			all = append(all, fmt.Sprintf("user %s %s %s %s", key, u.company.last(), u.visitor.last(), u.mails))
+			all = append(all, fmt.Sprintf("user %s %s %s %s", key.text, u.company.last(), u.visitor.last(), u.mails))
 		}
 	}
 	sort.Strings(all)

@@ -94,32 +94,32 @@ func (r ring) note(keep int, ts, expired nudge.Millis) bool {
 	if ts <= expired {
 		return true
 	}
-	n, head, times := r.len(), r.head(), r[ringHeader:]
-	free := 8 * (head + n) // where the next time goes; of a full ring, where the oldest one is
-	if free >= len(times) {
-		free -= len(times)
+	n, head := r.len(), r.head()
+	free := ringHeader + 8*(head+n) // where the next time goes; of a full ring, where the oldest one is
+	if free >= len(r) {
+		free -= len(r) - ringHeader
 	}
 	newest := free - 8
-	if newest < 0 {
-		newest += len(times)
+	if newest < ringHeader {
+		newest += len(r) - ringHeader
 	}
-	isNewest := n == 0 || timeAt(times, newest) <= ts
-	if 8*n < len(times) {
+	isNewest := n == 0 || timeAt(r, newest) <= ts
+	if ringHeader+8*n < len(r) {
 		if isNewest {
-			putTime(times, free, ts)
+			putTime(r, free, ts)
 			binary.LittleEndian.PutUint16(r, uint16(n+1))
 			return true
 		}
 		r.insert(ts)
 		return true
 	}
-	switch oldest := timeAt(times, free); {
+	switch oldest := timeAt(r, free); {
 	case oldest <= expired:
 		r.dropOldest(n - r.after(expired))
 	case n < keep:
 		return false
 	case isNewest:
-		putTime(times, free, ts)
+		putTime(r, free, ts)
 		if head++; head == n {
 			head = 0
 		}

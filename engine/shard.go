@@ -14,12 +14,12 @@ type shard struct {
 	program *program
 
 	tables        [levels]table
-	visitors      map[string]*visitorIdentity
+	visitors      people[visitorIdentity]
 	known         hashFilter // of the visitors
 	added         bool       // a visitor, since the block that is being identified was read
-	users         map[string]*userIdentity
-	dirtyVisitors []string
-	dirtyUsers    []string
+	users         people[userIdentity]
+	dirtyVisitors []keyText
+	dirtyUsers    []keyText
 	erased        [][]byte // rows of identities that were erased since the last checkpoint began
 	dedup         dedup
 
@@ -65,9 +65,7 @@ type shardStats struct {
 }
 
 func newShard(id nudge.ShardID, e *Engine, shards int) *shard {
-	s := &shard{
-		id: id, engine: e, visitors: map[string]*visitorIdentity{}, users: map[string]*userIdentity{}, ofUsers: make([][]int32, shards),
-	}
+	s := &shard{id: id, engine: e, ofUsers: make([][]int32, shards)}
 	for l := range levels {
 		s.out[l] = make([][]input, shards)
 		s.tables[l].shelf, s.tables[l].focus.ids = e.shelf, &s.longIDs

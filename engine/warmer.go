@@ -70,11 +70,11 @@ func (w *warmer) seed(st Store) error {
 //
 //nudge:unordered each identity by itself
 func (s *shard) forgetSince(off nudge.Offset) {
-	for _, v := range s.visitors {
+	for _, v := range s.visitors.all() {
 		v.user.forgetSince(off)
 		v.company.forgetSince(off)
 	}
-	for _, u := range s.users {
+	for _, u := range s.users.all() {
 		u.company.forgetSince(off)
 		u.visitor.forgetSince(off)
 	}

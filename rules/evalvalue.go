@@ -97,17 +97,18 @@ const dayMillis = 24 * 3600 * 1000
 // dayOf is the number of the calendar day, since 1970, on which an event's own time falls.
 func dayOf(loc *time.Location) valueFunc {
 	if loc == time.UTC {
-		return func(r *Row) nudge.Value { return nudge.NumberValue(float64(floorDiv(int64(r.Ts), dayMillis))) }
+		return func(r *Row) nudge.Value { return nudge.NumberValue(float64(dayNumber(int64(r.Ts)))) }
 	}
 	return func(r *Row) nudge.Value {
 		_, offset := time.UnixMilli(int64(r.Ts)).In(loc).Zone()
-		return nudge.NumberValue(float64(floorDiv(int64(r.Ts)+int64(offset)*1000, dayMillis)))
+		return nudge.NumberValue(float64(dayNumber(int64(r.Ts) + int64(offset)*1000)))
 	}
 }
 
-func floorDiv(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
+// dayNumber is the number of the day in which a ms lies, rounded down before 1970 too. The length is a constant here, so that the processor need not divide.
+func dayNumber(ms int64) int64 {
+	q := ms / dayMillis
+	if ms%dayMillis < 0 {
 		q--
 	}
 	return q

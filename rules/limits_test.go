@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -134,7 +135,7 @@ func TestDays(t *testing.T) {
 		for at := start; at.Year() < 1973; at = at.Add(7*time.Hour + 13*time.Minute) {
 			next := at.Add(7*time.Hour + 13*time.Minute)
 			y, m, d := at.In(zone).Date()
-			want := float64(floorDiv(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix(), 86400))
+			want := math.Floor(float64(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix()) / 86400)
 			if day(at) != want || day(next) < day(at) {
 				t.Fatalf("%s in %s: day %v, want %v", at, zone, day(at), want)
 			}
