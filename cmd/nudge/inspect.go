@@ -49,15 +49,22 @@ type dataFolder struct {
 	names *nudge.Names
 }
 
-// open opens the folder to be read only. What is wrong in it is something found; that it is not there, or in use, is not.
+// open is openFolder for who only looks: a backup of a folder in use shows the same.
 func (c *inspectConfig) open() (*dataFolder, error) {
+	d, err := openFolder(c.data)
+	if errors.Is(err, state.ErrInUse) {
+		return nil, fmt.Errorf("%w; or make a backup of it (`nudge backup`) and inspect that", err)
+	}
+	return d, err
+}
+
+// openFolder opens a folder to be read only. What is wrong in it is something found; that it is not there, or in use, is not.
+func openFolder(path string) (*dataFolder, error) {
 	d := &dataFolder{names: nudge.NewNames()}
 	var err error
-	d.Dir, err = state.OpenReadOnly(c.data, state.Options{Names: d.names})
+	d.Dir, err = state.OpenReadOnly(path, state.Options{Names: d.names})
 	switch {
-	case errors.Is(err, state.ErrInUse):
-		return nil, fmt.Errorf("%w; or make a backup of it (`nudge backup`) and inspect that", err)
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, state.ErrInUse), errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	case err != nil:
 		return nil, found(err)

@@ -17,7 +17,7 @@ import (
 
 // voidConfig is how log void was called.
 type voidConfig struct {
-	inspectConfig
+	data   string
 	offset nudge.Offset
 	yes    bool
 }
@@ -60,7 +60,7 @@ The server must be stopped.`,
 }
 
 func (c *voidConfig) void(ctx context.Context, out, stderr io.Writer) error {
-	d, err := c.open()
+	d, err := openFolder(c.data)
 	if err != nil {
 		return err
 	}

@@ -69,6 +69,7 @@ Exit codes: 0 done, 1 found something wrong in what it was given, 2 used wrongly
 		Example: `  nudge serve --demo           the engine with the example site and rules
   nudge check examples/rules   are the rules right, and what do they cost
   nudge replay --rules examples/rules events.ndjson.gz`,
+		Version:                    versionLine(),
 		SilenceErrors:              true,
 		SilenceUsage:               true,
 		SuggestionsMinimumDistance: 2,
@@ -76,6 +77,7 @@ Exit codes: 0 done, 1 found something wrong in what it was given, 2 used wrongly
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE:          func(cmd *cobra.Command, _ []string) error { return applySettings(cmd, os.LookupEnv) },
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().String(flagConfig, "", "settings file (default: nudge.yaml in the current folder, if there is one)")
