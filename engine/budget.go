@@ -190,7 +190,7 @@ func (t *table) pass(i uint32, leaves bool) bool {
 // mayLeave says whether the last committed checkpoint holds the record of an entry.
 func (t *table) mayLeave(e *entry) bool {
 	switch {
-	case e.marks&markDirty != 0 && !planted(bugLeavesDirty), e.marks&markFrozen != 0:
+	case e.marks&t.markDirty() != 0 && !planted(bugLeavesDirty), e.marks&t.markFrozen() != 0:
 		return false
 	}
 	return !t.writing || e.marks/markRound != t.round || planted(bugLeavesEarly)

@@ -202,24 +202,20 @@ func (e *Engine) takeRows() [][]row {
 		all = append(all, s.takeHints(), s.dedup.take(s.id))
 		for l := range s.tables {
 			t := &s.tables[l]
-			all = append(all, t.serialised)
+			all = append(all, t.serialised...)
 			t.serialised, t.frozen = nil, nil
 		}
 	}
 	return all
 }
 
-// freeze makes the dirty keys the ones to be serialised, and returns the rows of those that were removed.
+// freeze makes the dirty keys the ones to be serialised, and returns the rows of those that were removed. Of these the entries are among the frozen ones
+// without the mark, unless they are another key's by now.
 func (t *table) freeze() (removed [][]byte) {
-	t.frozen = slices.DeleteFunc(t.dirty, func(i uint32) bool { return t.entry(i).marks&markDirty == 0 }) // of a key that was removed; the entry may be another's
+	t.frozen, t.turned = t.dirty, 1-t.turned
 	removed, t.removed = t.removed, nil
 	t.dirty, t.dirtyBytes = nil, 0
 	t.round, t.writing = t.round%entryMarks(rounds)+1, true
-	t.serialised = make([]row, 0, len(t.frozen))
-	for _, i := range t.frozen {
-		e := t.entry(i)
-		e.marks = e.marks&markMet | markFrozen | t.round*markRound
-	}
 	t.done = 0
 	return removed
 }
@@ -227,7 +223,7 @@ func (t *table) freeze() (removed [][]byte) {
 // serialise goes on with up to n frozen keys, and returns how many of n are left.
 func (t *table) serialise(n int) int {
 	for ; n > 0 && t.done < len(t.frozen); t.done++ {
-		if i := t.frozen[t.done]; t.entry(i).marks&markFrozen != 0 {
+		if i := t.frozen[t.done]; t.entry(i).marks&t.markFrozen() != 0 {
 			t.serialiseKey(i)
 			n--
 		}
@@ -237,9 +233,17 @@ func (t *table) serialise(n int) int {
 
 func (t *table) serialiseKey(i uint32) {
 	e := t.entry(i)
-	e.marks &^= markFrozen
-	t.serialised = append(t.serialised, row{t.rowKey(i), slices.Clone(t.record(i))})
+	e.marks = e.marks&(markMet|t.markDirty()) | t.round*markRound
+	last := len(t.serialised) - 1
+	if last < 0 || len(t.serialised[last]) == rowsPage {
+		t.serialised = append(t.serialised, make([]row, 0, rowsPage))
+		last++
+	}
+	t.serialised[last] = append(t.serialised[last], row{t.rowKey(i), slices.Clone(t.record(i))})
 }
+
+// rowsPage is for how many rows room is made at once: to make it for all of them would take ms in which no event is applied.
+const rowsPage = 1024
 
 // rowKey is the key's place in the store.
 func (t *table) rowKey(i uint32) []byte {

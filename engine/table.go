@@ -24,6 +24,7 @@ type table struct {
 	live    []bool     // numbers of the slots that the running rules use; nil: all
 	unsaved bool       // no checkpoint ever takes it, so nothing is noted for one
 	round   entryMarks // number of the last checkpoint that began
+	turned  entryMarks // 1 where markDirty is the second mark, else 0
 	away    int        // keys whose records are in the store alone
 	shelf   *shelf     // where their rows are; nil: all records stay in memory
 	wanted  []wanted   // records that are to come back together
@@ -42,7 +43,7 @@ type table struct {
 
 	frozen     []uint32 // entries of the checkpoint being written
 	done       int      // of frozen
-	serialised []row
+	serialised [][]row  // in pages of rowsPage
 
 	slots         []slotCopy // scratch of grow
 	value, values []byte     // scratch of keepValue
@@ -60,13 +61,15 @@ type entry struct {
 }
 
 // entryMarks say how a key stands to checkpoints and to the memory budget. The bits from markRound on are the number of the checkpoint that took it last.
+//
+// Of the first two one says that the key has changed since the last checkpoint began, the other one that the checkpoint that is being written has still to
+// serialise it. Which is which changes when one begins: so all that was changed is frozen at once, and no entry has to be looked at.
 type entryMarks uint8
 
 const (
-	markDirty  entryMarks = 1 << iota // changed since the last checkpoint began
-	markFrozen                        // the checkpoint that is being written has still to serialise it
-	markMet                           // looked for since the sweep came by
-	markRound
+	markChanged entryMarks = 1 << 0
+	markMet     entryMarks = 1 << 2 // looked for since the sweep came by
+	markRound   entryMarks = 1 << 3
 
 	rounds = 1<<8/int(markRound) - 1 // checkpoints are numbered 1 to rounds, again and again; 0: none took it
 )
@@ -266,16 +269,20 @@ func (t *table) replace(i uint32, ref slabRef, size int) {
 	}
 }
 
+// markDirty is the mark of the keys that changed since the last checkpoint began, markFrozen that of those that are still to be serialised.
+func (t *table) markDirty() entryMarks  { return markChanged << t.turned }
+func (t *table) markFrozen() entryMarks { return markChanged << (1 - t.turned) }
+
 // touch notes that the key is about to change. If a checkpoint still has to serialise it, that is done first (I3).
 func (t *table) touch(i uint32) {
 	e := t.entry(i)
-	if e.marks&markFrozen != 0 && !planted(bugLateKey) {
+	if e.marks&t.markFrozen() != 0 && !planted(bugLateKey) {
 		t.serialiseKey(i)
 	}
-	if e.marks&markDirty != 0 {
+	if e.marks&t.markDirty() != 0 {
 		return
 	}
-	e.marks |= markDirty
+	e.marks |= t.markDirty()
 	if !t.unsaved {
 		t.dirty = append(t.dirty, i)
 		t.dirtyBytes += int(e.used)

@@ -63,7 +63,7 @@ func (t *table) bringSome() {
 		return
 	}
 	for j := t.taken; j < min(t.taken+takeOverKeys, t.warmed.count); j++ {
-		if e := t.warmed.entry(j); e.marks&markDirty != 0 {
+		if e := t.warmed.entry(j); e.marks&t.warmed.markDirty() != 0 {
 			scope, text := t.warmed.identity(j)
 			t.want([]query{{hash: e.hash, scope: scope, key: string(text)}})
 		}
@@ -75,10 +75,10 @@ func (t *table) bringSome() {
 // now, and is then found to be nothing.
 func (t *table) takeOver(j uint32, due nudge.Millis) {
 	e := t.warmed.entry(j)
-	if e.marks&markDirty == 0 {
+	if e.marks&t.warmed.markDirty() == 0 {
 		return
 	}
-	e.marks &^= markDirty
+	e.marks &^= t.warmed.markDirty()
 	e.due = never
 	scope, text := t.warmed.identity(j)
 	rec := t.warmed.record(j)
