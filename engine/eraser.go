@@ -51,7 +51,7 @@ func (x *erasures) work(ctx context.Context) (err error) {
 	}
 	x.node.options.Beside(func() {
 		p := &pass{erasures: x, ctx: ctx, todo: todo}
-		for _, step := range []func() error{p.purgeFeed, p.countRecords, p.rewriteLog, p.purgeStore, p.complete} {
+		for _, step := range []func() error{p.purgeFeed, p.countRecords, p.rewriteLog, p.awaitTrimmed, p.purgeStore, p.complete} {
 			if err = step(); err != nil {
 				return
 			}
@@ -248,6 +248,14 @@ func (p *pass) rewriteLog() error {
 	})
 	if err != nil {
 		return fmt.Errorf("make the records of erased persons voids: %w", err)
+	}
+	return nil
+}
+
+// awaitTrimmed waits for the files of what the log has dropped, which may hold records of persons that were not counted.
+func (p *pass) awaitTrimmed() error {
+	if err := p.node.options.Log.AwaitRemoval(p.ctx); err != nil {
+		return fmt.Errorf("wait until trimmed segments of the log are gone: %w", err)
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ type Log interface {
 	// Drop makes the records between two offsets that drop names voids, in files that no record is appended to any more, and returns how many
 	// files it has written anew. When it returns no file holds one of them. It may run beside everything else.
 	Drop(ctx context.Context, from, through nudge.Offset, drop func(nudge.Offset, nudge.Record) bool) (files int, err error)
+	AwaitRemoval(ctx context.Context) error // until what was trimmed is on no disk any more
 }
 
 // NodeOptions of NewNode.

@@ -410,7 +410,7 @@ func TestErasureWaitsForWarming(t *testing.T) {
 
 // A failure is no end: it is tried again until no file holds the person, and said once.
 func TestErasureIsTriedAgain(t *testing.T) {
-	for _, op := range []string{"drop", "purge", "read"} {
+	for _, op := range []string{"drop", "await", "purge", "read"} {
 		t.Run(op, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				fs := vfs.NewMem()
@@ -429,6 +429,9 @@ func TestErasureIsTriedAgain(t *testing.T) {
 				l.erase("user", s.user)
 				if left := l.leftIn(fs, s.all()); len(left) > 0 {
 					t.Errorf("left: %s", strings.Join(left, "\n"))
+				}
+				if fails >= 0 {
+					t.Errorf("complete after %d of 4 tries", 3-fails)
 				}
 				l.end()
 			})

@@ -26,7 +26,7 @@ func bubble(t *testing.T, f func(t *testing.T)) {
 	synctest.Test(t, f)
 }
 
-// faults are what goes wrong, by operation: "append", "sync", "read", "trim", "commit", "get", "scan". A hook runs before its operation, which
+// faults are what goes wrong, by operation: "append", "sync", "read", "drop", "await", "trim", "commit", "get", "purge", "scan". A hook runs before its operation, which
 // fails where it returns an error and waits while it does not return.
 type faults struct {
 	mu    sync.Mutex
@@ -94,6 +94,13 @@ func (l faultyLog) Drop(ctx context.Context, from, through nudge.Offset, drop fu
 		return 0, err
 	}
 	return l.Log.Drop(ctx, from, through, drop)
+}
+
+func (l faultyLog) AwaitRemoval(ctx context.Context) error {
+	if err := l.at("await"); err != nil {
+		return err
+	}
+	return l.Log.AwaitRemoval(ctx)
 }
 
 func (l faultyLog) Trim(keepFrom nudge.Offset, now nudge.Millis) error {

@@ -17,7 +17,7 @@ func (l *Log) Drop(ctx context.Context, from, through nudge.Offset, drop func(nu
 	return report.Segments, err
 }
 
-// purgeLook is how often Purge looks whether Pebble has removed the files that it does not need any more.
+// purgeLook is how often Purge looks whether Pebble has removed the files that it does not need any more, and AwaitRemoval whether a Read has ended.
 const purgeLook = 10 * time.Millisecond
 
 // Purge makes the store forget what it has been told to forget: when it returns, no file holds a row, or the value of one, that was deleted or

@@ -1,8 +1,10 @@
 package state
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"nudge"
 )
@@ -68,6 +70,32 @@ func (l *Log) removeDropped() error {
 		l.dropped = l.dropped[1:]
 		l.mu.Unlock()
 	}
+}
+
+// AwaitRemoval waits until the files of all segments that were trimmed are gone: a Read keeps those that it may still open until it ends.
+func (l *Log) AwaitRemoval(ctx context.Context) error {
+	look := time.NewTicker(purgeLook)
+	defer look.Stop()
+	for {
+		if left, err := l.removeTrimmed(); err != nil || left == 0 {
+			return err
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// removeTrimmed is removeDropped, and says of how many segments there are files left.
+func (l *Log) removeTrimmed() (left int, err error) {
+	l.manifestMu.Lock()
+	defer l.manifestMu.Unlock()
+	err = l.removeDropped()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.dropped), err
 }
 
 func (l *Log) wanted() nudge.Offset {

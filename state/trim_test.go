@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"errors"
 	"math"
 	"strings"
@@ -250,6 +251,36 @@ func TestLogTrimRemovesLater(t *testing.T) {
 		if files := len(filesOf(t, tl.fs)); files != before-1 {
 			t.Errorf("%s: %d files, want %d", name, files, before-1)
 		}
+	}
+}
+
+// Whoever waits for the files of what was trimmed waits for the Read that may still open them.
+func TestLogAwaitRemoval(t *testing.T) {
+	tl := trimTest(t, Options{LogMaxAge: 1})
+	end, files := tl.Log.manifest.sealed[1].last, len(filesOf(t, tl.fs))
+	awaited := make(chan error, 1)
+	n := 0
+	err := tl.Log.Read(1, func(nudge.Entry) error {
+		if n++; n > 1 {
+			return nil
+		}
+		tl.trim(t, end, 1<<40, tl.Log.manifest.sealed[1].first)
+		short, cancel := context.WithTimeout(t.Context(), 3*purgeLook)
+		defer cancel()
+		if err := tl.Log.AwaitRemoval(short); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("while a Read is under way: %v", err)
+		}
+		go func() { awaited <- tl.Log.AwaitRemoval(t.Context()) }()
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-awaited; err != nil {
+		t.Fatal(err)
+	}
+	if left := len(filesOf(t, tl.fs)); left != files-1 {
+		t.Errorf("%d files, want %d", left, files-1)
 	}
 }
 
