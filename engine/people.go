@@ -15,7 +15,7 @@ type people[T any] struct {
 }
 
 type peoplePart[T any] struct {
-	slots []someone[T] // the length is a power of two, at most two thirds are taken
+	slots []someone[T] // at most three quarters are taken, and half of them where they were made anew
 	taken int
 }
 
@@ -32,16 +32,32 @@ type keyText struct {
 }
 
 const (
-	peopleParts    = 256
-	firstPartOfAll = 8 // slots of a part at first
+	peopleParts = 256
+	firstPeople = 8 // slots of a part at first
 )
 
 // The part takes other bits of the hash than shards, and than the place within the part.
 func (p *people[T]) part(hash nudge.KeyHash) *peoplePart[T] { return &p.parts[hash>>44%peopleParts] }
 
-func (p *peoplePart[T]) home(hash nudge.KeyHash) int { return int(hash) & (len(p.slots) - 1) }
+// home is the place of a hash: its last 32 bits, as a fraction, of the length.
+func (p *peoplePart[T]) home(hash nudge.KeyHash) int {
+	return int(uint64(uint32(hash)) * uint64(len(p.slots)) >> 32)
+}
 
-func (p *peoplePart[T]) after(pos int) int { return (pos + 1) & (len(p.slots) - 1) }
+func (p *peoplePart[T]) after(pos int) int {
+	if pos++; pos == len(p.slots) {
+		return 0
+	}
+	return pos
+}
+
+// way is how many places lie from one to another.
+func (p *peoplePart[T]) way(from, to int) int {
+	if from > to {
+		to += len(p.slots)
+	}
+	return to - from
+}
 
 // get is what is known of a key, nil if nothing is.
 func (p *people[T]) get(hash nudge.KeyHash, text string) *T {
@@ -69,9 +85,9 @@ func (p *people[T]) near(hash nudge.KeyHash) int {
 // put notes what is known of a key of which nothing is known so far. The text is kept.
 func (p *people[T]) put(hash nudge.KeyHash, text string, known *T) {
 	part := p.part(hash)
-	if 3*(part.taken+1) > 2*len(part.slots) {
+	if 4*(part.taken+1) > 3*len(part.slots) {
 		old := part.slots
-		part.slots = make([]someone[T], max(2*len(old), firstPartOfAll))
+		part.slots = make([]someone[T], max(len(old)+len(old)/2, firstPeople))
 		for i := range old {
 			if old[i].known != nil {
 				part.put(old[i])
@@ -98,10 +114,8 @@ func (p *people[T]) remove(hash nudge.KeyHash, text string) {
 	for part.slots[gap].hash != hash || part.slots[gap].text != text {
 		gap = part.after(gap)
 	}
-	last := len(part.slots) - 1
 	for pos := part.after(gap); part.slots[pos].known != nil; pos = part.after(pos) {
-		home := part.home(part.slots[pos].hash)
-		if (pos-home)&last >= (pos-gap)&last { // on its way from home it passed the gap
+		if home := part.home(part.slots[pos].hash); part.way(home, pos) >= part.way(gap, pos) { // on its way from home it passed the gap
 			part.slots[gap] = part.slots[pos]
 			gap = pos
 		}
