@@ -387,8 +387,9 @@ func (s *shard) forgetVisitors(knew, visitors []string, found *finding) {
 		}
 	}
 	for _, text := range knew {
-		if u := s.userAt(text); u != nil {
-			forget(keyText{nudge.HashKey(scopeUser, text), text}, u)
+		key := keyText{nudge.HashKey(scopeUser, text), text}
+		if u := s.users.get(key.hash, key.text); u != nil {
+			forget(key, u)
 		}
 	}
 	if knew != nil {
