@@ -295,6 +295,51 @@ test("a site may show popups itself", async () => {
   assert.equal(await card(page).count(), 0);
 });
 
+test("a hook is asked about every popup, also behind one that it failed at or that has nothing to show", async () => {
+  const page = await open("");
+  await eventually(() => fake.streams.size, "the stream");
+  await page.evaluate(() => {
+    window.got = [];
+    nudge.on("popup", (p) => {
+      window.got.push(p.id);
+      if (p.id === "bad") throw new Error("the site's own");
+      return p.id !== "mine1" && p.id !== "mine2";
+    });
+  });
+  fake.push(popup("mine1"));
+  fake.push(popup("mine2"));
+  fake.push(popup("empty", { headline: "" }));
+  fake.push(popup("bad"));
+  fake.push(popup("last"));
+  const [shown] = await arrived("popup_shown");
+  assert.equal(shown.props.popup, "bad", "who fails does not show it itself");
+  await card(page).getByLabel("Close").click();
+  await arrived("popup_shown", 2);
+  assert.deepEqual(await page.evaluate(() => window.got), ["mine1", "mine2", "empty", "bad", "last"]);
+  assert.equal(fake.of("popup_shown")[1].props.popup, "last");
+  assert.deepEqual(page.errors, []);
+});
+
+test("who has signed out gets no popup of who was there before", async () => {
+  const page = await open("");
+  await eventually(() => fake.streams.size, "the stream");
+  const [{ visitor }] = fake.of("page_view");
+  fake.answers.push({ status: 200, delay: 300, body: { accepted: 1, popups: [popup("before")] } });
+  await page.evaluate(() => {
+    nudge.track("signed_out");
+    nudge.reset();
+  });
+  await eventually(() => [...fake.streams].some((s) => s.visitor !== visitor), "the stream of the next one");
+  await page.evaluate(() => nudge.track("later"));
+  await arrived("later"); // behind the answer
+  for (const id of ["after", "behind"]) {
+    fake.push(popup(id));
+    await arrived("popup_shown", id === "after" ? 1 : 2);
+    await card(page).getByLabel("Close").click();
+  }
+  assert.deepEqual(fake.of("popup_shown").map((e) => e.props.popup), ["after", "behind"]);
+});
+
 test("two visible windows have one stream and show a popup once", async () => {
   fake.pages["/p"] = html("");
   const first = await browser.visitor();

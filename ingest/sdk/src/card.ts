@@ -2,13 +2,6 @@
 // the site's style nor ours leaks; a site sets its colours with --nudge-accent, --nudge-text, --nudge-background,
 // --nudge-radius and --nudge-font. It never takes the focus: the person may be typing. All text is set as text.
 
-export interface CardEvents {
-  shown(): void;
-  clicked(): void;
-  dismissed(): void;
-  closed(): void;
-}
-
 const STYLE = `
 :host{all:initial;position:fixed;z-index:2147483000;right:24px;bottom:24px;width:min(372px,calc(100vw - 48px))}
 section{position:relative;box-sizing:border-box;padding:22px 24px;border-radius:var(--nudge-radius,16px);
@@ -32,7 +25,9 @@ a,button{font:inherit;font-weight:600;font-size:14px;border:0;border-radius:10px
 @media print{:host{display:none}}`;
 
 /** Puts a popup on the page and returns what takes it away. Nothing to say, nothing to show. */
-export function card(data: Record<string, unknown>, on: CardEvents): (() => void) | undefined {
+export function card(
+  data: Record<string, unknown>, report: (what: "shown" | "clicked" | "dismissed") => void, closed: () => void,
+): (() => void) | undefined {
   const headline = text(data.headline);
   const body = text(data.body);
   if (!headline && !body) return undefined;
@@ -47,10 +42,10 @@ export function card(data: Record<string, unknown>, on: CardEvents): (() => void
   const close = () => {
     host.remove();
     removeEventListener("keydown", onKey);
-    on.closed();
+    closed();
   };
   const dismiss = () => {
-    on.dismissed();
+    report("dismissed");
     close();
   };
   const onKey = (e: KeyboardEvent) => {
@@ -63,7 +58,7 @@ export function card(data: Record<string, unknown>, on: CardEvents): (() => void
   const cta = callToAction(data.cta);
   if (cta) {
     cta.onclick = () => {
-      on.clicked();
+      report("clicked");
       close();
     };
     row.append(cta);
@@ -81,7 +76,7 @@ export function card(data: Record<string, unknown>, on: CardEvents): (() => void
   addEventListener("keydown", onKey);
   requestAnimationFrame(() => {
     live.append(section);
-    requestAnimationFrame(() => host.isConnected && on.shown());
+    requestAnimationFrame(() => host.isConnected && report("shown"));
   });
   return close;
 }

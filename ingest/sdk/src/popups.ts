@@ -38,11 +38,11 @@ export async function pump(): Promise<void> {
   busy = true;
   await new Promise(requestAnimationFrame); // not called while hidden
   const still = wanted(next);
-  const mine = still && (await claim(next.id));
+  const mine = still && (await claim(next.id)) && pending.includes(next); // not cleared meanwhile
   if (still) pending = pending.filter((p) => p !== next); // taken up, by this window or by another
   if (mine) show(next);
   busy = false;
-  if (!mine) void pump();
+  if (!showing) void pump();
 }
 
 /** Takes the popup on screen away and forgets those that wait: the person at this browser is another one. */
@@ -55,16 +55,15 @@ function show(popup: Popup): void {
   const report = (what: string) =>
     sendHere("popup_" + what, { props: { popup: popup.id, rule: popup.rule, template: popup.template } });
   for (const hook of hooks) {
-    if (hook(popup, report) === false) return;
+    try {
+      if (hook(popup, report) === false) return;
+    } catch (err) {
+      console.error(err); // the site's own; it does not show the popup, then
+    }
   }
-  showing = card(popup.data || {}, {
-    shown: () => report("shown"),
-    clicked: () => report("clicked"),
-    dismissed: () => report("dismissed"),
-    closed: () => {
-      showing = undefined;
-      void pump();
-    },
+  showing = card(popup.data || {}, report, () => {
+    showing = undefined;
+    void pump();
   });
 }
 
@@ -75,7 +74,7 @@ function wanted(p: Popup): boolean {
 }
 
 function expired(p: Popup): boolean {
-  return p.expires_at != null && new Date(p.expires_at).getTime() <= now();
+  return +new Date(p.expires_at ?? NaN) <= now();
 }
 
 function taken(): string[] {

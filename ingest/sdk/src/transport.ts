@@ -2,7 +2,7 @@
 // until the server has answered. The server drops an id that it has seen, so sending twice is harmless and losing is not.
 
 import { api } from "./config";
-import { uuid } from "./store";
+import { uuid, visitor } from "./store";
 
 export interface NudgeEvent {
   id?: string;
@@ -72,7 +72,7 @@ export function send(event: NudgeEvent): void {
   const body = { ...event, id };
   const bytes = size(JSON.stringify(body));
   if (bytes > MAX_EVENT) {
-    console.warn(`nudge: event "${event.type}" has ${bytes} bytes, ${MAX_EVENT} is the most: dropped`);
+    console.warn(`nudge: "${event.type}" dropped: ${bytes} bytes, at most ${MAX_EVENT}`);
     return;
   }
   waiting.push({ id, body, since: Date.now(), bytes });
@@ -137,8 +137,9 @@ async function flush(): Promise<void> {
   settle(batch); // taken, or refused for good: a refusal does not get better by asking again
   schedule(0);
   const answer = await res.json().catch(() => null);
-  if (!res.ok || answer?.rejected) console.warn(`nudge: events refused with status ${res.status}`, answer?.rejected || answer?.error);
-  if (answer?.popups?.length) onPopups(answer.popups);
+  if (!res.ok || answer?.rejected) console.warn(`nudge: events refused: ${res.status}`, answer?.rejected || answer?.error);
+  // After a sign-out they may be for who was there before. Those for the one who is here now come by the stream, too.
+  if (answer?.popups && batch[0].body.visitor === visitor()) onPopups(answer.popups);
 }
 
 async function post(body: string): Promise<Response | null> {
