@@ -22,7 +22,7 @@ type fakeEraser struct {
 func (f *fakeEraser) Erase(_ context.Context, kind, id string) (nudge.Receipt, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if id == "panics" {
+	if strings.HasSuffix(id, "panics") {
 		panic("BUG: planted")
 	}
 	f.asked = append(f.asked, kind+" "+id)
@@ -64,7 +64,12 @@ func TestDeleteKey(t *testing.T) {
 	r.do("DELETE", "/v1/keys/company/acme.example", "", key...)
 	longest := strings.Repeat("x", MaxKeyBytes)
 	r.do("DELETE", "/v1/keys/user/"+longest, "", "Authorization", "Bearer a1")
-	if got, want := strings.Join(f.asked, "\n"), "user u7\nvisitor a/b c?/d\ncompany acme.example\nuser "+longest; got != want {
+	for _, way := range []string{"..%2F..", "a%2F..%2F..%2F..%2Fevents", ".."} { // an id that looks like a way to another path
+		if a := r.do("DELETE", "/v1/keys/user/"+way, "", key...); a.status != 202 {
+			t.Errorf("%s: %d %s", way, a.status, a.body)
+		}
+	}
+	if got, want := strings.Join(f.asked, "\n"), "user u7\nvisitor a/b c?/d\ncompany acme.example\nuser "+longest+"\nuser ../..\nuser a/../../../events\nuser .."; got != want {
 		t.Errorf("asked\n%s\nwant\n%s", got, want)
 	}
 	for _, c := range []struct {
@@ -84,7 +89,7 @@ func TestDeleteKey(t *testing.T) {
 	r.raw("DELETE /v1/keys/user/%zz HTTP/1.1\r\nHost: x\r\nX-Admin-Key: a1\r\n\r\n").wantError(t, 400, CodeBadValue, "id")
 	r.do("GET", "/v1/keys/user/u", "", key...).wantError(t, 405, CodeMethod, "")
 	r.do("OPTIONS", "/v1/keys/user/u", "").wantError(t, 405, CodeMethod, "")
-	if len(f.asked) != 4 {
+	if len(f.asked) != 7 {
 		t.Errorf("a request that was refused erased somebody: %q", f.asked)
 	}
 }
@@ -163,7 +168,8 @@ func TestErasureIsNotLogged(t *testing.T) {
 	f.err = context.Canceled
 	r.do("DELETE", "/v1/keys/user/somebody", "", "X-Admin-Key", "a1").wantError(t, 500, CodeInternal, "")
 	r.do("DELETE", "/v1/keys/user/panics", "", "X-Admin-Key", "a1").wantError(t, 500, CodeInternal, "")
-	if logs := r.logs.String(); strings.Contains(logs, "somebody") || strings.Contains(logs, "user/panics") || strings.Count(logs, "level=ERROR") != 2 {
+	r.do("DELETE", "/v1/keys/user/..%2F..%2Fbut-panics", "", "X-Admin-Key", "a1").wantError(t, 500, CodeInternal, "")
+	if logs := r.logs.String(); strings.Contains(logs, "somebody") || strings.Contains(logs, "user/panics") || strings.Contains(logs, "but-panics") || strings.Count(logs, "level=ERROR") != 3 {
 		t.Errorf("logged: %s", logs)
 	}
 }

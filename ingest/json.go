@@ -33,6 +33,26 @@ func parseNumber(text string) (float64, error) {
 	return float64(n), nil
 }
 
+// unheldNumber is the first number in well-formed JSON text that is larger than any of 64 bits, nil if there is none. An array's text is kept as it stands, and
+// most that read what rules make of it refuse such a number, and with it all that stands beside it: a whole page of alerts.
+func unheldNumber(text []byte) []byte {
+	for s := (scanner{b: text}); s.pos < len(text); {
+		switch c := text[s.pos]; {
+		case c == '"':
+			s.skip()
+		case c == '-' || c >= '0' && c <= '9':
+			start := s.pos
+			s.skip()
+			if _, err := parseNumber(view(text[start:s.pos])); err != nil {
+				return text[start:s.pos]
+			}
+		default:
+			s.pos++
+		}
+	}
+	return nil
+}
+
 func tooDeep(at where) *Error {
 	return refuse(CodeTooDeep, at, "nests more than %d levels deep", MaxDepth)
 }

@@ -200,6 +200,9 @@ func (c *Codec) nativeValue(s *scanner, at where, depth int) (nudge.Value, *Erro
 		if jsonDepth(text) > depth {
 			return nudge.Value{}, tooDeep(at)
 		}
+		if digits := unheldNumber(text); digits != nil {
+			return nudge.Value{}, refuse(CodeBadValue, at, "holds %s, which no number of 64 bits holds", clip(view(digits), 40))
+		}
 		return nudge.Value{Kind: nudge.JSON, Text: view(c.withoutSpace(text))}, nil
 	}
 	return numberValue(view(text), at)

@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -123,11 +124,38 @@ func (c slowCodec) jsonValue(v *fastjson.Value, at where, depth int) (nudge.Valu
 		if jsonDepth(text) > depth {
 			return nudge.Value{}, tooDeep(at)
 		}
+		if digits := unheld(v); digits != "" {
+			return nudge.Value{}, refuse(CodeBadValue, at, "holds %s, which no number of 64 bits holds", clip(digits, 40))
+		}
 		return nudge.Value{Kind: nudge.JSON, Text: view(text)}, nil
 	case fastjson.TypeNull:
 		return nudge.Value{Kind: nudge.Null}, nil
 	}
 	return nudge.Value{}, nil // an object, whose kind is none of ours: whoever wants a value refuses it
+}
+
+// unheld is the first number in v that is larger than any of 64 bits, "" if there is none.
+func unheld(v *fastjson.Value) (digits string) {
+	switch v.Type() {
+	case fastjson.TypeNumber:
+		digits = string(v.MarshalTo(nil))
+		if _, err := strconv.ParseFloat(digits, 64); err == nil {
+			return ""
+		}
+	case fastjson.TypeArray:
+		for _, item := range v.GetArray() {
+			if digits == "" {
+				digits = unheld(item)
+			}
+		}
+	case fastjson.TypeObject:
+		v.GetObject().Visit(func(_ []byte, m *fastjson.Value) {
+			if digits == "" {
+				digits = unheld(m)
+			}
+		})
+	}
+	return digits
 }
 
 // marshal is v's JSON text, in the arena. Nothing below v may have been looked at: the parser would then write strings as Go does.
@@ -187,7 +215,7 @@ var nativeSeeds = append([]string{
 	`{"type":"a","visitor":"v","a":1,"a":"2","props":{"a":3},"writeKey":{"x":[1]},"at":[{}],"sentAt":{"x":1}}`,
 	`{"type":"a","visitor":"v","t":"\ud83dxudc00","u":"\udc00\ud83d","w":"\ud83d\ud83d\ude00"}`, `{"type":"a","visitor":"v","t":"\ud83d"udc00"}`,
 	`{"type":"a","visitor":"v","props":null}`, `{"type":"a","visitor":"v","props":[1]}`, `{"type":"a","visitor":"v","sentAt":null,"x":1e999}`,
-	`{"type":"a","visitor":"v","l":[[[[[[[[[[]]]]]]]]]]}`, `{"type":"a","visitor":"v","":1}`, `{"type":"a","visitor":"v","o":{"":1}}`, `{}`, `5`, `null`, `"x"`, `[]`, `true`,
+	`{"type":"a","visitor":"v","l":[[[[[[[[[[]]]]]]]]]]}`, `{"type":"a","visitor":"v","":1}`, `{"type":"a","visitor":"v","o":{"":1}}`, `{"type":"a","visitor":"v","l":[1e308,{"a":-1e309}],"m":[2e400]}`, `{}`, `5`, `null`, `"x"`, `[]`, `true`,
 	`{"type":"a","visitor":12,"user":1.0,"email":" Ana@ACME.example ","ts":1764000000123,"sentAt":1764000000999,"o":{"a":{"b":{"c":{"d":{"e":{"f":{"g":{"h":{"i":1}}}}}}}}}}`,
 	deepKey(maxBodyDepth - 1), deepKey(maxBodyDepth), "[" + deepKey(maxBodyDepth-2) + "]", "[" + deepKey(maxBodyDepth-1) + "]",
 }, seeds...)

@@ -88,7 +88,10 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	}()
 
 	r := find(ctx.Path())
-	if r != eventsRoute {
+	if namesKey(ctx) {
+		r = keysRoute
+	}
+	if r != eventsRoute && r != keysRoute {
 		if other := s.o.Routes[string(ctx.Path())]; other != nil {
 			other(ctx)
 			return
@@ -105,9 +108,14 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	}
 }
 
+// namesKey says whether a path names whom to erase. The path counts as it was sent: an id may be "a/../b", which is no way anywhere.
+func namesKey(ctx *fasthttp.RequestCtx) bool {
+	return bytes.HasPrefix(ctx.URI().PathOriginal(), []byte(keysPath))
+}
+
 // loggedPath is a request's path without the id of whom to erase: a log is no place for it.
 func loggedPath(ctx *fasthttp.RequestCtx) string {
-	if bytes.HasPrefix(ctx.Path(), []byte(keysPath)) {
+	if namesKey(ctx) || bytes.HasPrefix(ctx.Path(), []byte(keysPath)) {
 		return keysPath + "…"
 	}
 	return string(ctx.Path())
