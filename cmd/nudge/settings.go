@@ -134,16 +134,9 @@ func readSettings(path string, given bool, known []string) (map[string]setting, 
 
 // parseSettings reads a map of flags to texts, numbers, bools or lists of them. All its problems are reported at once.
 func parseSettings(path string, text []byte, known []string) (map[string]setting, error) {
-	var doc yaml.Node
-	if err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&doc); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, nil // empty
-		}
-		return nil, usagef("%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
-	}
-	top := doc.Content[0]
-	if top.Kind == yaml.ScalarNode && top.Tag == "!!null" {
-		return nil, nil // only comments
+	top, err := settingsDocument(path, text)
+	if top == nil || err != nil {
+		return nil, err
 	}
 	if top.Kind != yaml.MappingNode {
 		return nil, usagef("%s:%d: must be lines of the form `listen: 127.0.0.1:8080`", path, top.Line)
@@ -166,6 +159,27 @@ func parseSettings(path string, text []byte, known []string) (map[string]setting
 		return nil, usagef("%s", strings.Join(problems, "\nnudge: "))
 	}
 	return settings, nil
+}
+
+// settingsDocument is the file's one document, nil where it is empty or holds only comments.
+func settingsDocument(path string, text []byte) (top *yaml.Node, err error) {
+	for number, d := 1, yaml.NewDecoder(bytes.NewReader(text)); ; number++ {
+		var doc yaml.Node
+		switch err := d.Decode(&doc); {
+		case errors.Is(err, io.EOF):
+			return top, nil
+		case err != nil:
+			return nil, usagef("%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+		}
+		root := doc.Content[0]
+		switch isEmpty := root.Kind == yaml.ScalarNode && root.Tag == "!!null"; {
+		case isEmpty:
+		case number > 1:
+			return nil, usagef("%s:%d: a second document begins here, behind ---, and would not be read: put all settings into one", path, root.Line)
+		default:
+			top = root
+		}
+	}
 }
 
 func readSetting(key, value *yaml.Node, known []string) (s setting, problem string) {

@@ -54,6 +54,7 @@ func TestSettingsPrecedence(t *testing.T) {
 		{"an empty variable is none", "log-max: file", map[string]string{"NUDGE_LOG_MAX": ""}, nil, "log-max", "file"},
 		{"a key of another command", "listen: :80\nshards: 2", nil, nil, "shards", "2"},
 		{"only a comment", "# nothing", nil, nil, "shards", "1"},
+		{"a document between its marks", "---\nshards: 2\n---\n# nothing\n", nil, nil, "shards", "2"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cmd, err := settingsRig(t, tt.file, tt.env, tt.line...)
@@ -85,6 +86,9 @@ func TestSettingsProblems(t *testing.T) {
 		{"no YAML", "a: [", nil, nil, "nudge.yaml: "},
 		{"environment", "", map[string]string{"NUDGE_SHARDS": "x"}, nil, "NUDGE_SHARDS=x: give a whole number"},
 		{"missing file", "", nil, []string{"--config", "other.yaml"}, "the settings file other.yaml does not exist"},
+		{"another document", "shards: 1\n---\nmap: a=b", nil, nil, "nudge.yaml:3: a second document begins here, behind ---, and would not be read: put all settings into one"},
+		{"behind an empty one", "# none\n---\n---\nshards: 2", nil, nil, "nudge.yaml:4: a second document"},
+		{"torn behind the first", "shards: 1\n---\na: [", nil, nil, "nudge.yaml: "},
 		{"too large", "#" + strings.Repeat("x", maxSettingsBytes), nil, nil, "more than 1048576 bytes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
