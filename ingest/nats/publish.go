@@ -169,12 +169,17 @@ func (p *publisher) confirm(ack *jetstream.PubAck) {
 
 // refused says whether the broker will never take a firing. It stays in the feed; those behind it must not wait for it.
 func (p *publisher) refused(at nudge.Cursor, err error) bool {
-	if !errors.Is(err, nats.ErrMaxPayload) && !errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum) {
+	if !isTooLarge(err) {
 		return false
 	}
 	p.o.Metrics.tooLarge.Inc()
 	p.quiet.Warn(p.o.Logger, "a firing is too large for the broker and was left out: raise max_payload, or the stream's largest message", "cursor", at)
 	return true
+}
+
+// isTooLarge says whether the broker, or the stream, does not take a message for its size.
+func isTooLarge(err error) bool {
+	return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum)
 }
 
 func (p *publisher) explain(err error) error {

@@ -88,15 +88,26 @@ func (s *Source) publishLetters(ctx context.Context, c *connection) {
 		if err != nil {
 			break
 		}
-		if stream == "" {
-			err = c.nc.PublishMsg(m)
-			continue
+		if err = c.publishLetter(ctx, stream, m); isTooLarge(err) { // with its headers; those behind it may be smaller
+			s.letterLost(err)
+			err = nil
 		}
-		ctx, cancel := context.WithTimeout(ctx, letterTimeout)
-		_, err = c.js.PublishMsg(ctx, m, jetstream.WithRetryAttempts(0))
-		cancel()
 	}
 	if err != nil {
-		s.quiet.letters.Warn(s.o.Logger, "a dead letter was not published", "stream", s.o.Stream.Name, "subject", RejectedSubject, "err", err)
+		s.letterLost(err)
 	}
+}
+
+func (c *connection) publishLetter(ctx context.Context, stream string, m *nats.Msg) error {
+	if stream == "" {
+		return c.nc.PublishMsg(m)
+	}
+	ctx, cancel := context.WithTimeout(ctx, letterTimeout)
+	defer cancel()
+	_, err := c.js.PublishMsg(ctx, m, jetstream.WithRetryAttempts(0))
+	return err
+}
+
+func (s *Source) letterLost(err error) {
+	s.quiet.letters.Warn(s.o.Logger, "a dead letter was not published", "stream", s.o.Stream.Name, "subject", RejectedSubject, "err", err)
 }

@@ -83,6 +83,31 @@ func TestSourcePassesOverWhatIsTooLarge(t *testing.T) {
 	m.wantValue("events_rejected_total", 1)
 }
 
+// A dead letter that is too large with its headers, for the broker or the stream, does not keep those behind it from being published.
+func TestLettersBehindOneThatIsTooLarge(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, func(o *serverOptions) { o.MaxPayload = 8 << 10 })
+	b.events()
+	b.stream(jetstream.StreamConfig{Name: "DEAD", Subjects: []string{RejectedSubject}, MaxMsgSize: 4 << 10})
+	for _, size := range []int{8100, 10, 5000, 20} {
+		b.publish("events.web", strings.Repeat("x", size))
+	}
+	b.publish("events.web", numberedEvent(0))
+	m := startMachine(t, plan{source: b.url() + "/EVENTS"})
+	m.wantRead(b, 1)
+	m.wantValue("events_rejected_total", 4)
+	var letters []string
+	for _, msg := range b.messages("DEAD") {
+		letters = append(letters, msg.header.Get("Nudge-Sequence"))
+	}
+	if text := strings.Join(letters, ", "); text != "2, 4" {
+		t.Errorf("there are dead letters of the messages %s, want those of 2, 4", text)
+	}
+	if !m.logs.has("a dead letter was not published") {
+		t.Error("nobody says that others are missing")
+	}
+}
+
 // A stream that captures what Nudge publishes does not make it read that as events, or its own dead letters for ever.
 func TestSourcePassesOverOurOwn(t *testing.T) {
 	t.Parallel()
