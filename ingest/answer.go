@@ -147,6 +147,18 @@ func (e *Error) status() int {
 	return fasthttp.StatusBadRequest
 }
 
+// limitOf is the limit that a body was longer than. Of one that came in chunks the library has forgotten the path by then, and says "/".
+func limitOf(h *fasthttp.RequestHeader) string {
+	if string(h.RequestURI()) == "/" {
+		return fmt.Sprintf("%d bytes, or %d in Segment's form", MaxBodyBytes, MaxSegmentBodyBytes)
+	}
+	limit := bodyLimit(h).MaxRequestBodySize
+	if limit == 0 {
+		limit = maxOtherBodyBytes
+	}
+	return fmt.Sprintf("%d bytes", limit)
+}
+
 // unreadable answers a request that could not be read to its end. The connection is closed after it.
 func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	var header *fasthttp.ErrSmallBuffer
@@ -154,12 +166,8 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	status, e := fasthttp.StatusBadRequest, &Error{Code: CodeBadBody, Message: "the request is not well-formed HTTP, or ends too early"}
 	switch {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		limit := bodyLimit(&ctx.Request.Header).MaxRequestBodySize
-		if limit == 0 {
-			limit = maxOtherBodyBytes
-		}
 		status = fasthttp.StatusRequestEntityTooLarge
-		e = &Error{Code: CodeTooLarge, Message: fmt.Sprintf("the body has more than %d bytes: send the events in several requests", limit)}
+		e = &Error{Code: CodeTooLarge, Message: "the body has more than " + limitOf(&ctx.Request.Header) + ": send the events in several requests"}
 	case errors.As(err, &header):
 		status = fasthttp.StatusRequestHeaderFieldsTooLarge
 		e = &Error{Code: CodeTooLarge, Message: "the header is too long"}

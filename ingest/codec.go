@@ -238,7 +238,7 @@ func badJSON(body []byte, err error) error {
 func (c *Codec) ReplayEvent(line []byte, b *nudge.RecordBuilder) (at nudge.Millis, hasAt bool, err error) {
 	defer c.trim()
 	c.draft.reset()
-	line = validUTF8(bytes.TrimPrefix(line, byteOrderMark))
+	line = validUTF8(bytes.Trim(bytes.TrimPrefix(line, byteOrderMark), " \t\r\n"))
 	s := scanner{b: line}
 	if len(line) > MaxEventBytes {
 		return 0, false, refuse(CodeTooLarge, where{}, "the event has %d bytes, the limit is %d", len(line), MaxEventBytes)

@@ -110,6 +110,19 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// The space around an event is none of its bytes, neither in a request nor in a file.
+func TestSpaceAroundAnEvent(t *testing.T) {
+	space := strings.Repeat(" ", MaxEventBytes)
+	body := "\uFEFF" + space + `{"type":"a","visitor":"v","ts":5}` + space + "\r\n"
+	if got := decode(t, body); got != "1" {
+		t.Errorf("a request: %s", got)
+	}
+	var b nudge.RecordBuilder
+	if _, _, err := NewCodec(CodecOptions{Names: nudge.NewNames()}).ReplayEvent([]byte(body), &b); err != nil {
+		t.Errorf("a file: %v", err)
+	}
+}
+
 // Seconds in the place of milliseconds are refused, with what was meant, whichever way they come; numbers on both sides are times.
 func TestSecondsAreNoTime(t *testing.T) {
 	for ts, want := range map[string]string{

@@ -239,8 +239,16 @@ func TestBodyTooLarge(t *testing.T) {
 
 	// Not declared: in chunks.
 	chunk := strings.Repeat(" ", 0x10000)
-	r.raw("POST /v1/page HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"+
-		strings.Repeat("10000\r\n"+chunk+"\r\n", 9)).wantError(t, 413, "too_large", "")
+	chunked := func(path string, n int) reply {
+		return r.raw("POST " + path + " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat("10000\r\n"+chunk+"\r\n", n))
+	}
+	for path, n := range map[string]int{"/v1/page": 9, "/v1/events": 17} {
+		a := chunked(path, n)
+		a.wantError(t, 413, "too_large", "")
+		if strings.Contains(a.body, strconv.Itoa(maxOtherBodyBytes)) { // the library has forgotten the path by then
+			t.Errorf("%s: the limit is another: %s", path, a.body)
+		}
+	}
 	r.took(0)
 }
 
