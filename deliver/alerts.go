@@ -34,7 +34,7 @@ func (h *Hub) getAlerts(ctx *fasthttp.RequestCtx) *problem {
 	start := len(body)
 	body, err := w.next(body)
 	if err == nil && len(body) == start && wait > 0 {
-		g, p := h.enter(alertPoll, "")
+		g, p := h.enter(alertPoll, "", ctx.Conn())
 		if p != nil {
 			return p
 		}
@@ -89,7 +89,7 @@ func (h *Hub) streamAlerts(ctx *fasthttp.RequestCtx) *problem {
 	if p != nil {
 		return p
 	}
-	g, p := h.enter(alertStream, "")
+	g, p := h.enter(alertStream, "", ctx.Conn())
 	if p != nil {
 		return p
 	}

@@ -22,8 +22,8 @@
 // so that nothing falls between, and nothing comes twice (I5). A bell is a hint: streams also look at each heartbeat.
 //
 // Invariants kept here: I4 (ids and cursors are the firings'), I5 (a firing once per cursor walk; one that comes out again while the
-// engine recovers is taken once), I8 (streams, polls, pending popups are bounded; at the bound a request is refused with 429, and of
-// the popups the oldest go, counted).
+// engine recovers is taken once), I8 (streams, polls, pending popups are bounded; at the bound those streams and polls count no more
+// whose connection the other side has closed, and a request that finds no room even so is refused with 429; of the popups the oldest go, counted).
 //
 // An erased visitor's popups are not pending any more; who reads alerts does not see what the feed hides.
 //

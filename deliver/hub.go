@@ -25,7 +25,8 @@ type Hub struct {
 	pending pending
 	alerts  bell // rings when there are new alerts
 	places  alertPlaces
-	open    int // streams and polls
+	inside  map[*guest]struct{} // streams and polls
+	looked  time.Time           // when all of them were looked at last
 	streams map[*stream]struct{}
 }
 
@@ -40,6 +41,7 @@ func New(o Options) (*Hub, error) {
 		feedKeys:  newKeyring("feed key", "X-Feed-Key", o.FeedKeys),
 		closing:   make(chan struct{}),
 		pending:   newPending(),
+		inside:    map[*guest]struct{}{},
 		streams:   map[*stream]struct{}{},
 	}
 	h.ttl = nudge.Millis(h.o.PopupTTL.Milliseconds())

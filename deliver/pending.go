@@ -13,9 +13,9 @@ type pending struct {
 
 // inbox is one visitor's pending popups, oldest first. It exists while it holds a popup or somebody watches it.
 type inbox struct {
-	popups   []*popup
-	watchers int // streams and polls
-	bell     bell
+	popups []*popup
+	guests []*guest // streams and polls
+	bell   bell
 }
 
 func newPending() pending {
@@ -34,7 +34,7 @@ func (s *pending) inbox(visitor string) *inbox {
 
 // dropIfIdle forgets an inbox that nobody needs.
 func (s *pending) dropIfIdle(visitor string, b *inbox) {
-	if len(b.popups) == 0 && b.watchers == 0 {
+	if len(b.popups) == 0 && len(b.guests) == 0 {
 		delete(s.byVisitor, visitor)
 	}
 }

@@ -24,7 +24,7 @@ func (h *Hub) getPopups(ctx *fasthttp.RequestCtx) *problem {
 	after = h.ours(after)
 	popups := h.pendingAfter(visitor, after)
 	if len(popups) == 0 && wait > 0 {
-		g, p := h.enter(popupPoll, visitor)
+		g, p := h.enter(popupPoll, visitor, ctx.Conn())
 		if p != nil {
 			return p
 		}
@@ -63,7 +63,7 @@ func (h *Hub) streamPopups(ctx *fasthttp.RequestCtx) *problem {
 	if p != nil {
 		return p
 	}
-	g, p := h.enter(popupStream, visitor)
+	g, p := h.enter(popupStream, visitor, ctx.Conn())
 	if p != nil {
 		return p
 	}

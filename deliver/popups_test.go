@@ -309,8 +309,8 @@ func TestStreamLimits(t *testing.T) {
 		}
 		time.Sleep(2 * Heartbeat) // one heartbeat to be answered by a closed connection
 		synctest.Wait()
-		if n := r.metric("streams_open", "kind=popup_stream"); n != 0 || r.hub.open != 0 || len(r.hub.streams) != 0 {
-			t.Errorf("%v streams left, %d guests, %d to be cut", n, r.hub.open, len(r.hub.streams))
+		if n := r.metric("streams_open", "kind=popup_stream"); n != 0 || len(r.hub.inside) != 0 || len(r.hub.streams) != 0 {
+			t.Errorf("%v streams left, %d guests, %d to be cut", n, len(r.hub.inside), len(r.hub.streams))
 		}
 		r.stream("/v1/popups/stream?visitor=v1").close()
 	})

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
-	"net"
 	"strconv"
 	"sync"
 	"time"
@@ -23,7 +22,6 @@ type source interface {
 type stream struct {
 	*guest
 	source source
-	conn   net.Conn
 
 	beat   *time.Timer
 	buf    []byte // events in the making
@@ -47,7 +45,7 @@ const keepBuf = 4 << 10
 
 // serveStream answers with a stream of src until the consumer goes, stalls, or the hub closes.
 func (g *guest) serveStream(ctx *fasthttp.RequestCtx, src source) {
-	s := &stream{guest: g, source: src, conn: ctx.Conn(), beat: time.NewTimer(Heartbeat)}
+	s := &stream{guest: g, source: src, beat: time.NewTimer(Heartbeat)}
 	retry := reconnectMin + rand.N(reconnectMax-reconnectMin)
 	s.unsent = append(strconv.AppendInt([]byte("retry: "), retry.Milliseconds(), 10), "\n\n"...)
 
@@ -68,6 +66,7 @@ func (g *guest) serveStream(ctx *fasthttp.RequestCtx, src source) {
 func (s *stream) Read(p []byte) (int, error) {
 	if len(s.unsent) == 0 {
 		if err := s.fill(); err != nil {
+			_ = s.extend() // the end of the body is written too
 			return 0, err
 		}
 	}
@@ -97,9 +96,14 @@ func (s *stream) fill() error {
 		select {
 		case <-s.hub.closing:
 			return s.end()
+		case <-s.gone:
+			return io.EOF
 		case <-changed:
 			continue
 		case <-s.beat.C:
+			if s.peerGone() {
+				return io.EOF
+			}
 		}
 		s.buf = append(s.buf, ":\n\n"...) // after it the source is looked at again, whether a bell rang or not
 		break

@@ -35,6 +35,9 @@ func newConn(c net.Conn) *conn {
 	return &conn{Conn: c, read: deadline{arm: c.SetReadDeadline}, write: deadline{arm: c.SetWriteDeadline}}
 }
 
+// PeerGone says whether the other side has closed the connection, and nothing that it sent is left to read. Any goroutine may ask.
+func (c *conn) PeerGone() bool { return peerGone(c.Conn) }
+
 // Close closes the connection, at once or after it has lingered.
 func (c *conn) Close() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.linger {

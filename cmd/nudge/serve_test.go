@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"nudge/deliver"
 )
 
 // server is a running `nudge serve`.
@@ -132,6 +134,43 @@ func TestServeGoesOnWhereItWas(t *testing.T) {
 	}
 	s.do("GET", "/demo/", "", 404)
 	s.end()
+}
+
+// Who goes from page to page has a stream on each, and none on those that are left.
+func TestServeForgetsPagesThatAreLeft(t *testing.T) {
+	s := startServer(t, "--demo", "--data", t.TempDir())
+	defer s.end()
+	for page := range 3 * deliver.DefaultMaxStreamsPerVisitor {
+		status := ""
+		for range 1000 { // the system may take a moment to say that a connection is closed, but no heartbeats
+			if status = s.openAndLeave("/v1/popups/stream?visitor=v1"); status == "200" {
+				break
+			}
+		}
+		if status != "200" {
+			t.Fatalf("page %d: %s", page, status)
+		}
+	}
+}
+
+// openAndLeave asks for a path, closes the connection behind the first line of the answer and returns its status.
+func (s *server) openAndLeave(path string) (status string) {
+	s.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		s.Fatal(err)
+	}
+	line, err := bufio.NewReader(c).ReadString('\n')
+	if err != nil {
+		s.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(line, " ")
+	status, _, _ = strings.Cut(rest, " ")
+	return status
 }
 
 func TestServeDemo(t *testing.T) {
