@@ -156,11 +156,11 @@ func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, t *touch, 
 	}
 }
 
-// noteFirst notes an event in the slot of OpFirst, which pulses unless the event is late or not the newest.
+// noteFirst notes an event in the slot of OpFirst, which pulses if the pause was long enough for any use, unless the event is late or not the newest.
 func (w *scratch) noteFirst(g *program, t *touch, slot []byte, ts nudge.Millis, late bool) {
 	prev, had := noteNewest(slot, ts)
 	had = had && prev > g.above(t.num, noTime)
-	if !late && (!had || ts >= prev) {
+	if !late && (!had || ts >= prev && prev <= expiredAt(ts, t.window)) {
 		w.pulses = append(w.pulses, pulse{op: int(t.op), had: had, prev: prev, ts: ts})
 	}
 }

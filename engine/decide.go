@@ -75,7 +75,7 @@ func (s *shard) takeBy(b *Batch, k *keyRef, in *input, r *reaction, t *turn) {
 		k.t.focusOn(k.i)
 		s.findOpen(w, k, r, in.when.at)
 		s.applyEvent(b, w, k, in, r)
-		if len(w.open) > 0 {
+		if len(w.open)+len(w.pulses) > 0 {
 			s.findRisen(w, k, r, in.when.at)
 		}
 	}
@@ -110,35 +110,35 @@ func (s *shard) takeWhole(b *Batch, w *scratch, k *keyRef, in *input, r *reactio
 // findOpen finds, of the rules of a reaction, those that may rise: the condition is false before, and not so far from true that one event cannot make it so.
 func (s *shard) findOpen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
 	open, f := w.open[:0], k.t.focusOf(k.i)
-	first := uint32(0)
 	for i := range r.asked[:r.pulsed] {
-		a := r.asked[i]
-		needs := r.needs[first:a.end]
-		if first = a.end; len(needs) == 0 || f == nil {
-			if !s.isTrue(w, k, a.rule, at) {
-				open = append(open, int32(i))
+		a := &r.asked[i]
+		if len(a.needs) == 0 || f == nil {
+			if s.isTrue(w, k, a.rule, at) {
+				continue
 			}
-		} else if f.isOpen(s.program, needs, at) {
-			open = append(open, int32(i))
+		} else if !f.isOpen(s.program, a.needs, at) {
+			continue
 		}
-	}
-	for i := int(r.pulsed); i < len(r.asked); i++ {
 		open = append(open, int32(i))
 	}
 	w.open = open
 }
 
-// findRisen makes those of them the rules concerned whose condition is true after, in settling order.
+// findRisen makes those of them, and of the rules that need a pulse where there is one, the rules concerned whose condition is true after, in settling
+// order.
 func (s *shard) findRisen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
+	if len(w.pulses) > 0 {
+		w.open = appendRest(w.open, int(r.pulsed), len(r.asked))
+	}
 	f := k.t.focusOf(k.i)
 	for _, i := range w.open {
-		rule, needs := r.asked[i].rule, r.needsOf(i)
-		if len(needs) == 0 || f == nil {
-			if s.isTrue(w, k, rule, at) {
-				w.rules = append(w.rules, rule)
+		a := &r.asked[i]
+		if len(a.needs) == 0 || f == nil {
+			if s.isTrue(w, k, a.rule, at) {
+				w.rules = append(w.rules, a.rule)
 			}
-		} else if f.areMet(w, s.program, needs, at) {
-			w.rules = append(w.rules, rule)
+		} else if f.areMet(w, s.program, a.needs, at) {
+			w.rules = append(w.rules, a.rule)
 		}
 	}
 	if len(w.rules) > 1 {

@@ -41,7 +41,7 @@ type reaction struct {
 // touch is an operator that an input concerns. What most kinds need of it stands here, beside that of the others of the same event.
 type touch struct {
 	value  func(*rules.Row) nudge.Value
-	window nudge.Millis
+	window nudge.Millis // OpFirst: the smallest one
 	roles  role
 	keep   int32
 	op     int32
@@ -51,17 +51,8 @@ type touch struct {
 
 // asked is a rule of a reaction. What deciding it takes stands in the reaction, so that an event meets it in one place.
 type asked struct {
-	rule int32  // its place in plan.Rules
-	end  uint32 // of its needs in reaction.needs, which begin where those of the rule before end; there are some if its condition is a conjunction
-}
-
-// needsOf are the needs of the i-th rule asked, none if its condition is no conjunction.
-func (r *reaction) needsOf(i int32) []need {
-	first := uint32(0)
-	if i > 0 {
-		first = r.asked[i-1].end
-	}
-	return r.needs[first:r.asked[i].end]
+	rule  int32  // its place in plan.Rules
+	needs []need // part of reaction.needs; there are some if its condition is a conjunction
 }
 
 // nothingMet is what an event means that matches no test.
@@ -244,7 +235,11 @@ func (r *reaction) touch(g *program, l listener) {
 	if i < 0 {
 		i = len(r.touched)
 		op := &g.plan.Ops[l.op]
-		r.touched = append(r.touched, touch{value: op.Value, window: op.Window, keep: int32(op.Keep), op: l.op, num: g.nums[l.op], kind: op.Kind})
+		window := op.Window
+		if op.Kind == rules.OpFirst {
+			window = op.Least
+		}
+		r.touched = append(r.touched, touch{value: op.Value, window: window, keep: int32(op.Keep), op: l.op, num: g.nums[l.op], kind: op.Kind})
 		r.waits = r.waits || isWait(op.Kind)
 		r.timed = r.timed || g.timed[l.op] && !isWait(op.Kind)
 		r.stores = r.stores || op.Kind != rules.OpOn
@@ -266,14 +261,26 @@ func (r *reaction) finish(g *program, all bool) {
 	r.ask(g, all, false, concerned)
 	r.pulsed = int32(len(r.asked))
 	r.ask(g, all, true, concerned)
+	r.gather()
+}
+
+// gather puts the needs of all rules asked in one place.
+func (r *reaction) gather() {
+	for i := range r.asked {
+		r.needs = append(r.needs, r.asked[i].needs...)
+	}
+	needs := r.needs
+	for i := range r.asked {
+		n := len(r.asked[i].needs)
+		r.asked[i].needs, needs = needs[:n:n], needs[n:]
+	}
 }
 
 // ask adds the rules concerned that are false without a pulse, or those that are not. all: also rules that cannot rise.
 func (r *reaction) ask(g *program, all, pulses bool, concerned []int32) {
 	for _, at := range concerned {
 		if info := &g.rules[at]; info.pulses == pulses && (all || !info.silent() && r.mayRaise(g, at)) {
-			r.needs = append(r.needs, info.needs...)
-			r.asked = append(r.asked, asked{at, uint32(len(r.needs))})
+			r.asked = append(r.asked, asked{at, info.needs})
 		}
 	}
 }

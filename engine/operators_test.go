@@ -53,6 +53,14 @@ var operatorCases = []operatorCase{
 		want:   "not 1 line:1\nsum 1 line:1\nnot 3 line:3\nsum 3 line:3\navg 5 line:5\nnot 14 line:6\nsum 14 line:6",
 	},
 	{
+		name: "pauses of several lengths before one event",
+		rules: `long: when: first(a, "100ms")` + "\n" + `short: when: first(a, "10ms")` + "\n" +
+			`two: when: first(a, "10ms") and count(a, "ever") < 4 or first(a, "5ms")`,
+		events: "1 a\n8 a\n10 a\n20 a\n200 a",
+		// The pauses are none, 7, 2, 10 and 180.
+		want: "long 1 line:1\nshort 1 line:1\ntwo 1 line:1\ntwo 8 line:2\nshort 20 line:4\ntwo 20 line:4\nlong 200 line:5\nshort 200 line:5\ntwo 200 line:5",
+	},
+	{
 		name:   "ever",
 		rules:  `r: when: sum(a, n, "ever") >= 5, then: alert("x", {n: sum(a, n, "ever"), avg: avg(a, n, "ever"), min: min(a, n, "ever"), max: max(a, n, "ever")})`,
 		events: "1 a n=1000000000000\n2 a n=-999999999999\n3 a n=1e13\n4 a n=3\n100000 a n=1",

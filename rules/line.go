@@ -152,8 +152,9 @@ type opNeed struct {
 	op     int
 	keep   int
 	window nudge.Millis
-	starts bool     // a wait of when: fields are what firings use of the event that opens it
-	fields []string // sorted
+	least  nudge.Millis // OpFirst: the smallest window
+	starts bool         // a wait of when: fields are what firings use of the event that opens it
+	fields []string     // sorted
 }
 
 // need is the rule's need of an operator, a new one if it has none so far.
@@ -220,11 +221,14 @@ func (p *planner) settleOps() {
 
 func (p *planner) sizeOp(i int) {
 	was := &p.next.Ops[i]
-	keep, window, waits := 0, nudge.Millis(0), false
+	keep, window, least, waits := 0, nudge.Millis(0), nudge.Millis(0), false
 	var fields []string
 	for _, l := range p.users[i] {
 		n := l.need(i)
 		keep, window, waits = max(keep, n.keep), max(window, n.window), waits || n.starts
+		if least == 0 || n.least < least {
+			least = n.least
+		}
 		fields = append(fields, n.fields...)
 	}
 	if window == 0 {
@@ -238,9 +242,9 @@ func (p *planner) sizeOp(i int) {
 			slots = append(slots, p.slot(f))
 		}
 	}
-	if was.Keep != keep || was.Window != window || (was.Slots == nil) != (slots == nil) || !slices.Equal(was.Slots, slots) {
+	if was.Keep != keep || was.Window != window || was.Least != least || (was.Slots == nil) != (slots == nil) || !slices.Equal(was.Slots, slots) {
 		op := p.changeOp(i)
-		op.Keep, op.Window, op.Slots = keep, window, slots
+		op.Keep, op.Window, op.Least, op.Slots = keep, window, least, slots
 	}
 }
 

@@ -178,6 +178,7 @@ type Op struct {
 	End    int                    // OpAbsent, OpDwell: the event that ends; else -1
 	Keep   int                    // OpCount, OpDistinct, OpValues, OpNumbers: entries in the ring, the most that any use needs
 	Window nudge.Millis           // OpAbsent, OpDwell, OpSequence: how long; OpScore: the half-life; rings and OpFirst: the largest window of all uses; else unused
+	Least  nudge.Millis           // OpFirst: the smallest window of all uses
 	Value  func(*Row) nudge.Value // OpDistinct, OpValues: what is told apart; OpNumbers, OpTally, OpLast: what is kept; nil otherwise
 	Points []Points               // OpScore: what counts, in canonical order; Test is -1
 	Steps  []Step                 // OpSequence: two at least; Test is -1

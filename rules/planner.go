@@ -273,6 +273,9 @@ func (p *planner) op(scope int, a *ask) int {
 		}
 		n.window, n.keep = max(n.window, a.window), max(n.keep, keep)
 	case OpFirst:
+		if n.window == 0 || a.window < n.least {
+			n.least = a.window
+		}
 		n.window = max(n.window, a.window)
 	}
 	return i
