@@ -129,17 +129,28 @@ func newestOf(read, had []dated, keep int) []dated {
 	return kept
 }
 
-func (d distinctSet) dated() (all []dated) {
+// dated are the values of a set; hashed: the short texts as their hashes.
+func (d distinctSet) dated(hashed bool) (all []dated) {
 	for i := range d.len() {
-		at := distinctHeader + i*distinctEntry
-		all = append(all, dated{ts: d.at(i), value: d[at : at+16]})
+		value := d.value(i)
+		if text, short := shortOf(value); short && hashed {
+			hash := digestOf(text)
+			value = hash[:]
+		}
+		all = append(all, dated{ts: d.at(i), value: value})
 	}
 	return all
 }
 
+// uniteDistinct keeps the newest values of both. Where an erasure has made hashes of the short texts of one, those of the other become hashes, too: else one text
+// would be two values.
 func uniteDistinct(had, read distinctSet, keep int) distinctSet {
-	kept := newestOf(read.dated(), had.dated(), keep)
+	hashed := had.hashed() || read.hashed()
+	kept := newestOf(read.dated(hashed), had.dated(hashed), keep)
 	d := distinctSet(make([]byte, distinctHeader+distinctEntry*max(len(kept), 1))) // a set without room could not grow
+	if hashed {
+		d[2] |= flagHashed
+	}
 	for i, k := range kept {
 		d.place(i, i, idIn([16]byte(k.value)), k.ts)
 	}

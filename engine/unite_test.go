@@ -86,3 +86,28 @@ func TestUniteEmptyNumbers(t *testing.T) {
 		t.Errorf("of 6 numbers %v are kept, want the newest 4", timesIn(n))
 	}
 }
+
+// TestUniteHashed: after an erasure the short texts of a set stand there as their hashes, in the one that was kept, in the one that was read back, or in both.
+// United they are the same values still, and so they are to the events that come.
+func TestUniteHashed(t *testing.T) {
+	set := func(hashed bool, values ...string) distinctSet {
+		var tb table
+		i := tb.add(1, 0, "k")
+		for ts, v := range values {
+			tb.addValue(i, 1, 9, idOfValue(nudge.TextValue(v)), nudge.Millis(ts), -1)
+		}
+		if hashed {
+			(&scrubber{person: newPerson(), counts: &eraseCounts{}}).distinct(tb.slot(i, 1), &tb, i, true)
+		}
+		return tb.slot(i, 1)
+	}
+	for _, x := range []struct{ had, read bool }{{true, false}, {false, true}, {true, true}} {
+		united := uniteDistinct(set(x.had, "a", "b"), set(x.read, "b", "c"), 9)
+		for ts, v := range []string{"a", "b", "c"} {
+			united.note(9, idOfValue(nudge.TextValue(v)), nudge.Millis(10+ts), -1)
+		}
+		if united.len() != 3 {
+			t.Errorf("hashed %v: a, b and c are %d different values", x, united.len())
+		}
+	}
+}
