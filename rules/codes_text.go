@@ -126,7 +126,7 @@ var textCodes = []Code{
 	},
 	{
 		format: "this number is too large", Code: "E122", Title: "a number that is too large",
-		Explain: "Whole numbers go up to about 9.2·10¹⁸. Write larger ones with an exponent; those, and what is computed of constants, go up to about 1.8·10³⁰⁸. What identifies somebody is best sent as a text.",
+		Explain: "Whole numbers go up to about 9.2·10¹⁸. Write larger ones with an exponent; those, and what is computed of constants, go up to about 1.8·10³⁰⁸, and the points of a `score` to 10¹². What identifies somebody is best sent as a text.",
 		Wrong:   "when: on(amount > 99999999999999999999)",
 		Mended:  "when: on(amount > 1e20)",
 	},

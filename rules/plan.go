@@ -155,7 +155,7 @@ const (
 // Micro is the unit in which numbers are added, so that sums are exact whatever the order: 10⁻⁶.
 const Micro = 1_000_000
 
-// MaxNumber bounds the numbers that sum, avg, min and max take: one further from 0 counts as missing.
+// MaxNumber bounds the numbers that sum, avg, min and max take: one further from 0 counts as missing. It bounds the points of a score, too.
 const MaxNumber = 1e12
 
 // Points is one kind of event that a score counts.

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,6 +69,10 @@ func (c *checker) scorePair(a *ask, p *ast.PairNode) bool {
 	}
 	if v.kind != termConst || v.typ != typeNumber {
 		c.errorf(nodePos(p.Value), "{page_view: 1, form_submit: 10}", "the points of a score are constant numbers")
+		return false
+	}
+	if math.Abs(v.val.Num) > MaxNumber && !c.deployed { // what is added up, and its millionths, stay numbers
+		c.errorf(nodePos(p.Value), "points up to "+numberText(MaxNumber), "this number is too large")
 		return false
 	}
 	if slices.ContainsFunc(a.points, func(x scorePoints) bool { return x.test.String() == t.String() }) {
