@@ -16,19 +16,28 @@ import (
 
 func main() {
 	ctx, cancel := context.WithCancel(context.Background())
-	go twoSignals(cancel)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		twoSignals(signals, cancel)
+		fmt.Fprintln(os.Stderr, "nudge: ended by a second signal")
+		os.Exit(exitRun)
+	}()
 	os.Exit(execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// twoSignals lets the first signal end the command in order, and the second one at once: nothing that was promised depends on the order.
-func twoSignals(cancel context.CancelFunc) {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	<-signals
-	cancel()
-	<-signals
-	fmt.Fprintln(os.Stderr, "nudge: ended by a second signal")
-	os.Exit(exitRun)
+// oneAct is within how long the same signal twice is one act: whoever ends a process and its group, as timeout does, signals the process twice.
+const oneAct = 200 * time.Millisecond
+
+// twoSignals lets the first signal end the command in order, and returns at the second one, which ends it at once: nothing that was promised depends on the order.
+func twoSignals(signals <-chan os.Signal, inOrder func()) {
+	first, began := <-signals, time.Now()
+	inOrder()
+	for next := range signals {
+		if next != first || time.Since(began) >= oneAct {
+			return
+		}
+	}
 }
 
 // execute runs one command line and returns its exit code. The process ends behind it.
