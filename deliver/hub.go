@@ -115,7 +115,7 @@ func (h *Hub) trim(visitor string) {
 		h.pending.remove(b.popups[0])
 		h.metrics.crowdedOut.Inc()
 	}
-	for len(h.pending.byID) > h.o.MaxPopups {
+	for len(h.pending.byID) > h.o.MaxPopups || h.pending.bytes > h.o.MaxPopupBytes && h.pending.oldest != nil {
 		h.pending.remove(h.pending.oldest)
 		h.metrics.crowdedOut.Inc()
 	}

@@ -25,7 +25,8 @@ const (
 	DefaultPopupTTL             = 30 * time.Minute
 	DefaultMaxStreams           = 10_000
 	DefaultMaxStreamsPerVisitor = 8
-	DefaultMaxPopups            = 1 << 18 // about 150 MB
+	DefaultMaxPopups            = 1 << 18
+	DefaultMaxPopupBytes        = 256 << 20
 	DefaultMaxPopupsPerVisitor  = 16
 	DefaultStallTimeout         = 10 * time.Second
 )
@@ -52,6 +53,7 @@ type Options struct {
 	MaxStreams           int           // open streams and waiting polls, all together; beyond it 429
 	MaxStreamsPerVisitor int           // the same for the popups of one visitor
 	MaxPopups            int           // pending popups of all visitors; beyond it the oldest go
+	MaxPopupBytes        int           // what they take in memory, about: their data may hold whatever events bring; beyond it the oldest go
 	MaxPopupsPerVisitor  int           // pending popups of one visitor; beyond it the oldest go
 	StallTimeout         time.Duration // a stream whose connection takes no bytes for this long is closed
 
@@ -75,7 +77,7 @@ func (o *Options) Validate() error {
 	}
 	for name, n := range map[string]int64{
 		"PopupTTL": int64(o.PopupTTL), "MaxStreams": int64(o.MaxStreams), "MaxStreamsPerVisitor": int64(o.MaxStreamsPerVisitor),
-		"MaxPopups": int64(o.MaxPopups), "MaxPopupsPerVisitor": int64(o.MaxPopupsPerVisitor), "StallTimeout": int64(o.StallTimeout),
+		"MaxPopups": int64(o.MaxPopups), "MaxPopupBytes": int64(o.MaxPopupBytes), "MaxPopupsPerVisitor": int64(o.MaxPopupsPerVisitor), "StallTimeout": int64(o.StallTimeout),
 	} {
 		if n < 0 {
 			errs = append(errs, fmt.Errorf("options: %s is negative: 0 is its default", name))
@@ -93,6 +95,7 @@ func (o Options) withDefaults() Options {
 	o.MaxStreams = orDefault(o.MaxStreams, DefaultMaxStreams)
 	o.MaxStreamsPerVisitor = orDefault(o.MaxStreamsPerVisitor, DefaultMaxStreamsPerVisitor)
 	o.MaxPopups = orDefault(o.MaxPopups, DefaultMaxPopups)
+	o.MaxPopupBytes = orDefault(o.MaxPopupBytes, DefaultMaxPopupBytes)
 	o.MaxPopupsPerVisitor = orDefault(o.MaxPopupsPerVisitor, DefaultMaxPopupsPerVisitor)
 	o.StallTimeout = orDefault(o.StallTimeout, DefaultStallTimeout)
 	if o.Now == nil {

@@ -6,6 +6,7 @@ import "nudge"
 type pending struct {
 	byVisitor map[string]*inbox
 	byID      map[string]*popup
+	bytes     int // of all, about
 
 	// All of them in the order of publishing. Log time never decreases (I6), so it is the order of expiry too.
 	oldest, newest *popup
@@ -44,6 +45,7 @@ func (s *pending) add(p *popup) {
 	b := s.inbox(p.visitor)
 	b.popups = append(b.popups, p)
 	s.byID[p.id] = p
+	s.bytes += p.bytes()
 	p.older = s.newest
 	if s.newest != nil {
 		s.newest.newer = p
@@ -56,6 +58,7 @@ func (s *pending) add(p *popup) {
 // remove takes p out everywhere.
 func (s *pending) remove(p *popup) {
 	delete(s.byID, p.id)
+	s.bytes -= p.bytes()
 	if p.older != nil {
 		p.older.newer = p.newer
 	} else {

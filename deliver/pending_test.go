@@ -12,10 +12,10 @@ import (
 
 // The hub against a list of everything that was published, on random publications, receipts and steps of time.
 func TestPendingAgainstAList(t *testing.T) {
-	const ttl, perVisitor = 50, 3
+	const ttl, perVisitor, maxBytes = 50, 3, 4500
 	rapid.Check(t, func(t *rapid.T) {
 		now := nudge.Millis(1000)
-		hub, err := New(Options{Feed: &memFeed{}, PopupTTL: ttl * 1e6, MaxPopupsPerVisitor: perVisitor, MaxPopups: 8, Now: func() nudge.Millis { return now }})
+		hub, err := New(Options{Feed: &memFeed{}, PopupTTL: ttl * 1e6, MaxPopupsPerVisitor: perVisitor, MaxPopups: 8, MaxPopupBytes: maxBytes, Now: func() nudge.Millis { return now }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,10 +32,14 @@ func TestPendingAgainstAList(t *testing.T) {
 				offset++
 				names := rapid.SliceOfN(rapid.Just("t"), 1, perVisitor+2).Draw(t, "actions")
 				f := popupFiring(visitors.Draw(t, "visitor"), offset, now, names...)
+				f.Actions[0].Data = fmt.Appendf(nil, `{"a":"%0*d"}`, rapid.SampledFrom([]int{1, 700, 1300}).Draw(t, "size"), 1)
 				hub.Publish([]nudge.Firing{f})
 				model = append(model, popupsOf(&f, ttl)...)
 				model = newest(model, perVisitor, func(p *popup) bool { return p.visitor == f.Visitor })
 				model = newest(model, 8, func(*popup) bool { return true })
+				for bytesOf(model) > maxBytes {
+					model = model[1:]
+				}
 			},
 			"receipt": func(t *rapid.T) {
 				if len(model) > 0 {
@@ -74,6 +78,13 @@ func TestPendingAgainstAList(t *testing.T) {
 	})
 }
 
+func bytesOf(list []*popup) (n int) {
+	for _, p := range list {
+		n += p.bytes()
+	}
+	return n
+}
+
 // newest keeps the n last of those that match, and all others.
 func newest(list []*popup, n int, match func(*popup) bool) []*popup {
 	count := 0
@@ -93,14 +104,18 @@ func newest(list []*popup, n int, match func(*popup) bool) []*popup {
 
 // checkLinks holds the three views of what is pending against each other.
 func checkLinks(t *rapid.T, h *Hub) {
-	n := 0
+	n, bytes := 0, h.pending.bytes
 	var last *popup
 	for p := h.pending.oldest; p != nil; p = p.newer {
 		if p.older != last || h.pending.byID[p.id] != p || !slices.Contains(h.pending.byVisitor[p.visitor].popups, p) {
 			t.Fatalf("popup %s is not where it should be", p.id)
 		}
 		last = p
+		bytes -= p.bytes()
 		n++
+	}
+	if bytes != 0 {
+		t.Fatalf("they are said to take %d bytes too many", bytes)
 	}
 	inboxes := 0
 	for visitor, b := range h.pending.byVisitor {

@@ -20,6 +20,12 @@ type popup struct {
 	older, newer *popup // in the order of publishing
 }
 
+// popupOverhead is what a pending popup takes beside its texts: itself, its places in the lists and maps, its visitor's inbox.
+const popupOverhead = 400
+
+// bytes is about what a pending popup takes.
+func (p *popup) bytes() int { return popupOverhead + len(p.data) + len(p.visitor) }
+
 // popupsOf makes the popups of a firing, in the order of its actions; none where it is not delivered.
 func popupsOf(f *nudge.Firing, ttl nudge.Millis) []*popup {
 	if !f.Delivered() {
