@@ -56,10 +56,10 @@ func (h *Hub) admit(g *guest) (crowd []*guest, p *problem) {
 	switch {
 	case h.closed:
 		return nil, &problem{status: fasthttp.StatusServiceUnavailable, code: "stopped", message: "the server is shutting down: try again", retry: retryAfter}
-	case len(h.inside) >= h.o.MaxStreams:
+	case len(h.inside) >= h.room(g):
 		return h.everybody(), &problem{
 			status: fasthttp.StatusTooManyRequests, code: "too_many_streams", retry: retryAfter,
-			message: fmt.Sprintf("%d streams and waiting requests are open, the most this server allows: try again later, or ask without wait", h.o.MaxStreams),
+			message: fmt.Sprintf("%d streams and waiting requests are open, the most this server allows: try again later, or ask without wait", len(h.inside)),
 		}
 	}
 	if g.wantsPopups() {
@@ -77,6 +77,17 @@ func (h *Hub) admit(g *guest) (crowd []*guest, p *problem) {
 	h.guests.Add(1)
 	h.metrics.open(g.kind).Inc()
 	return nil, nil
+}
+
+// alertShare is the part of MaxStreams, one in so many, that popups leave to alerts: whoever knows the public key may wait for popups, as often as he likes.
+const alertShare = 16
+
+// room is how many guests there may be before g.
+func (h *Hub) room(g *guest) int {
+	if g.wantsPopups() {
+		return h.o.MaxStreams - h.o.MaxStreams/alertShare
+	}
+	return h.o.MaxStreams
 }
 
 // lookEvery bounds how often all guests are looked at: ten thousand take some milliseconds.

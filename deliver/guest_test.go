@@ -119,6 +119,26 @@ func TestGuestsThatAreGoneTakeNoRoom(t *testing.T) {
 	})
 }
 
+// Popups are for everybody who knows the public key: they leave room for those who read alerts.
+func TestPopupsLeaveRoomForAlerts(t *testing.T) {
+	inBubble(t, Options{MaxStreams: 2 * alertShare}, func(t *testing.T, r *rig) {
+		open := 0
+		for i := range 3 * alertShare {
+			if r.tab(fmt.Sprint("/v1/popups/stream?visitor=", i)).status(t) == 200 {
+				open++
+			}
+		}
+		if want := 2*alertShare - 2; open != want {
+			t.Errorf("%d streams of popups are let in, want %d", open, want)
+		}
+		for i, want := range []int{200, 200, 429} {
+			if status := r.tab("/v1/alerts/stream").status(t); status != want {
+				t.Errorf("stream %d of alerts: %d, want %d", i, status, want)
+			}
+		}
+	})
+}
+
 // A stream that nobody asks the room of ends at the heartbeat.
 func TestStreamIsGoneAtTheHeartbeat(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, r *rig) {

@@ -50,7 +50,7 @@ type Options struct {
 	FeedKeys  []string // any of them opens alerts; none: no key is asked for
 
 	PopupTTL             time.Duration // a popup expires this long after its firing's instant
-	MaxStreams           int           // open streams and waiting polls, all together; beyond it 429
+	MaxStreams           int           // open streams and waiting polls, all together, a sixteenth of them for alerts alone; beyond it 429
 	MaxStreamsPerVisitor int           // the same for the popups of one visitor
 	MaxPopups            int           // pending popups of all visitors; beyond it the oldest go
 	MaxPopupBytes        int           // what they take in memory, about: their data may hold whatever events bring; beyond it the oldest go
