@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,6 +100,7 @@ func (c *serveConfig) Validate() error {
 	for _, k := range c.adminKeys {
 		all = appendKeyProblem(all, flagAdminKey, k)
 	}
+	all = append(all, c.publicKeyProblem(flagFeedKey, c.feedKeys), c.publicKeyProblem(flagAdminKey, c.adminKeys))
 	all = append(all, c.nats.problems()...)
 	return errors.Join(append(all, c.listenProblem())...)
 }
@@ -108,6 +110,14 @@ func appendKeyProblem(all []error, flag, key string) []error {
 		return append(all, fmt.Errorf("--%s %q: a key has 1 to %d letters, digits and signs, no colon and no space", flag, key, maxKeyBytes))
 	}
 	return all
+}
+
+// publicKeyProblem refuses a secret key that is public.
+func (c *serveConfig) publicKeyProblem(flag string, keys []string) error {
+	if slices.ContainsFunc(keys, func(k string) bool { return slices.Contains(c.writeKeys, k) }) {
+		return fmt.Errorf("a --%s is a --%s too, which every page shows; give another", flag, flagWriteKey)
+	}
+	return nil
 }
 
 // listenProblem refuses an address that others can reach while anybody may use the server.

@@ -24,6 +24,12 @@ func TestServeConfig(t *testing.T) {
 		{"open to all with both keys", func(c *serveConfig) { c.listen, c.writeKeys, c.feedKeys = ":80", []string{"w"}, []string{"f"} }, nil},
 		{"open to all without keys", func(c *serveConfig) { c.listen = ":80" }, []string{"without --write-key and --feed-key anybody could use it"}},
 		{"open to all with one", func(c *serveConfig) { c.listen, c.writeKeys = "192.0.2.1:80", []string{"w"} }, []string{"without --feed-key"}},
+		{"one key for the feed and for erasing", func(c *serveConfig) {
+			c.writeKeys, c.feedKeys, c.adminKeys = []string{"w"}, []string{"s"}, []string{"s"}
+		}, nil},
+		{"a public key that is secret", func(c *serveConfig) {
+			c.writeKeys, c.feedKeys, c.adminKeys = []string{"w", "x"}, []string{"f", "x"}, []string{"w"}
+		}, []string{"a --feed-key is a --write-key too, which every page shows; give another", "a --admin-key is a --write-key too"}},
 		{"no port", func(c *serveConfig) { c.listen = "127.0.0.1" }, []string{"write it as HOST:PORT"}},
 		{"most shards", func(c *serveConfig) { c.shards = maxShards }, nil},
 		{"too many shards", func(c *serveConfig) { c.shards = maxShards + 1 }, []string{"--shards is 4097; give 1 to 4096"}},
