@@ -13,6 +13,7 @@ type state struct {
 	rows  []*row // the same, as rows in stamp order
 	t     nudge.Millis
 	input input
+	shows bool // the numbers are shown: of one that is not known how far it is
 
 	erased map[part]nudge.Value // what operators see instead of a row's own value
 }
@@ -54,20 +55,19 @@ func (s *state) binary(n *ast.BinaryNode) nudge.Value {
 	case "+", "-", "*", "/":
 		return arithmetic(n.Operator, s.value(n.Left), s.value(n.Right))
 	}
+	if call, op, k, ok := threshold(n); ok { // known whatever is kept
+		return nudge.BoolValue(isTrue(compare(op, nudge.NumberValue(float64(s.howMany(call))), nudge.NumberValue(k))))
+	}
 	// A comparison with nothing, or of two types, is false.
 	return nudge.BoolValue(isTrue(compare(n.Operator, s.value(n.Left), s.value(n.Right))))
 }
 
 func (s *state) operator(call *ast.CallNode) nudge.Value {
 	switch callee(call) {
-	case "count":
-		return nudge.NumberValue(float64(len(s.window(call))))
+	case "count", "distinct", "days":
+		return s.counts(call, s.howMany(call))
 	case "happened":
 		return nudge.BoolValue(len(s.window(call)) >= 1)
-	case "distinct":
-		return nudge.NumberValue(float64(len(s.newestFirst(call))))
-	case "days":
-		return nudge.NumberValue(float64(s.days(call)))
 	case "sum", "avg", "min", "max":
 		return s.fold(call)
 	case "last":
@@ -86,4 +86,15 @@ func (s *state) operator(call *ast.CallNode) nudge.Value {
 		return nudge.BoolValue(s.completes(call))
 	}
 	return unknown
+}
+
+// howMany is what count, distinct or days counts.
+func (s *state) howMany(call *ast.CallNode) int {
+	switch callee(call) {
+	case "distinct":
+		return len(s.newestFirst(call))
+	case "days":
+		return s.days(call)
+	}
+	return len(s.window(call))
 }

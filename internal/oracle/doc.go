@@ -14,16 +14,16 @@
 //   - match (sequence.go): the same for sequence.
 //   - past (past.go): what a key took: rows, and the pasts of anonymous visitors that turned out to be this user.
 //   - wake-up (wake.go): the instants at which time alone changes an answer.
+//   - kept (kept.go): up to how many events a number is known that is used as it is, where Options.MaxKept says so.
 //   - limit (limit.go) and action (action.go): what becomes of a rule that rises.
 //   - key (key.go): the past of one visitor, user, company or other text; decides and settles its rules.
 //   - world (world.go): all keys; lets one instant (a record, or all timers of one ms) pass through the kinds.
 //
-// Generate (gen.go, gen_features.go) makes rules and streams to compare on, and Shrink (shrink.go) makes a difference small enough to read.
+// Generate (gen.go, gen_features.go, gen_forms.go) makes rules and streams to compare on, and Shrink (shrink.go) makes a difference small enough to read.
 //
 // What it relies on: a row never changes once stamped; keys of one kind never touch each other (but an anonymous past joins its user), they
 // only send firings upwards; so an instant is one sweep over the kinds visitor, user, company, other. The answers are a function of the lines
 // alone (I2, I4).
 //
-// What it does not do: it is no checker (a rule that `nudge check` refuses may mean anything here), it knows no catalog, and it has no limit on
-// state. Whether an anonymous past goes to its user is an option. It shares only the root package's vocabulary with the engine.
+// What it does not do: it is no checker (a rule that `nudge check` refuses may mean anything here), it knows no catalog. Whether an anonymous past goes to its user is an option. It shares only the root package's vocabulary with the engine.
 package oracle

@@ -234,7 +234,11 @@ func (s *state) valueOf(call *ast.CallNode, e *row) nudge.Value {
 	if v, ok := s.erased[part{call, e}]; ok {
 		return v
 	}
-	return s.rule.eval(e, call.Arguments[1])
+	v := s.rule.eval(e, call.Arguments[1])
+	if v.Kind == nudge.JSON { // of an array nothing is known but that it is there
+		return unknown
+	}
+	return v
 }
 
 // forgetCause makes a row say less as what opened a wait: nothing, or not the texts that name the person.

@@ -41,6 +41,9 @@ func GenerateWith(seed uint64, size int, features Features) (rules []Rule, lines
 	pers := []string{"visitor"} // ascending, so that fired has somewhere to go
 	for range 1 + g.IntN(5) {
 		pers = append(pers, pick(g, "visitor", "visitor", "user", "user", "company", "company", "form", "lower(plan)", "user ?? visitor"))
+		if g.has(FeatureForms) && g.one(4) {
+			pers[len(pers)-1] = pick(g, "n", "path", "email", "lower(plan) + form", "card.brand", "id", "upper(path) + \"x\"", "email ?? user", "card.brand ?? plan")
+		}
 	}
 	if g.has(FeatureMerge) {
 		pers = append(pers, "user", "user", "user")
@@ -114,6 +117,9 @@ func (g *generator) rule(per string) Rule {
 
 // when is a condition: a level, pulses, or both under and.
 func (g *generator) when(per string) string {
+	if w := g.formWhen(per); w != "" {
+		return w
+	}
 	if w := g.pastWhen(per); w != "" {
 		return w
 	}
@@ -206,6 +212,9 @@ func (g *generator) test(per string) string {
 			return e
 		}
 	}
+	if g.has(FeatureForms) && g.one(3) {
+		return g.oddTest()
+	}
 	return pick(g,
 		"page_view", "page_view", "page_view", "form_view", "form_view", "form_submit", "page_leave", "shop", `event("signup")`,
 		"page_view or form_view", "form_submit or page_leave", `page_view and path == "/a"`, `page_view and path != "/a"`,
@@ -216,6 +225,9 @@ func (g *generator) test(per string) string {
 }
 
 func (g *generator) field() string {
+	if g.has(FeatureForms) && g.one(4) {
+		return g.oddValue()
+	}
 	return pick(g, "path", "path", "path", "user", "visitor", "visitor", "n", "form", "plan", "company", "vip", "type", "lower(plan)")
 }
 
@@ -363,6 +375,10 @@ func (g *generator) what(e *object) {
 	add(5, "n", "0", "1", "2", "3", "2.5", `"2"`, "null")
 	add(4, "plan", `"pro"`, `"PRO"`, `"free"`, "7", `""`)
 	add(3, "vip", "true", "false", `"true"`)
+	if g.has(FeatureForms) {
+		add(4, "card", `{"brand":"visa"}`, `{"brand":null}`, `{"brand":3,"x":{"y":true}}`, `"visa"`, `[1]`, `{"brand":"master"}`)
+		add(2, "long", `"a text that is longer than fifteen bytes"`, `"a text that is longer than fifteen byteS"`, `"ééééééé"`, `"éééééééé"`, `["a",1]`)
+	}
 	if g.has(FeatureNumbers) {
 		add(7, "amount", "1", "0.1", "0.2", "2", "-1.5", "3", "0.0000004", "0.0000005", "-0.0000005", "1e12", "-1e12", "1000000000000.1", "1e300", `"1"`, "true", "null")
 	}

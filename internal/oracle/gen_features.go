@@ -22,6 +22,9 @@ const (
 	allFeatures     Features = 1<<iota - 1
 )
 
+// FeatureForms are conditions, tests, values and keys of unusual form. It is none of AllFeatures.
+const FeatureForms = allFeatures + 1
+
 // AllFeatures are the whole language.
 const AllFeatures = allFeatures
 

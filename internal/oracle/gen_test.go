@@ -107,6 +107,38 @@ func TestGenerateWith(t *testing.T) {
 	}
 }
 
+// What must turn up in rules that fire where forms are unusual.
+var formMarks = []string{
+	"not (", "!(", " <= count(", "-count(", "1.5 < ", `"ever") != `, " / (", " - 1 ", "at - ts", "card.brand", "email", "not startsWith", "path + plan", "per: upper(path)",
+}
+
+// TestGenerateForms is TestGenerateWith for conditions, tests, values and keys of unusual form.
+func TestGenerateForms(t *testing.T) {
+	const seeds, size = 200, 80
+	seen := map[string]int{}
+	for seed := range uint64(seeds) {
+		rules, lines := GenerateWith(seed, size, AllFeatures|FeatureForms)
+		o := RandomOptions(seed)
+		o.Merge, o.MaxKept = true, int(seed%4)
+		out, err := Run(rules, lines, o)
+		if err != nil {
+			t.Fatalf("seed %d: %v\n%v", seed, err, rules)
+		}
+		for _, r := range rules {
+			for _, mark := range formMarks {
+				if strings.Contains(r.Text, mark) && strings.Contains(strings.Join(out, "\n"), `{"rule":"`+r.ID+`"`) {
+					seen[mark]++
+				}
+			}
+		}
+	}
+	for _, mark := range formMarks {
+		if seen[mark] < 3 {
+			t.Errorf("%s is seen %d times in %d seeds, want 3", mark, seen[mark], seeds)
+		}
+	}
+}
+
 // TestMergeChangesAnswers is the control: with the feature's streams the merge matters.
 func TestMergeChangesAnswers(t *testing.T) {
 	const seeds = 40

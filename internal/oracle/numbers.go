@@ -23,6 +23,9 @@ func (s *state) fold(call *ast.CallNode) nudge.Value {
 			all = append(all, inMillionths(v.Num))
 		}
 	}
+	if most := s.rule.kept[keepText(call, true)]; most > 0 && len(all) > most {
+		return unknown
+	}
 	if callee(call) == "sum" {
 		return nudge.NumberValue(over(total(all), millionth))
 	}

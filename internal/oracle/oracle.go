@@ -18,6 +18,7 @@ type Options struct {
 	Merge       bool                      // an anonymous visitor's past goes to the user that it turns out to be
 	Location    *time.Location            // of calendar days; nil: UTC
 	Erased      *[]Person                 // gets everybody who is erased; nil: nobody asks
+	MaxKept     int                       // up to how many events a number is known that is used as it is; 0: all of them
 	Evaluations *int                      // grows by the conditions that are evaluated, when on both sides of an instant and unless; nil: nobody asks
 	MailDomain  func(email string) string // company domain of a lower-cased mail address, "": none; nil: what follows the @, except three free-mail domains
 }
@@ -65,7 +66,7 @@ func Run(rules []Rule, lines []string, o Options) ([]string, error) {
 	r.world = world{
 		rules: map[string][]*rule{},
 		keys:  map[[2]string]*key{},
-		merge: o.Merge, anonymous: map[string]*key{},
+		merge: o.Merge, anonymous: map[string]*key{}, kept: map[string]kept{},
 		identity: identity{
 			userOf: map[string]string{}, companyOfUser: map[string]string{}, companyOf: map[string]string{}, mailDomain: o.MailDomain,
 			usersOf: map[string][]string{}, visitorsOf: map[string][]string{}, mails: map[string][]string{},
@@ -77,6 +78,9 @@ func Run(rules []Rule, lines []string, o Options) ([]string, error) {
 			return nil, err
 		}
 		parsed.location = o.Location
+		if o.MaxKept > 0 {
+			r.world.noteKept(parsed, o.MaxKept)
+		}
 		r.world.addRule(parsed)
 	}
 	for i, text := range lines {

@@ -55,7 +55,9 @@ func payload(n ast.Node, s *state, cause *row) string {
 		}
 	}
 	if asksOperator(n) {
-		return toJSON(s.value(n))
+		shown := *s
+		shown.shows = true
+		return toJSON(shown.value(n))
 	}
 	return toJSON(s.rule.eval(cause, n))
 }

@@ -60,6 +60,7 @@ type rule struct {
 	points   map[*ast.CallNode][]points // what each score counts
 	steps    map[*ast.CallNode]steps    // of each sequence
 	location *time.Location             // of calendar days
+	kept     kept                       // of its scope; nil: everything
 }
 
 func parseRule(r Rule) (*rule, error) {

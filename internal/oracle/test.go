@@ -143,6 +143,9 @@ func (r *rule) binary(e *row, n *ast.BinaryNode) nudge.Value {
 		}
 		return nudge.BoolValue(textTests[n.Operator](a.Text, b.Text))
 	case "+", "-", "*", "/":
+		if n.Operator == "+" && a.Kind == nudge.Text && b.Kind == nudge.Text {
+			return nudge.TextValue(a.Text + b.Text)
+		}
 		return arithmetic(n.Operator, a, b)
 	}
 	return compare(n.Operator, a, b)

@@ -15,6 +15,7 @@ type world struct {
 	identity    identity
 	merge       bool            // an anonymous visitor's past goes to the user that it turns out to be
 	anonymous   map[string]*key // by visitor: its past as far as user rules need it
+	kept        map[string]kept // by scope; of those whose numbers are not all known
 	taken       int             // rows that all keys took so far
 	line        nudge.Offset    // of this instant's record, 0 for timers
 	roots       []*firing       // of this instant: those that a record or timers caused
@@ -31,6 +32,25 @@ func (w *world) addRule(r *rule) {
 		return cmp.Or(cmp.Compare(b.priority, a.priority), cmp.Compare(a.id, b.id))
 	})
 	w.rules[r.per] = list
+}
+
+// noteKept notes what a rule's operators need, for all rules of its scope.
+func (w *world) noteKept(r *rule, most int) {
+	k := w.kept[r.per]
+	if k == nil {
+		k = kept{}
+		w.kept[r.per] = k
+	}
+	r.kept = k
+	k.note(r.when, most)
+	if r.unless != nil {
+		k.note(r.unless, most)
+	}
+	for _, a := range r.then {
+		if a.data != nil {
+			k.note(a.data, most)
+		}
+	}
 }
 
 // key finds or makes a key. There is none for an empty text, and none is needed where no rule watches it.
