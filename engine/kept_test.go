@@ -96,3 +96,27 @@ func TestKeptIsExact(t *testing.T) {
 		t.Errorf("%d firings, %d streams differ with one less: the limit is not met", fired, differ)
 	}
 }
+
+// TestKeptAsTheOracleSays: where a number is not known any more comparisons of it are false, whatever form the condition has, and shown is how far it is known; it is
+// known again when enough has left the window. The oracle counts everything and says from where on that is so.
+func TestKeptAsTheOracleSays(t *testing.T) {
+	differ, fired := 0, 0
+	for seed := *firstSeed; seed < *firstSeed+uint64(*seeds); seed++ {
+		set, lines := oracle.GenerateWith(seed, streamLength, oracle.AllFeatures|oracle.FeatureForms)
+		o := oracle.RandomOptions(seed)
+		all := oracled(t, set, lines, o)
+		o.MaxKept = 1 + int(seed%3)
+		want := oracled(t, set, lines, o)
+		if got := newStream(t, set, lines, o).printed(t, o); got != want {
+			t.Fatalf("exact up to %d: %s\n%s", o.MaxKept, difference(got, want), repeat(t, seed, set, lines))
+		}
+		if want != all {
+			differ++
+		}
+		fired += strings.Count(want, "\n")
+	}
+	t.Logf("%d firings in %d streams; where all is kept %d streams differ", fired, *seeds, differ)
+	if differ*4 < *seeds || fired < *seeds {
+		t.Errorf("%d firings, %d of %d streams differ where all is kept: the limit is not met", fired, differ, *seeds)
+	}
+}

@@ -28,7 +28,7 @@ type stream struct {
 }
 
 // generate makes random rules and a random stream: one seed in three over the windows and waits alone, one over the whole language, one
-// over it with many visitors who are anonymous first. Every second seed erases people.
+// over it with many visitors who are anonymous first. One in four has rules of unusual form. Every second seed erases people.
 func generate(seed uint64, size int) (set []oracle.Rule, lines []string) {
 	switch seed % 3 {
 	case 0:
@@ -37,6 +37,9 @@ func generate(seed uint64, size int) (set []oracle.Rule, lines []string) {
 		set, lines = oracle.GenerateWith(seed, size, oracle.AllFeatures&^oracle.FeatureMerge)
 	default:
 		set, lines = oracle.GenerateWith(seed, size, oracle.AllFeatures)
+	}
+	if seed%4 == 3 {
+		set, lines = oracle.GenerateWith(seed, size, oracle.AllFeatures|oracle.FeatureForms)
 	}
 	if seed%2 == 0 {
 		set, lines = append(set, oracle.PersonRules(seed)...), oracle.WithErasures(seed, lines)
@@ -53,7 +56,7 @@ func newStream(t testing.TB, set []oracle.Rule, lines []string, o oracle.Options
 		sources = append(sources, rules.Source{File: r.ID + ".expr", Text: r.Text})
 	}
 	slices.SortFunc(sources, func(a, b rules.Source) int { return bytes.Compare([]byte(a.File), []byte(b.File)) })
-	plan, diags := rules.Compile(sources, rules.Options{Names: names, Location: o.Location})
+	plan, diags := rules.Compile(sources, rules.Options{Names: names, Location: o.Location, MaxKept: o.MaxKept})
 	if plan == nil {
 		t.Fatalf("the rules do not compile: %v", diags.Err())
 	}
