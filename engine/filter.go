@@ -2,45 +2,37 @@ package engine
 
 import "nudge"
 
-// hashFilter says of most hashes that were never added that they were not, for a bit's look: most visitors are nobody's. The bits are far
-// fewer than what they stand before, and stay in the processor's caches. Its parts grow each by itself, so that no event waits for millions.
+// hashFilter says of most hashes that are not among people that they are not, for a bit's look: most visitors are nobody's. The bits are far
+// fewer than what they stand before, and stay in the processor's caches. Its parts are those of people, and grow each by itself.
 type hashFilter struct {
-	parts [filterParts]filterPart
+	parts [peopleParts][]uint64 // the lengths are powers of two
 }
 
-type filterPart struct {
-	bits   []uint64 // the length is a power of two
-	hashes []nudge.KeyHash
-}
+// filterBits is how many bits there are at least for each hash added: one in so many others passes.
+const filterBits = 16
 
-const (
-	filterParts = 256
-
-	// filterBits is how many bits there are at least for each hash added: one in so many others passes.
-	filterBits = 16
-)
-
-// The part takes other bits of the hash than shards, and than the place within the part.
-func (f *hashFilter) part(hash nudge.KeyHash) *filterPart { return &f.parts[hash>>44%filterParts] }
+func (f *hashFilter) part(hash nudge.KeyHash) *[]uint64 { return &f.parts[hash>>44%peopleParts] }
 
 func (f *hashFilter) mayHave(hash nudge.KeyHash) bool {
-	p := f.part(hash)
-	return len(p.bits) > 0 && p.bits[int(hash>>6)&(len(p.bits)-1)]>>(hash&63)&1 != 0
+	bits := *f.part(hash)
+	return len(bits) > 0 && bits[int(hash>>6)&(len(bits)-1)]>>(hash&63)&1 != 0
 }
 
-func (f *hashFilter) add(hash nudge.KeyHash) {
-	p := f.part(hash)
-	p.hashes = append(p.hashes, hash)
-	if len(p.hashes)*filterBits <= 64*len(p.bits) {
-		p.set(hash)
+// add adds a hash. It is among part, all that is known in this part: where there are too few bits, these are set anew in more.
+func (f *hashFilter) add(hash nudge.KeyHash, part *peoplePart[visitorIdentity]) {
+	bits := f.part(hash)
+	if part.taken*filterBits <= 64*len(*bits) {
+		setBit(*bits, hash)
 		return
 	}
-	p.bits = make([]uint64, max(1, 2*len(p.bits)))
-	for _, h := range p.hashes {
-		p.set(h)
+	*bits = make([]uint64, max(1, 2*len(*bits)))
+	for i := range part.slots {
+		if s := &part.slots[i]; s.known != nil {
+			setBit(*bits, s.hash)
+		}
 	}
 }
 
-func (p *filterPart) set(hash nudge.KeyHash) {
-	p.bits[int(hash>>6)&(len(p.bits)-1)] |= 1 << (hash & 63)
+func setBit(bits []uint64, hash nudge.KeyHash) {
+	bits[int(hash>>6)&(len(bits)-1)] |= 1 << (hash & 63)
 }

@@ -11,13 +11,15 @@ import (
 func TestHashFilter(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var f hashFilter
+	var visitors people[visitorIdentity]
 	var added []nudge.KeyHash
 	if f.mayHave(0) {
 		t.Error("an empty filter lets something pass")
 	}
 	for range 50_000 {
 		h := nudge.KeyHash(rng.Uint64())
-		f.add(h)
+		visitors.put(h, "", &visitorIdentity{})
+		f.add(h, visitors.part(h))
 		added = append(added, h)
 		if len(added)%5000 != 1 {
 			continue

@@ -194,8 +194,8 @@ func (s *shard) identifyVisitor(b *Batch, off nudge.Offset, a *about, n *named) 
 
 // addVisitor adds a visitor that is not remembered so far.
 func (s *shard) addVisitor(hash nudge.KeyHash, visitor string, v *visitorIdentity) {
-	s.known.add(hash)
 	s.visitors.put(hash, visitor, v)
+	s.known.add(hash, s.visitors.part(hash))
 	s.added = true
 }
 
