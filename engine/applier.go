@@ -239,6 +239,9 @@ func caused(firings []nudge.Firing, first, next nudge.Offset) []nudge.Firing {
 	return out
 }
 
+// maxPopupIDBytes is more than a popup's id has: 32 digits of its firing, and a number. What is longer is none, and is not kept: anybody may send it.
+const maxPopupIDBytes = 64
+
 // receipts passes on which popups were seen, each after what fired up to then, and returns the firings behind the last one.
 func (n *Node) receipts(s *sealed, firings []nudge.Firing) []nudge.Firing {
 	for i := range s.batch.records {
@@ -248,7 +251,7 @@ func (n *Node) receipts(s *sealed, firings []nudge.Firing) []nudge.Firing {
 		}
 		switch r.rec.Type() {
 		case nudge.NamePopupShown, nudge.NamePopupClicked, nudge.NamePopupDismissed:
-			if id := r.rec.Field(nudge.NamePopup); id.Kind == nudge.Text {
+			if id := r.rec.Field(nudge.NamePopup); id.Kind == nudge.Text && len(id.Text) <= maxPopupIDBytes {
 				text := strings.Clone(id.Text)
 				n.feed.seen(r.off, text)
 				firings = n.tellUpTo(firings, r.off)

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -229,6 +230,7 @@ func TestRecall(t *testing.T) {
 				}
 				l.send(event("popup_shown", "v1", `,"popup":"p-1","id":"e1"`), event("popup_clicked", "v1", `,"popup":"p-2"`))
 				l.send(event("popup_shown", "v1", `,"popup":"p-1","id":"e1"`), event("popup_shown", "v1", `,"popup":7`)) // sent again; not a text
+				l.send(event("popup_shown", "v1", `,"popup":"`+strings.Repeat("p", maxPopupIDBytes+1)+`"`))              // no popup's
 				all := l.told()
 				l.end() // the checkpoint ends at the last receipt
 
