@@ -163,6 +163,18 @@ func exampleSources(text string) []Source {
 	return scriptSources(text)
 }
 
+// followers are n rules, each of which follows all before it: of one event the last one fires 2ⁿ⁻² times.
+func followers(n int) (sources []Source) {
+	test, before := "click", []string{}
+	for i := range n {
+		id := fmt.Sprintf("r%d", i)
+		sources = append(sources, Source{File: id + ".expr", Text: fmt.Sprintf("{per: visitor, when: on(%s), then: alert(%q)}", test, id)})
+		before = append(before, strconv.Quote(id))
+		test = "fired and rule in [" + strings.Join(before, ", ") + "]"
+	}
+	return sources
+}
+
 // longExamples are the wrong examples that the page shows cut short.
 var longExamples = func() map[string]func() []Source {
 	rule := func(test string) []Source { return exampleSources("when: on(" + test + ")") }
@@ -188,6 +200,7 @@ var longExamples = func() map[string]func() []Source {
 			}
 			return files
 		},
+		"E706": func() []Source { return followers(19) },
 		"E115": func() []Source {
 			return rule(strings.Repeat("(", MaxNesting) + "click" + strings.Repeat(")", MaxNesting))
 		},

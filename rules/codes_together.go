@@ -32,4 +32,10 @@ var togetherCodes = []Code{
 		Wrong:   "-- a.expr --\n{ per: visitor, when: on(click), then: popup(\"one\"), limit: cap(\"popups\", 2, \"1d\") }\n-- b.expr --\n{ per: visitor, when: on(form_view), then: popup(\"two\"), limit: cap(\"popups\", 3, \"1d\") }",
 		Mended:  "-- a.expr --\n{ per: visitor, when: on(click), then: popup(\"one\"), limit: cap(\"popups\", 2, \"1d\") }\n-- b.expr --\n{ per: visitor, when: on(form_view), then: popup(\"two\"), limit: cap(\"popups\", 2, \"1d\") }",
 	},
+	{
+		format: "one event can make this rule fire more than %d times through the rules that it follows", Code: "E706", Title: "firings that multiply",
+		Explain: "A rule that follows several rules fires once for each of them. Where every rule follows all before it, each doubles the firings of one event; the limit is 100,000 of one rule.",
+		Wrong:   "-- r0.expr --\n{ per: visitor, when: on(click), then: alert(\"r0\") }\n-- r1.expr --\n{ per: visitor, when: on(fired and rule == \"r0\"), then: alert(\"r1\") }\n-- r2.expr --\n{ per: visitor, when: on(fired and rule in [\"r0\", \"r1\"]), then: alert(\"r2\") }\n-- r3.expr --\n{ per: visitor, when: on(fired and rule in [\"r0\", \"r1\", \"r2\"]), then: alert(\"r3\") }\n… and so on, up to r18.expr",
+		Mended:  "-- r0.expr --\n{ per: visitor, when: on(click), then: alert(\"r0\") }\n-- r1.expr --\n{ per: visitor, when: on(fired and rule == \"r0\"), then: alert(\"r1\") }\n-- r2.expr --\n{ per: visitor, when: on(fired and rule == \"r1\"), then: alert(\"r2\") }",
+	},
 }

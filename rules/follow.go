@@ -78,7 +78,7 @@ func (r *rule) named() []string {
 	return slices.Compact(ids)
 }
 
-// checkFollowing reports unknown rules and cycles among those of the rules that follow each other.
+// checkFollowing reports of the rules that follow each other unknown ones, cycles, and those that fire too often by one event.
 func checkFollowing(rules []*rule, sources []Source) {
 	byID := map[string]*rule{}
 	var ids []string
@@ -100,7 +100,54 @@ func checkFollowing(rules []*rule, sources []Source) {
 			}
 		}
 	}
-	reportCycles(byID, ids, edges)
+	if !reportCycles(byID, ids, edges) {
+		reportMany(byID, ids, edges)
+	}
+}
+
+// MaxFollowing bounds how often one event can make a rule fire through the rules that it follows. Each rule that follows all before it doubles that.
+const MaxFollowing = 100_000
+
+// reportMany reports the rules that can fire more often by one event, but for those that follow one of them.
+func reportMany(byID map[string]*rule, ids []string, edges map[string][]string) {
+	most := map[string]int{}
+	var times func(id string) int
+	times = func(id string) int {
+		r := byID[id]
+		if r == nil {
+			return 1
+		}
+		n, known := most[id]
+		if !known {
+			if r.hearsMore() {
+				n = 1
+			}
+			n += len(r.follows) - len(edges[id])
+			for _, other := range edges[id] {
+				n = min(n+times(other), MaxFollowing+1)
+			}
+			most[id] = n
+		}
+		return n
+	}
+	for _, id := range ids {
+		r := byID[id]
+		if times(id) > MaxFollowing && !r.deployed && !slices.ContainsFunc(edges[id], func(other string) bool { return times(other) > MaxFollowing }) {
+			r.errorf(r.whenPos(edges[id][0]), "follow the first rules alone, not also those that follow them",
+				"one event can make this rule fire more than %d times through the rules that it follows", MaxFollowing)
+		}
+	}
+}
+
+// hearsMore says whether the rule's when looks at other events than firings too.
+func (r *rule) hearsMore() (more bool) {
+	r.when.each(func(a *ask) {
+		for _, t := range a.tests() {
+			types, bound := requiredTypes(t)
+			more = more || !bound || slices.ContainsFunc(types, func(name string) bool { return name != firedEvent })
+		}
+	})
+	return more
 }
 
 func isThere(id string, sources []Source) bool {
@@ -138,8 +185,8 @@ func (r *rule) whenPos(id string) pos {
 	return at
 }
 
-// reportCycles reports each cycle once, at its first rule in order of ids.
-func reportCycles(byID map[string]*rule, ids []string, edges map[string][]string) {
+// reportCycles reports each cycle once, at its first rule in order of ids, and says whether there is one.
+func reportCycles(byID map[string]*rule, ids []string, edges map[string][]string) (found bool) {
 	done := map[string]bool{}
 	var path []string
 	var walk func(id string)
@@ -151,6 +198,7 @@ func reportCycles(byID map[string]*rule, ids []string, edges map[string][]string
 			r := byID[cycle[0]]
 			r.errorf(r.whenPos(cycle[1%len(cycle)]), "take one of these rules out of the circle", "rules follow each other in a circle: %s",
 				strings.Join(append(slices.Clone(cycle), cycle[0]), " → "))
+			found = true
 			return
 		}
 		if done[id] {
@@ -166,4 +214,5 @@ func reportCycles(byID map[string]*rule, ids []string, edges map[string][]string
 	for _, id := range ids {
 		walk(id)
 	}
+	return found
 }

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -153,6 +154,31 @@ func TestPiecesOfTests(t *testing.T) {
 		_, ds := Compile([]Source{{"rule.expr", text}}, Options{Names: nudge.NewNames()})
 		if got := len(ds) == 1 && ds[0].Code == "E227"; got != (over == 1) {
 			t.Errorf("%d pieces over the limit:\n%s", over, ds.Text())
+		}
+	}
+}
+
+// What follows powers of two of firings can sum up to any number: at the limit it is right, one more is too many, also where it comes from a rule of which an
+// event is heard directly. A server takes over what was deployed before.
+func TestFiringsOfOneEventAreBounded(t *testing.T) {
+	edge := []string{"r17", "r16", "r11", "r10", "r8", "r6"} // 2¹⁶ + 2¹⁵ + 2¹⁰ + 2⁹ + 2⁷ + 2⁵ = MaxFollowing
+	test := `fired and rule in ["` + strings.Join(edge, `", "`) + `"]`
+	for _, c := range []struct {
+		test     string
+		deployed bool
+		refused  bool
+	}{
+		{test: test},
+		{test: test + ` or fired and rule == "r0"`, refused: true},
+		{test: `click or (` + test + `)`, refused: true},
+		{test: `click or (` + test + `)`, deployed: true},
+	} {
+		sources := append(followers(18), Source{File: "edge.expr", Text: "{per: visitor, when: on(" + c.test + "), then: alert('x')}"})
+		slices.SortFunc(sources, func(a, b Source) int { return strings.Compare(a.File, b.File) })
+		_, ds := Compile(sources, Options{Names: nudge.NewNames(), Deployed: c.deployed})
+		refused := slices.ContainsFunc(ds, func(d Diagnostic) bool { return d.Code == "E706" && d.File == "edge.expr" })
+		if refused != c.refused || refused != ds.HasErrors() {
+			t.Errorf("on(%s), deployed %v: refused is %v, want %v\n%s", c.test, c.deployed, refused, c.refused, ds.Text())
 		}
 	}
 }
