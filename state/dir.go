@@ -153,13 +153,16 @@ func open(dir string, o Options) (*Dir, error) {
 	return d, nil
 }
 
+// folderMode lets the owner alone look into a folder that is made: the log holds mail addresses, and what people did.
+const folderMode = 0o700
+
 // makeFolders makes the folders durable too: a file is only as durable as the folders above it.
 func makeFolders(fs vfs.FS, dir string, inside ...string) error {
-	if err := fs.MkdirAll(dir, 0o755); err != nil {
+	if err := fs.MkdirAll(dir, folderMode); err != nil {
 		return err
 	}
 	for _, d := range inside {
-		if err := fs.MkdirAll(d, 0o755); err != nil {
+		if err := fs.MkdirAll(d, folderMode); err != nil {
 			return err
 		}
 	}

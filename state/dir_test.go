@@ -42,6 +42,44 @@ func TestOpenTwice(t *testing.T) {
 }
 
 // TestOpenInAnotherProcess runs this test's binary as the process that has the folder open.
+// A data folder that is made, and a copy of it, are their owner's alone; one that is there stays as it is.
+func TestFoldersAreTheOwnersAlone(t *testing.T) {
+	modeOf := func(dir string) os.FileMode {
+		info, err := os.Stat(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Mode().Perm()
+	}
+	there := filepath.Join(t.TempDir(), "there")
+	if err := os.Mkdir(there, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(there, 0o750); err != nil { // whatever the umask is
+		t.Fatal(err)
+	}
+	made, copied := filepath.Join(there, "data"), filepath.Join(there, "copy")
+	for _, dir := range []string{made, there} {
+		d, err := Open(dir, Options{FS: vfs.Default, Names: nudge.NewNames(), SegmentBytes: 1 << 16})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if dir == made {
+			if _, err := d.Backup(t.Context(), copied); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for dir, want := range map[string]os.FileMode{made: 0o700, copied: 0o700, there: 0o750} {
+		if got := modeOf(dir); got != want {
+			t.Errorf("%s has the mode %o, want %o", dir, got, want)
+		}
+	}
+}
+
 func TestOpenInAnotherProcess(t *testing.T) {
 	const env = "NUDGE_TEST_HOLD"
 	if dir := os.Getenv(env); dir != "" {
