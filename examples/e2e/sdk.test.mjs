@@ -34,7 +34,10 @@ test("a page and a form from view to submit, without a preflight", async () => {
   await page.fill("[name=name]", "Ana");
   await page.press("[name=name]", "Enter");
   await arrived("page_view", 2);
-  assert.deepEqual(types().filter((t) => t !== "form_leave").slice(0, 5), ["page_view", "form_view", "form_start", "form_submit", "page_leave"]);
+  assert.equal((await arrived("page_leave")).length, 1);
+  // Whether what a page says when it is left or the next page's first request comes first no browser promises: they are connections of their own.
+  const inOrder = types().filter((t) => t !== "form_leave" && t !== "page_leave");
+  assert.deepEqual(inOrder.slice(0, 5), ["page_view", "form_view", "form_start", "form_submit", "page_view"]);
   const [view] = fake.of("page_view");
   const host = new URL(fake.url).host;
   assert.deepEqual({ ...view, id: "", visitor: "" },
