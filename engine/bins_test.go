@@ -27,6 +27,7 @@ func unreadRun(r *rand.Rand, records int) run {
 
 // TestSameAnswersUnread is TestSameAnswers for restarts that leave most of a checkpoint unread: whatever is read when, what fires is the same.
 func TestSameAnswersUnread(t *testing.T) {
+	t.Parallel()
 	fired := 0
 	for seed := *firstSeed; seed < *firstSeed+uint64(*seeds); seed++ {
 		set, lines := generate(seed, streamLength)

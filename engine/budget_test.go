@@ -10,6 +10,7 @@ import (
 
 // TestSameAnswersWithin is TestSameAnswers for memory budgets: whatever leaves memory and comes back, what fires is the same.
 func TestSameAnswersWithin(t *testing.T) {
+	t.Parallel()
 	fired, evicted, reads, early := 0, uint64(0), uint64(0), uint64(0)
 	for seed := *firstSeed; seed < *firstSeed+uint64(*seeds); seed++ {
 		set, lines := generate(seed, streamLength)

@@ -13,6 +13,7 @@ import (
 // TestSameAnswersAcrossDeployments is TestSameAnswers with three deployments in each stream that drop, keep and add rules, and
 // with the batch's memory overwritten after each Apply: whatever outlives a batch must have been copied.
 func TestSameAnswersAcrossDeployments(t *testing.T) {
+	t.Parallel()
 	for seed := *firstSeed; seed < *firstSeed+uint64(*seeds); seed++ {
 		o := oracle.RandomOptions(seed)
 		set, lines := generate(seed, streamLength)

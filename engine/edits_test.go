@@ -17,6 +17,7 @@ import (
 // windows. What fires must be what the oracle says, for which the rules as they were rise up to there, and those that they became behind it, over the
 // same past.
 func TestEditsKeepState(t *testing.T) {
+	t.Parallel()
 	ran, differ := 0, 0
 	for seed := *firstSeed; seed < *firstSeed+uint64(*seeds); seed++ {
 		features := []oracle.Features{0, oracle.FeatureForms, oracle.AllFeatures, oracle.AllFeatures | oracle.FeatureForms}[seed%4]

@@ -79,6 +79,7 @@ func (c *keptCase) printed(t *testing.T, kept int) string {
 // TestKeptIsExact: a number that is used as it is is exact as long as no more than so many are in the window, that number itself included;
 // the oracle keeps everything. With one less the answers may differ.
 func TestKeptIsExact(t *testing.T) {
+	t.Parallel()
 	differ, fired := 0, 0
 	for seed := range uint64(100) {
 		c := newKeptCase(seed)
@@ -100,6 +101,7 @@ func TestKeptIsExact(t *testing.T) {
 // TestKeptAsTheOracleSays: where a number is not known any more comparisons of it are false, whatever form the condition has, and shown is how far it is known; it is
 // known again when enough has left the window. The oracle counts everything and says from where on that is so.
 func TestKeptAsTheOracleSays(t *testing.T) {
+	t.Parallel()
 	differ, fired := 0, 0
 	for seed := *firstSeed; seed < *firstSeed+uint64(*seeds); seed++ {
 		set, lines := oracle.GenerateWith(seed, streamLength, oracle.AllFeatures|oracle.FeatureForms)

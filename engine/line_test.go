@@ -15,6 +15,7 @@ import (
 // TestEditedRulesGiveTheSameAnswers edits rules one after the other beside a running stream. Plans made from the one before, plans made
 // afresh, and an engine that is stopped and restored after each edit give the same firings, numbers and state.
 func TestEditedRulesGiveTheSameAnswers(t *testing.T) {
+	t.Parallel()
 	fired, lines := 0, 0
 	for seed := *firstSeed; seed < *firstSeed+uint64(*seeds); seed++ {
 		o := oracle.RandomOptions(seed)

@@ -3,4 +3,4 @@
 package engine
 
 // defaultSeeds is fewer under the race detector, which is some ten times slower and looks for something else than answers.
-const defaultSeeds = 20
+const defaultSeeds = 12

@@ -20,6 +20,7 @@ const streamLength = 120
 // TestSameAnswers is the test of I2, I3 and I4: neither the number of shards, nor where batches end, nor restarts with other
 // numbers of shards change a byte of what fires, its ids or its cursors; and it is what the oracle says that the rules mean.
 func TestSameAnswers(t *testing.T) {
+	t.Parallel()
 	fired, ruleCount, events, evaluations, engineRuns := 0, 0, 0, 0, 0
 	for seed := *firstSeed; seed < *firstSeed+uint64(*seeds); seed++ {
 		set, lines := generate(seed, streamLength)
@@ -67,6 +68,7 @@ func TestSameAnswers(t *testing.T) {
 
 // TestForwardsMustBeSorted is the negative control: with the forwards left as they came, the same comparison finds differences.
 func TestForwardsMustBeSorted(t *testing.T) {
+	t.Parallel()
 	differ := 0
 	for seed := *firstSeed; seed < *firstSeed+uint64(*seeds); seed++ {
 		set, lines := generate(seed, streamLength)

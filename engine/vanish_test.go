@@ -13,6 +13,7 @@ import (
 // TestSameAnswersVanishing is TestSameAnswers for keys that vanish as soon as they are vacant, behind every batch, with restarts and checkpoints in steps
 // between: what fires is the same as where none does, and it is what the oracle says.
 func TestSameAnswersVanishing(t *testing.T) {
+	t.Parallel()
 	fired, gone := 0, uint64(0)
 	for seed := *firstSeed; seed < *firstSeed+uint64(*seeds); seed++ {
 		set, lines := generate(seed, streamLength)
