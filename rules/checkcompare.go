@@ -121,7 +121,7 @@ func (c *checker) unquoted(n *ast.BinaryNode, l, r *term) {
 	if !bare || c.words.catalog || c.words.broken || c.words.isField(name.Value) || c.lets[name.Value] != nil {
 		return
 	}
-	own := known.kind == termField && !c.words.isField(known.name) && (n.Operator == "==" || n.Operator == "!=") && !shareWord(known.name, name.Value)
+	own := known.kind == termField && known.typ == typeAny && (n.Operator == "==" || n.Operator == "!=") && !shareWord(known.name, name.Value)
 	if own || known.kind == termField && known.typ == typeText && c.words.isField(known.name) {
 		c.warnf(pos(name.Location().From), fmt.Sprintf("%s %s %q; for a field of that name field(%q)", fieldText(known.name), n.Operator, name.Value, name.Value),
 			"`%s` is read as a field; a text needs quotes", name.Value)
