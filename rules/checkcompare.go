@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr/ast"
 
@@ -92,13 +94,7 @@ func (c *checker) compare(n *ast.BinaryNode) *term {
 // comparable reports comparisons that can never be true.
 func (c *checker) comparable(n *ast.BinaryNode, op string, l, r *term) bool {
 	if l.typ != typeAny && r.typ != typeAny && l.typ != r.typ {
-		fix := ""
-		if l.typ == typeNumber && r.kind == termConst && r.val.Kind == nudge.Text {
-			fix = "write the number without quotes"
-		} else if l.typ == typeText && r.kind == termConst {
-			fix = fmt.Sprintf("%s %s %q", termName(l), op, constText(r.val))
-		}
-		c.errorf(nodePos(n), fix, "%s is %s and %s is %s: they are never equal, and neither is larger", describe(l), l.typ, describe(r), r.typ)
+		c.errorf(nodePos(n), otherType(op, l, r), "%s is %s and %s is %s: they are never equal, and neither is larger", describe(l), l.typ, describe(r), r.typ)
 		return false
 	}
 	if (l.typ == typeBool || r.typ == typeBool) && op != "==" && op != "!=" {
@@ -106,6 +102,41 @@ func (c *checker) comparable(n *ast.BinaryNode, op string, l, r *term) bool {
 		return false
 	}
 	return true
+}
+
+// otherType is what to write instead of a constant r of another type than l, "" where nobody can tell.
+func otherType(op string, l, r *term) string {
+	if r.kind != termConst {
+		return ""
+	}
+	text := r.val.Text
+	switch {
+	case l.typ == typeText:
+		return fmt.Sprintf("%s %s %q", termName(l), op, constText(r.val))
+	case r.val.Kind != nudge.Text:
+	case l.typ == typeBool:
+		return "true and false are written without quotes"
+	case isNumber(text):
+		return "write the number without quotes"
+	case l.kind == termField && (l.name == "ts" || l.name == "at"):
+		return "milliseconds since 1970" + millisOf(text)
+	}
+	return ""
+}
+
+func isNumber(text string) bool {
+	_, err := strconv.ParseFloat(text, 64)
+	return err == nil
+}
+
+// millisOf continues a fix with a date as a number, if the text is one.
+func millisOf(text string) string {
+	for _, layout := range [...]string{time.DateOnly, time.DateTime, "2006-01-02 15:04"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return fmt.Sprintf(": %d is %s in UTC", t.UnixMilli(), text)
+		}
+	}
+	return ""
 }
 
 // unquoted warns of form == demo, where a text has most likely lost its quotes: a name that nobody knows beside another field. What is meant
