@@ -185,7 +185,7 @@ var testCodes = []Code{
 	{
 		format: "this can never be true: %s", Code: "E331", Title: "a test that can never be true",
 		Explain: "The parts joined by `and` contradict each other: one event has one type, and a field has one value. Most often `or` is meant, or two operators: " +
-			"what happened at two moments is `happened(…) and happened(…)`.",
+			"what happened at two moments is `happened(…) and happened(…)`. What `lower` leaves has no capital letters to compare with.",
 		Wrong:  "when: on(page_view and click)",
 		Mended: "when: on(page_view or click)",
 	},

@@ -20,6 +20,8 @@ type fact struct {
 	holds            []string            // it contains each of these
 	starts0, ends0   []string            // it begins, and ends, with none of these
 	holds0           []string            // it contains none of these
+	left             func(string) bool   // whether a text is one that a function leaves, which it is; nil: it is any
+	leftParts        bool                // each part of it is one, too
 }
 
 // bound is an end of a range.
@@ -153,7 +155,8 @@ func (f *fact) textImpossible() bool {
 		clash(f.ends, f.ends, func(a, b string) bool { return !strings.HasSuffix(a, b) && !strings.HasSuffix(b, a) }) ||
 		clash(f.starts, f.starts0, strings.HasPrefix) || clash(f.ends, f.ends0, strings.HasSuffix) ||
 		clash(slices.Concat(f.starts, f.ends, f.holds), f.holds0, strings.Contains) ||
-		slices.Contains(f.starts0, "") || slices.Contains(f.ends0, "") || slices.Contains(f.holds0, "")
+		slices.Contains(f.starts0, "") || slices.Contains(f.ends0, "") || slices.Contains(f.holds0, "") ||
+		f.leftParts && slices.ContainsFunc(slices.Concat(f.starts, f.ends, f.holds), func(part string) bool { return !f.left(part) })
 }
 
 func clash(as, bs []string, clashes func(a, b string) bool) bool {

@@ -30,7 +30,11 @@ func (c *checker) refuseNever(t *term, at pos) bool {
 	if why == "" {
 		return false
 	}
-	c.errorf(at, "`or` between them, or two operators, each with its own test", "this can never be true: %s", why)
+	fix := "`or` between them, or two operators, each with its own test"
+	if strings.Contains(why, neverIs) {
+		fix = ""
+	}
+	c.errorf(at, fix, "this can never be true: %s", why)
 	return true
 }
 
@@ -117,7 +121,7 @@ func excluding(claims []claim) string {
 	claims = claims[:min(len(claims), 100)]
 	for i, a := range claims {
 		if contradicts(claims[i : i+1]) {
-			return fmt.Sprintf("`%s` never is", shorten(a.String()))
+			return "`" + shorten(a.String()) + neverIs + whyAlone(a.piece)
 		}
 		for _, b := range claims[:i] {
 			if contradicts([]claim{b, a}) {
@@ -126,6 +130,29 @@ func excluding(claims []claim) string {
 		}
 	}
 	return "the parts joined by `and` exclude each other"
+}
+
+// neverIs stands behind a piece that contradicts itself.
+const neverIs = "` never is"
+
+// whyAlone says why a piece contradicts itself, where it asks what lower, upper or trim leaves.
+func whyAlone(t *term) string {
+	if len(t.args) == 0 || t.args[0].kind != termCall || leaves[t.args[0].op].all == "" {
+		return ""
+	}
+	return fmt.Sprintf(": `%s` leaves %s", t.args[0].op, leaves[t.args[0].op].all)
+}
+
+// leaves is what a function leaves of a text. Doing it again changes nothing, so that a text which it would change is none that it leaves, nor,
+// where it looks at each letter alone, a part of one.
+var leaves = map[string]struct {
+	of   func(string) string
+	each bool // it looks at each letter alone
+	all  string
+}{
+	"lower": {strings.ToLower, true, "small letters only"},
+	"upper": {strings.ToUpper, true, "capital letters only"},
+	"trim":  {strings.TrimSpace, false, "no space around a text"},
 }
 
 // String is the claim as an author would write it.
@@ -191,7 +218,15 @@ type facts struct {
 	broken bool     // a claim is false by itself
 }
 
-func (fs *facts) about(t *term) *fact { return fs.named(t.String()) }
+func (fs *facts) about(t *term) *fact {
+	f := fs.named(t.String())
+	if by := leaves[t.op]; t.kind == termCall && by.of != nil && f.left == nil {
+		f.left = func(s string) bool { return by.of(s) == s }
+		f.leftParts = by.each
+		f.tests = append(f.tests, f.left)
+	}
+	return f
+}
 
 func (fs *facts) named(name string) *fact {
 	if fs.of == nil {

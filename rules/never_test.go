@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
+	"unicode"
 
 	"nudge"
 )
@@ -86,6 +88,15 @@ func TestContradictions(t *testing.T) {
 		{`click and (page_view or form_view)`, "no side of `page_view or form_view` fits with the rest"},
 		{`not (click or path == "/a") and path == "/a"`, "`not (path == \"/a\")` and `path == \"/a\"` exclude each other"},
 		{`page_view and false`, "`false` never is"},
+		{`lower(path) == "/A"`, "`lower(path) == \"/A\"` never is: `lower` leaves small letters only"},
+		{`page_view and lower(referrer ?? "") contains "LinkedIn"`, "`lower(referrer ?? \"\") contains \"LinkedIn\"` never is: `lower` leaves small letters only"},
+		{`lower(path) in ["/A", "/B"]`, "`lower(path) in [\"/A\", \"/B\"]` never is: `lower` leaves small letters only"},
+		{`upper(plan) startsWith "pro"`, "`upper(plan) startsWith \"pro\"` never is: `upper` leaves capital letters only"},
+		{`trim(plan) == " pro"`, "`trim(plan) == \" pro\"` never is: `trim` leaves no space around a text"},
+		{`lower(path) == "/ß é 日 ǆ" and upper(path) != "x" and not (lower(path) == "/B") and lower(path) != "/C"`, ""},
+		{`trim(plan) contains " " and trim(plan) startsWith "pro "`, ""},
+		{`lower(path) in ["/A", "/b"]`, ""},
+		{`lower(path) > "/A" and lower(path) matches "A"`, ""},
 
 		{`page_view and not click`, ""},
 		{`page_view and (click or path == "/a")`, ""},
@@ -102,6 +113,16 @@ func TestContradictions(t *testing.T) {
 	} {
 		if why := contradiction(checkedTerm(t, c.test)); why != c.why {
 			t.Errorf("%s\n%s, want\n%s", c.test, why, c.why)
+		}
+	}
+}
+
+// What lower and upper leave they leave as it is, letter for letter; that is what a contradiction with them rests on.
+func TestLettersAreLeftAsTheyAre(t *testing.T) {
+	for r := range rune(unicode.MaxRune + 1) {
+		low, up := strings.ToLower(string(r)), strings.ToUpper(string(r))
+		if strings.ToLower(low) != low || strings.ToUpper(up) != up {
+			t.Errorf("%U: %q, %q", r, low, up)
 		}
 	}
 }
