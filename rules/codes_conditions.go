@@ -170,4 +170,11 @@ var conditionCodes = []Code{
 		Wrong:   "when: count(click, \"1d\") > count(click, \"7d\")",
 		Mended:  "when: 3 * count(click, \"1d\") > count(click, \"7d\")",
 	},
+	{
+		format: "this can never be true: `%s` and `%s` are never at one instant: %s", Code: "W429", Title: "moments that never come together",
+		Explain: "`on`, `first` and `sequence` are true at an event, and one event is of one type; `absent` and `dwell` are true by time alone, when there is no event. " +
+			"What was before is `happened(…)`, or a step of a `sequence`.",
+		Wrong:  "when: on(page_view) and on(click)",
+		Mended: "when: on(page_view) and happened(click, \"1h\")",
+	},
 }

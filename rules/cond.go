@@ -248,6 +248,7 @@ func (c *conditions) joined(kind condKind, n *ast.BinaryNode) *cond {
 	}
 	if kind == condAnd {
 		c.warnNever(k)
+		c.warnApart(k)
 	}
 	return k
 }

@@ -174,3 +174,34 @@ func TestCountsThatContradict(t *testing.T) {
 		}
 	}
 }
+
+// Pulses that never come together, and some that may.
+func TestPulsesApart(t *testing.T) {
+	time := "the one comes with an event, the other by time alone"
+	for _, c := range []struct{ when, want string }{
+		{`on(page_view) and on(click)`, "`on` and `on` are never at one instant: `page_view` and `click` exclude each other"},
+		{
+			`happened(click, "1d") and (first(click, "1d") and count(click, "7d") > 2) and on(path == "/a" and type != "click")`,
+			"`first` and `on` are never at one instant: `click` and `not (click)` exclude each other",
+		},
+		{`sequence(page_view, click, "1h") and on(page_view)`, "`sequence` and `on` are never at one instant: `click` and `page_view` exclude each other"},
+		{`on(click) and dwell(page_view, "1m", until(click))`, "`on` and `dwell` are never at one instant: " + time},
+		{`absent(click, "1h", after(page_view)) and sequence(page_view, click, "1h")`, "`absent` and `sequence` are never at one instant: " + time},
+
+		{`on(page_view) and on(path == "/a")`, ""},
+		{`on(page_view) or on(click)`, ""},
+		{`on(page_view) and (on(click) or on(path == "/a"))`, ""},
+		{`sequence(page_view, click, "1h") and first(click, "1d")`, ""},
+		{`absent(click, "1h", after(page_view)) and dwell(page_view, "1m", until(click))`, ""},
+		{`on(page_view) and happened(click, "1h")`, ""},
+	} {
+		_, ds := Compile([]Source{{"rule.expr", "{per: visitor, then: popup(\"x\"), when: " + c.when + "}"}}, Options{Names: nudge.NewNames()})
+		got := ""
+		for _, d := range ds {
+			got += d.Message
+		}
+		if want := c.want; want != "" && got != "this can never be true: "+want || want == "" && got != "" {
+			t.Errorf("%s\n%s, want\n%s", c.when, got, want)
+		}
+	}
+}
