@@ -38,4 +38,10 @@ var togetherCodes = []Code{
 		Wrong:   "-- r0.expr --\n{ per: visitor, when: on(click), then: alert(\"r0\") }\n-- r1.expr --\n{ per: visitor, when: on(fired and rule == \"r0\"), then: alert(\"r1\") }\n-- r2.expr --\n{ per: visitor, when: on(fired and rule in [\"r0\", \"r1\"]), then: alert(\"r2\") }\n-- r3.expr --\n{ per: visitor, when: on(fired and rule in [\"r0\", \"r1\", \"r2\"]), then: alert(\"r3\") }\n… and so on, up to r18.expr",
 		Mended:  "-- r0.expr --\n{ per: visitor, when: on(click), then: alert(\"r0\") }\n-- r1.expr --\n{ per: visitor, when: on(fired and rule == \"r0\"), then: alert(\"r1\") }\n-- r2.expr --\n{ per: visitor, when: on(fired and rule == \"r1\"), then: alert(\"r2\") }",
 	},
+	{
+		format: "the firings of %s never come here: %s", Code: "W707", Title: "following a rule that is not heard",
+		Explain: "A rule sees the firings of rules with its own `per`, and of the kinds below it: visitor, user, company. A rule in `mode: \"shadow\"` or `\"paused\"` makes none.",
+		Wrong:   "-- a.expr --\n{ per: company, when: on(click), then: alert(\"one\") }\n-- b.expr --\n{ per: visitor, when: on(fired and rule == \"a\"), then: alert(\"two\") }",
+		Mended:  "-- a.expr --\n{ per: visitor, when: on(click), then: alert(\"one\") }\n-- b.expr --\n{ per: company, when: on(fired and rule == \"a\"), then: alert(\"two\") }",
+	},
 }

@@ -55,6 +55,7 @@ type ruleFile struct {
 	special bool   // it has remarks, or something that is checked together with other files
 	sense   string // what it says; "" if it may do the same as another
 	whenAt  pos    // of its when
+	heard   heard  // by whom
 }
 
 // takeOver finds the files that the newest plan has too, and what of that plan is gone.
@@ -146,7 +147,10 @@ func (p *planner) checkFile(s Source, twice bool) ruleFile {
 			out.warnMemory(p.opts.LogRetention)
 		}
 	}
-	f := ruleFile{rule: out, special: r.diags != nil || out.follows != nil || out.limit != nil}
+	f := ruleFile{rule: out, special: r.diags != nil || out.follows != nil || out.spared != nil || out.limit != nil}
+	if !r.diags.HasErrors() && s.File != catalogFile {
+		f.heard = out.heard()
+	}
 	if !r.deployed && out.mode == ModeLive {
 		f.sense, f.whenAt = out.sense, out.whenAt
 	}
@@ -161,7 +165,8 @@ func (p *planner) checkTogether(sources []Source, files []ruleFile) (diags Diagn
 			special = append(special, files[i].rule.forRemarks())
 		}
 	}
-	checkFollowing(special, sources)
+	checkFollowing(special)
+	warnUnheard(special, sources, files)
 	checkPools(special)
 	for _, r := range special {
 		diags = append(diags, r.diags...)

@@ -19,6 +19,7 @@ type rule struct {
 	when     *cond
 	whenNode ast.Node // its syntax tree
 	follows  []string // rules that when follows, sorted
+	spared   []string // rules that unless asks for, sorted
 	unless   *cond
 	actions  []*action
 	cooldown nudge.Millis
@@ -59,6 +60,9 @@ func checkRule(r *reporter, words *vocabulary) *rule {
 	}
 	if out.when != nil {
 		out.follows = out.named()
+	}
+	if out.unless != nil {
+		out.spared = firedIn(out.unless)
 	}
 	return out
 }

@@ -78,8 +78,8 @@ func (r *rule) named() []string {
 	return slices.Compact(ids)
 }
 
-// checkFollowing reports of the rules that follow each other unknown ones, cycles, and those that fire too often by one event.
-func checkFollowing(rules []*rule, sources []Source) {
+// checkFollowing reports of the rules that follow each other cycles, and those that fire too often by one event.
+func checkFollowing(rules []*rule) {
 	byID := map[string]*rule{}
 	var ids []string
 	for _, r := range rules {
@@ -92,11 +92,8 @@ func checkFollowing(rules []*rule, sources []Source) {
 	for _, id := range ids {
 		r := byID[id]
 		for _, other := range r.follows {
-			switch {
-			case byID[other] != nil:
+			if byID[other] != nil {
 				edges[id] = append(edges[id], other)
-			case !isThere(other, sources):
-				r.warnf(r.whenPos(other), nearest(other, sources), "there is no rule %s, so this test never matches", quote(other))
 			}
 		}
 	}
@@ -150,29 +147,13 @@ func (r *rule) hearsMore() (more bool) {
 	return more
 }
 
-func isThere(id string, sources []Source) bool {
-	_, found := slices.BinarySearchFunc(sources, id+fileSuffix, func(s Source, file string) int { return strings.Compare(s.File, file) })
-	return found && id+fileSuffix != catalogFile
-}
-
-// nearest suggests a rule with about that id.
-func nearest(id string, sources []Source) string {
-	var ids []string
-	for i := range sources {
-		if other := strings.TrimSuffix(sources[i].File, fileSuffix); sources[i].File != catalogFile {
-			ids = append(ids, other)
-		}
-	}
-	if near := closest(id, ids); near != "" {
-		return "did you mean \"" + near + "\"?"
-	}
-	return ""
-}
-
 // whenPos is where the operator stands that follows id.
-func (r *rule) whenPos(id string) pos {
+func (r *rule) whenPos(id string) pos { return firedPos(r.when, id) }
+
+// firedPos is where the operator of a condition stands that looks at id's firings.
+func firedPos(k *cond, id string) pos {
 	at := noPos
-	r.when.each(func(a *ask) {
+	k.each(func(a *ask) {
 		for _, t := range a.tests() {
 			if at != noPos || !t.isFired() {
 				continue
