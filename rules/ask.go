@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 
@@ -227,6 +228,9 @@ func (c *checker) window(n ast.Node, op operator) nudge.Millis {
 			return 0 // a let with a mistake has been reported
 		}
 		fix := `"30d", "1h30m"`
+		if name, isName := n.(*ast.IdentifierNode); isName && strings.EqualFold(name.Value, "ever") {
+			fix = `"ever", in quotes`
+		}
 		if i, isNumber := n.(*ast.IntegerNode); isNumber {
 			fix = strconv.Quote(strconv.Itoa(i.Value)+"d") + ", or with another unit of w h m s ms"
 		}

@@ -63,15 +63,13 @@ func (r *reporter) guard(toks []lexer.Token, depth int) (bad []pos) {
 			depth--
 		}
 		at := pos(t.From)
-		if foreign > 0 { // the second half of a sign that has been reported
+		if foreign > 0 { // the rest of words or of a sign that have been reported
 			foreign--
 			continue
 		}
-		if r.guardForeign(toks, i) {
+		if n := r.guardForeign(toks, i); n > 0 {
 			bad = append(bad, at)
-			if t.Kind == lexer.Operator {
-				foreign = 1
-			}
+			foreign = n - 1
 			continue
 		}
 		if t.Kind != lexer.Operator {
