@@ -86,6 +86,8 @@ func (c *checker) foreignName(name string, at pos) bool {
 		c.errorf(at, nothingFix, "`%s` is not a value", name)
 	case foreignNames[name] != "":
 		c.errorf(at, "write "+foreignNames[name], "`%s` is written otherwise in this language", name)
+	case priced(name) != "":
+		c.errorf(at, "write "+priced(name), "`%s` is written otherwise in this language", name)
 	case name == "$env":
 		c.errorf(at, fmt.Sprintf("field(%q) for a field of that name", name), "`%s` is a word of the language", name)
 	default:

@@ -432,7 +432,9 @@ func (c *conditions) notACondition(n ast.Node) {
 	name := ""
 	switch n := n.(type) {
 	case *ast.IdentifierNode:
-		name = n.Value
+		if name = n.Value; c.foreignName(name, at) {
+			return
+		}
 	case *ast.MemberNode:
 		name, _ = memberName(n)
 		if name == "company.tagged" {

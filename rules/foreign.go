@@ -60,6 +60,9 @@ func (r *reporter) guardForeign(toks []lexer.Token, i int) (refused int) {
 		}
 	case t.Kind == lexer.Identifier && startsValue(next):
 		fix = foreignBefore[t.Value]
+	case !r.deployed && isThousands(toks, i):
+		text, fix, n = toks[i-1].Value+","+next.Value, "write "+toks[i-1].Value+next.Value, 2
+		t = toks[i-1]
 	case t.Kind == lexer.Operator && next.Kind == lexer.Operator && t.To == next.From:
 		text += next.Value
 		fix, n = foreignSigns[text], 2
@@ -103,4 +106,22 @@ func areWords(toks []lexer.Token, words []string) bool {
 		}
 	}
 	return true
+}
+
+// isThousands says whether the comma at token i stands inside a number, as in x >= 1,000.
+func isThousands(toks []lexer.Token, i int) bool {
+	if !toks[i].Is(lexer.Operator, ",") || i < 2 || i+1 >= len(toks) || !toks[i-2].Is(lexer.Operator, ">", ">=", "<", "<=", "==", "!=") {
+		return false
+	}
+	before, behind := toks[i-1], toks[i+1]
+	return before.Kind == lexer.Number && behind.Kind == lexer.Number && len(behind.Value) == 3 && before.To == toks[i].From && toks[i].To == behind.From
+}
+
+// priced is a number behind a currency, as in $100, which the lexer takes for a name; "" where name is none.
+func priced(name string) string {
+	number, found := strings.CutPrefix(name, "$")
+	if found && number != "" && strings.Trim(number, "0123456789") == "" {
+		return number
+	}
+	return ""
 }

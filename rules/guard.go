@@ -68,7 +68,7 @@ func (r *reporter) guard(toks []lexer.Token, depth int) (bad []pos) {
 			continue
 		}
 		if n := r.guardForeign(toks, i); n > 0 {
-			bad = append(bad, at)
+			bad = append(bad, at, pos(toks[i+n-1].From))
 			foreign = n - 1
 			continue
 		}
@@ -100,7 +100,11 @@ func (r *reporter) guardOperator(toks []lexer.Token, i, depth int) (refused bool
 		return false
 	}
 	if op, is := refusedOperators[t.Value]; is {
-		r.errorf(at, op.fix, "%v", op.problem)
+		fix := op.fix
+		if t.Value == "=" && depth == 0 && i > 0 && toks[i-1].Kind == lexer.Identifier && (i == 1 || toks[i-2].Is(lexer.Operator, ";")) {
+			fix = "let " + toks[i-1].Value + " = …;"
+		}
+		r.errorf(at, fix, "%v", op.problem)
 		refused = true
 	}
 	if t.Value == ";" && depth > 0 && !endsMisplacedLet(toks, i) {

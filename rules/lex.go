@@ -283,6 +283,7 @@ func (m *mender) backslashBefore(at pos) pos {
 var signsMeant = map[rune]string{
 	'≥': ">=", '≤': "<=", '≠': "!=", '–': "-", '—': "-", '−': "-", '×': "*", '÷': "/",
 	'，': ",", '：': ":", '；': ";", '（': "(", '）': ")", '｛': "{", '｝': "}", '［': "[", '］': "]", '＝': "==", '＜': "<", '＞': ">", '＂': "\"", '、': ",",
+	'«': "\"", '»': "\"",
 }
 
 // signMeant is the fix for a character that means nothing, "" where nobody can tell.
@@ -290,6 +291,8 @@ func (m *mender) signMeant(at pos) string {
 	switch c := m.text[at]; {
 	case signsMeant[c] != "":
 		return "write " + signsMeant[c]
+	case unicode.Is(unicode.Sc, c):
+		return "leave it out: a number stands alone"
 	case unicode.Is(unicode.Cf, c):
 		return "it cannot be seen: delete what stands here and type it anew"
 	}

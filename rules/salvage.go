@@ -59,13 +59,15 @@ func (s *salvaged) add(r *reporter, p pair, f form, torn bool) {
 	}
 }
 
-var letName = regexp.MustCompile(`\blet\s+(\w+)`)
+// letName is a let's name, also where the word let is missing before it.
+var letName = regexp.MustCompile(`(?m)\blet\s+(\w+)|^\s*(\w+)\s*=[^=]`)
 
 // keepLostLets keeps the names of lets that were not found among what could be read: their uses are no second mistake.
 func (s *salvaged) keepLostLets(text string) {
 	for _, m := range letName.FindAllStringSubmatch(text, MaxLets) {
-		if !slices.ContainsFunc(s.lets, func(d letDef) bool { return d.name == m[1] }) {
-			s.lets = append(s.lets, letDef{m[1], noPos, nil})
+		name := m[1] + m[2]
+		if !slices.ContainsFunc(s.lets, func(d letDef) bool { return d.name == name }) {
+			s.lets = append(s.lets, letDef{name, noPos, nil})
 		}
 	}
 }
