@@ -59,6 +59,8 @@ func (v *vocabulary) sortNames() {
 	v.fieldNames = slices.Sorted(maps.Keys(v.fields))
 }
 
+const catalogExample = `{purchase: {amount: "number", plan: "text"}}`
+
 // readCatalog adds what catalog.expr lists.
 func (v *vocabulary) readCatalog(r *reporter) {
 	v.catalog = true
@@ -69,7 +71,6 @@ func (v *vocabulary) readCatalog(r *reporter) {
 	if r.diags != nil {
 		return
 	}
-	const example = `{purchase: {amount: "number", plan: "text"}}`
 	var events []pair
 	switch tree, pieces := r.parse(catalogForm); m := tree.(type) {
 	case *ast.MapNode:
@@ -79,7 +80,7 @@ func (v *vocabulary) readCatalog(r *reporter) {
 			events = pieces.pairs
 		}
 	default:
-		r.errorf(nodePos(tree), example, "a catalog is one map from events to their fields")
+		r.errorf(nodePos(tree), catalogExample, "a catalog is one map from events to their fields")
 	}
 	for _, p := range events {
 		r.checkName(p.at, p.key)
@@ -93,7 +94,7 @@ func (v *vocabulary) readCatalog(r *reporter) {
 		}
 		fields, ok := p.value.(*ast.MapNode)
 		if !ok {
-			r.errorf(nodePos(p.value), example, "the fields of `%s` are a map from names to types, {} if there are none", p.key)
+			r.errorf(nodePos(p.value), catalogExample, "the fields of `%s` are a map from names to types, {} if there are none", p.key)
 			continue
 		}
 		for _, f := range r.pairs(fields, "field") {

@@ -41,6 +41,9 @@ func (r *reporter) isEmpty(l *lexed) bool {
 		return false
 	}
 	fix := ruleExample
+	if r.file == catalogFile {
+		fix = catalogExample
+	}
 	if strings.Contains(r.text, "\r") && !strings.Contains(r.text, "\n") {
 		fix = "its lines end in CR alone, so that a comment has no end: save it with line ends of LF"
 	}

@@ -150,7 +150,7 @@ func (r *reporter) unexpected(toks []lexer.Token, i int) {
 	case t.Is(lexer.Operator, ",") && listBehindIn(toks, i):
 		fix = "a list stands in square brackets: path in [\"/a\", \"/b\"]"
 	case t.Is(lexer.Operator, ":") && toks[i-1].Kind == lexer.Identifier:
-		fix = colonFix(toks, i)
+		fix = r.colonFix(toks, i)
 	case t.Is(lexer.Identifier, "within"):
 		fix = "the time stands last, behind a comma: sequence(page_view, form_view, \"30m\")"
 	case toks[i-1].Kind == lexer.Identifier && toks[i-1].Value != "if" && t.Kind == lexer.Identifier && !toks[i+1].Is(lexer.Operator, ":"):
@@ -162,17 +162,25 @@ func (r *reporter) unexpected(toks []lexer.Token, i int) {
 }
 
 // colonFix is the fix for a colon that is not expected: names have values in braces only.
-func colonFix(toks []lexer.Token, i int) string {
+func (r *reporter) colonFix(toks []lexer.Token, i int) string {
 	name := tokenText(toks[i-1])
 	switch around := bracketAround(toks, i); {
 	case around < 0 && i > 1 && toks[i-2].Is(lexer.Operator, "let"):
 		return "let " + toks[i-1].Value + " = …;"
 	case around < 0 && i == 1 && toks[len(toks)-1].Kind == lexer.EOF: // the file's first word
-		return "a rule stands in braces: { per: …, when: …, then: … }"
+		return r.braces()
 	case around >= 0 && toks[around].Is(lexer.Bracket, "("):
 		return "names with values stand in braces: {" + toks[i-1].Value + ": …}"
 	}
 	return "is a comma missing before " + name + "?"
+}
+
+// braces is the fix for a file without braces.
+func (r *reporter) braces() string {
+	if r.file == catalogFile {
+		return "a catalog stands in braces: " + catalogExample
+	}
+	return "a rule stands in braces: { per: …, when: …, then: … }"
 }
 
 // bracketAround is the token that opens the innermost bracket around token i, -1 where there is none.

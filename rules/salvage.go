@@ -85,13 +85,16 @@ func (r *reporter) checkFrame(c *cutter) (intact bool) {
 		fix := "nothing stands behind the } of the map"
 		if c.toks[behind].Is(lexer.Bracket, "{") {
 			fix = "one file holds one rule: put the second one into a file of its own"
+			if r.file == catalogFile {
+				fix = "a catalog is one map: all events stand in the same braces"
+			}
 		}
 		r.errorf(pos(c.toks[behind].From), fix, "%s is not expected here", tokenText(c.toks[behind]))
 	}
 	switch {
 	case c.frame < 0:
 		colon := c.toks[c.first+1]
-		r.errorf(pos(colon.From), "a rule stands in braces: { per: …, when: …, then: … }", "%s is not expected here", tokenText(colon))
+		r.errorf(pos(colon.From), r.braces(), "%s is not expected here", tokenText(colon))
 		return false
 	case !c.closed && len(c.pieces) > 0 && !c.isBad(&c.pieces[len(c.pieces)-1]):
 		open := c.toks[c.frame]
@@ -147,6 +150,8 @@ func (r *reporter) junk(c *cutter, p *piece) {
 		r.errorf(pos(t.From), severalActions, "%s is not expected here", tokenText(t))
 	case operators[t.Value].usage != "" && next.Is(lexer.Bracket, "("):
 		r.errorf(pos(t.From), "conditions are joined by `and` or `or`, not by a comma", "%s is not expected here", tokenText(t))
+	case r.file == catalogFile && t.Kind == lexer.Identifier && next.Kind == lexer.Identifier:
+		r.errorf(pos(t.From), "a name of several words stands in quotes: "+quote(t.Value+" "+next.Value), "%s is not expected here", tokenText(t))
 	default:
 		r.errorf(pos(t.From), "each entry is a name, a colon and a value", "%s is not expected here", tokenText(t))
 	}
