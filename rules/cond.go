@@ -447,7 +447,11 @@ func (c *conditions) notACondition(n ast.Node) {
 	case *ast.BinaryNode:
 		switch n.Operator {
 		case "in", "startsWith", "endsWith", "contains", "matches", "??":
-			c.errorf(at, `happened(page_view and path startsWith "/p", "7d")`, "`%s` looks at one event: it belongs into an event test", n.Operator)
+			fix := `happened(page_view and path startsWith "/p", "7d")`
+			if n.Operator == "in" && isLast(n.Left) {
+				fix = `last(…) == "a" or last(…) == "b"`
+			}
+			c.errorf(at, fix, "`%s` looks at one event: it belongs into an event test", n.Operator)
 			return
 		case "+", "-", "*", "/":
 			if c.number(n) != nil {
