@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"unicode"
 )
 
 // Text renders them for a terminal: place, code and message, the line with a mark below what is meant, and what to write instead.
@@ -17,7 +18,7 @@ func (ds Diagnostics) Text() string {
 }
 
 func (d Diagnostic) appendText(b *strings.Builder) {
-	b.WriteString(d.place())
+	b.WriteString(visible(d.place()))
 	b.WriteString(": ")
 	switch {
 	case d.Severity == SeverityWarning && d.Code != "":
@@ -27,14 +28,29 @@ func (d Diagnostic) appendText(b *strings.Builder) {
 	case d.Code != "":
 		b.WriteString(d.Code + ": ")
 	}
-	b.WriteString(d.Message)
+	b.WriteString(visible(d.Message))
 	b.WriteByte('\n')
-	if d.Source != "" {
-		fmt.Fprintf(b, "    %s\n    %s\n", d.Source, caretLine(d.Source, d.Col, d.EndCol))
+	if source := visible(d.Source); source != "" {
+		fmt.Fprintf(b, "    %s\n    %s\n", source, caretLine(source, d.Col, d.EndCol))
 	}
 	if d.Suggestion != "" {
-		fmt.Fprintf(b, "    fix: %s\n", d.Suggestion)
+		fmt.Fprintf(b, "    fix: %s\n", visible(d.Suggestion))
 	}
+}
+
+// visible shows the characters of a text that would move a terminal's cursor, colour what follows or turn it around, in one column each.
+func visible(text string) string {
+	return strings.Map(func(c rune) rune {
+		switch {
+		case c == '\t':
+			return c
+		case c < ' ':
+			return '␀' + c
+		case unicode.Is(unicode.Cc, c), unicode.Is(unicode.Bidi_Control, c):
+			return '␦'
+		}
+		return c
+	}, text)
 }
 
 func (d Diagnostic) place() string {

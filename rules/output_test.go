@@ -110,3 +110,18 @@ func TestSARIFShape(t *testing.T) {
 		t.Error(empty)
 	}
 }
+
+// What a file holds does nothing to the terminal that shows a remark about it, and the mark stands below what it means.
+func TestRemarksAreVisible(t *testing.T) {
+	text := "{\tper: visitor,\r when: on(title == \"\x1b[31m\x7f\u202ea\" and page_veiw), then: popup(\"x\")}"
+	_, ds := Compile([]Source{{"rule.expr", text}}, Options{Names: nudge.NewNames()})
+	want := "    {\tper: visitor,␍ when: on(title == \"␛[31m␦␦a\" and page_veiw), then: popup(\"x\")}\n" +
+		"     \t" + strings.Repeat(" ", 48) + "^~~~~~~~~\n"
+	if got := ds.Text(); !strings.Contains(got, want) {
+		t.Errorf("%q, want in it\n%q", got, want)
+	}
+	named := Diagnostics{{File: "a\x1b.expr", Line: 1, Col: 1, Code: "E1", Message: "`a\nb\x07`", Suggestion: "\u009bx"}}
+	if got := named.Text(); got != "a␛.expr:1:1: E1: `a␊b␇`\n    fix: ␦x\n" {
+		t.Errorf("%q", got)
+	}
+}
