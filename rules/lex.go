@@ -291,6 +291,8 @@ func (m *mender) signMeant(at pos) string {
 	switch c := m.text[at]; {
 	case signsMeant[c] != "":
 		return "write " + signsMeant[c]
+	case c == '@' && at > 0 && isWordRune(m.text[at-1]):
+		return "a mail address is a text, in quotes"
 	case unicode.Is(unicode.Sc, c):
 		return "leave it out: a number stands alone"
 	case unicode.Is(unicode.Cf, c):
