@@ -21,8 +21,17 @@ var swapped = map[string]string{"==": "==", "!=": "!=", "<": ">", ">": "<", "<="
 
 var textTests = map[string]termKind{"startsWith": termStarts, "endsWith": termEnds, "contains": termContains}
 
-// comparison checks == != < <= > >=, in, startsWith, endsWith, contains and matches.
+// comparison checks == != < <= > >=, in, startsWith, endsWith, contains and matches. What is compared with what lower, upper or trim leaves may be
+// a contradiction by itself.
 func (c *checker) comparison(n *ast.BinaryNode) *term {
+	t := c.comparisonOf(n)
+	if t != nil && len(t.args) > 0 && t.args[0].kind == termCall && c.refuseNever(t, nodePos(n)) {
+		return nil
+	}
+	return t
+}
+
+func (c *checker) comparisonOf(n *ast.BinaryNode) *term {
 	if c.misplacedNot(n) {
 		return nil
 	}
