@@ -54,7 +54,7 @@ func (n *Node) catchUp(ctx context.Context) error {
 			n.options.Logger.Info("timers were due while nothing ran: they are worked off first", "since", time.UnixMilli(int64(due)).UTC())
 		}
 		n.behind.Store(int64(now - due))
-		at := min(max(nudge.Millis(n.dueSlice.Load()), n.options.Log.LastAt()), now)
+		at := min(max(nudge.Millis(n.dueSlice.Load()), due, n.options.Log.LastAt()), now) // there may be no slice: when the applier looked, it was not as long ago
 		s := <-n.spare
 		_, err := n.seal(s, nil, at)
 		if errors.Is(err, nudge.ErrFull) {

@@ -89,3 +89,30 @@ func TestCatchingUpIsNotReady(t *testing.T) {
 		}
 	})
 }
+
+// TestCatchesUpFromTheEdge: a timer that is a minute behind is worked off, also where a moment ago, when nobody had to slice anything yet, it was not.
+func TestCatchesUpFromTheEdge(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		fs := vfs.NewMem()
+		l := begin(t, lifeOptions{fs: fs})
+		l.deploy("help", dwellRule)
+		l.send(event("form_view", "v", ""))
+		l.end()
+		time.Sleep(20*time.Second + time.Duration(catchUpBehind)*time.Millisecond)
+
+		l, err := tryLife(t, lifeOptions{fs: fs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+		l.run()
+		synctest.Wait()
+		if err := l.node.Ready(); err != nil {
+			t.Errorf("not ready: %v", err)
+		}
+		if told := brief(l.told()); told != "help:v" {
+			t.Errorf("fired %q", told)
+		}
+		l.end()
+	})
+}
