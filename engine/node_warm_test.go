@@ -294,7 +294,7 @@ func TestUniteSlots(t *testing.T) {
 		{[]nudge.Millis{1, 2, 2}, []nudge.Millis{2, 2, 2}, []nudge.Millis{1, 2, 2, 2}, 9},
 		{[]nudge.Millis{1, 5}, []nudge.Millis{2, 3, 5}, []nudge.Millis{3, 5}, 2},
 	} {
-		got := uniteRings(times(9, x.had...), times(9, x.read...), x.keep)
+		got := uniteRings(times(9, x.had...), times(9, x.read...), x.keep, noTime)
 		var all []nudge.Millis
 		for i := range got.len() {
 			all = append(all, got.at(i))
@@ -319,7 +319,7 @@ func TestUniteSlots(t *testing.T) {
 	hadSet, hadValues := slots(seen{"a", 1}, seen{"b", 7}, seen{"c", 3})
 	readSet, readValues := slots(seen{"a", 5}, seen{"d", 7})
 	want := []string{"d", "b", "a"}
-	set := uniteDistinct(hadSet, readSet, 3)
+	set := uniteDistinct(hadSet, readSet, 3, noTime)
 	if set.len() != 3 {
 		t.Fatalf("%d values, want 3", set.len())
 	}
@@ -330,7 +330,7 @@ func TestUniteSlots(t *testing.T) {
 		}
 	}
 	var kept []string
-	for _, v := range valuesAfter(uniteValues(hadValues, readValues, 3), -1) {
+	for _, v := range valuesAfter(uniteValues(hadValues, readValues, 3, noTime), -1) {
 		kept = append(kept, v.Text)
 	}
 	if !slices.Equal(kept, want) {

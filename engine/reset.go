@@ -6,7 +6,7 @@ import "nudge"
 // many short streams through the same rules; the rules stay compiled.
 func (e *Engine) Reset() {
 	if e.cold() { // rules of a new engine lack nothing
-		e.release()
+		e.release(noTime)
 	}
 	e.deployed = 0
 	for i, old := range e.shards { // what is still to be taken over goes with the old tables

@@ -15,7 +15,7 @@ import (
 // takeOverKeys is how many keys of each shard are taken over between two batches.
 const takeOverKeys = 128
 
-// uniter makes one slot of what a key had and of what was read back for it.
+// uniter makes one slot of what a key had, nil if it had none, and of what was read back for it. nil: it is to have none.
 type uniter func(num uint32, had, read []byte) []byte
 
 // takeFrom begins to take over a warmed table.
@@ -83,10 +83,13 @@ func (t *table) takeOver(j uint32, due nudge.Millis) {
 	scope, text := t.warmed.identity(j)
 	rec := t.warmed.record(j)
 	i := t.lookup(e.hash, scope, string(text))
-	if i == noEntry {
+	if i == noEntry && t.unite == nil {
 		i = t.load(e.hash, rec)
 		t.touch(i)
 	} else {
+		if i == noEntry {
+			i = t.add(e.hash, scope, string(text))
+		}
 		t.touch(i)
 		d := directoryOf(rec)
 		for j := range d.len() {
@@ -100,8 +103,10 @@ func (t *table) takeOver(j uint32, due nudge.Millis) {
 // putSlot gives the key a slot that was read back.
 func (t *table) putSlot(i uint32, num uint32, read []byte) {
 	slot := t.slot(i, num)
-	if slot != nil && t.unite != nil {
-		read = t.unite(num, slot, read)
+	if t.unite != nil {
+		if read = t.unite(num, slot, read); read == nil {
+			return
+		}
 	}
 	if len(slot) != len(read) {
 		slot = t.grow(i, num, len(read))

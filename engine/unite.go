@@ -11,28 +11,38 @@ import (
 )
 
 // uniter returns what makes one slot of two for the operators that have grown, where the log does not reach back to its beginning: the
-// key may know what the log no longer holds. Everywhere else what was read back is the whole truth.
+// key may know what the log no longer holds. Everywhere else what was read back is the whole truth. What the key knows of an instant that is not above
+// the operator's floor counts for nothing, as a key that has vanished would not know it.
 func (g *program) uniter() uniter {
-	grown := map[uint32]*rules.Op{}
+	type grownOp struct {
+		*rules.Op
+		floor nudge.Millis
+	}
+	grown := map[uint32]grownOp{}
 	for i, c := range g.cold {
 		if c == coldGrown {
-			grown[g.nums[i]] = &g.plan.Ops[i]
+			grown[g.nums[i]] = grownOp{&g.plan.Ops[i], g.above(g.nums[i], noTime)}
 		}
 	}
 	return func(num uint32, had, read []byte) []byte {
-		op := grown[num]
-		if op == nil {
+		op, isGrown := grown[num]
+		switch {
+		case !isGrown:
+			return read
+		case had == nil && (op.Kind == rules.OpAbsent || op.Kind == rules.OpDwell || op.Kind == rules.OpSequence):
+			return nil // the key has seen all that was read, and nothing is open: what seems to be began before the log does
+		case had == nil:
 			return read
 		}
 		switch op.Kind {
 		case rules.OpCount:
-			return uniteRings(ring(had), ring(read), op.Keep)
+			return uniteRings(ring(had), ring(read), op.Keep, op.floor)
 		case rules.OpDistinct:
-			return uniteDistinct(distinctSet(had), distinctSet(read), op.Keep)
+			return uniteDistinct(distinctSet(had), distinctSet(read), op.Keep, op.floor)
 		case rules.OpValues:
-			return uniteValues(had, read, op.Keep)
+			return uniteValues(had, read, op.Keep, op.floor)
 		case rules.OpNumbers:
-			return uniteNumbers(numbers(had), numbers(read), op.Keep)
+			return uniteNumbers(numbers(had), numbers(read), op.Keep, op.floor)
 		case rules.OpTotal, rules.OpTally, rules.OpScore, rules.OpLast, rules.OpSince, rules.OpSequence:
 			return had // what they hold does not depend on their size, and they have seen at least what the log holds
 		case rules.OpFirst:
@@ -47,15 +57,16 @@ func (g *program) uniter() uniter {
 	}
 }
 
-// uniteRings keeps the newest times of both. A time that both know is one event's.
-func uniteRings(had, read ring, keep int) ring {
+// uniteRings keeps the newest times of both, of had those above the floor. A time that both know is one event's.
+func uniteRings(had, read ring, keep int, floor nudge.Millis) ring {
 	var times []nudge.Millis // newest first
-	for i, j := had.len()-1, read.len()-1; (i >= 0 || j >= 0) && len(times) < keep; {
+	first := had.len() - had.after(floor)
+	for i, j := had.len()-1, read.len()-1; (i >= first || j >= 0) && len(times) < keep; {
 		switch {
-		case j < 0 || i >= 0 && had.at(i) > read.at(j):
+		case j < 0 || i >= first && had.at(i) > read.at(j):
 			times = append(times, had.at(i))
 			i--
-		case i < 0 || read.at(j) > had.at(i):
+		case i < first || read.at(j) > had.at(i):
 			times = append(times, read.at(j))
 			j--
 		default:
@@ -64,7 +75,7 @@ func uniteRings(had, read ring, keep int) ring {
 			j--
 		}
 	}
-	r := ring(make([]byte, ringHeader+8*len(times)))
+	r := ring(make([]byte, ringHeader+8*max(len(times), 1))) // a circle without room could not grow
 	r.set(len(times), 0)
 	for i, ts := range times {
 		r.put(len(times)-1-i, ts)
@@ -72,9 +83,9 @@ func uniteRings(had, read ring, keep int) ring {
 	return r
 }
 
-// uniteNumbers keeps the newest numbers of both. A number of one time that both know is one event's. What either has dropped stays
-// unknown, even if the other still holds it: better no answer than a wrong one.
-func uniteNumbers(had, read numbers, keep int) numbers {
+// uniteNumbers keeps the newest numbers of both, of had those above the floor. A number of one time that both know is one event's. What either has
+// dropped stays unknown, even if the other still holds it: better no answer than a wrong one.
+func uniteNumbers(had, read numbers, keep int, floor nudge.Millis) numbers {
 	type entry [numbersEntry]byte
 	at := func(e entry) nudge.Millis { return nudge.Millis(binary.LittleEndian.Uint64(e[:])) }
 	var all []entry // oldest first
@@ -84,7 +95,7 @@ func uniteNumbers(had, read numbers, keep int) numbers {
 		all = append(all, e)
 		extra[e]--
 	}
-	for i := range had.len() {
+	for i := had.len() - had.after(floor); i < had.len(); i++ {
 		e := entry(had.entry(i))
 		if extra[e]++; extra[e] > 0 {
 			all = append(all, e)
@@ -97,10 +108,11 @@ func uniteNumbers(had, read numbers, keep int) numbers {
 	for i := range kept {
 		copy(n.entry(i), kept[i][:])
 	}
-	for _, from := range []numbers{had, read} {
-		if ts, ok := from.dropped(); ok {
-			n.noteDropped(ts)
-		}
+	if ts, ok := had.dropped(); ok && ts > floor {
+		n.noteDropped(ts)
+	}
+	if ts, ok := read.dropped(); ok {
+		n.noteDropped(ts)
 	}
 	return n
 }
@@ -113,9 +125,10 @@ type dated struct {
 	value  []byte
 }
 
-// newestOf keeps the newest of different values, each with its newest time, in the order of time and stamp. Where these are equal, what was read goes first.
-func newestOf(read, had []dated, keep int) []dated {
-	all := append(slices.Clone(read), had...)
+// newestOf keeps the newest of different values, each with its newest time, in the order of time and stamp; of had those above the floor. Where these are equal,
+// what was read goes first.
+func newestOf(read, had []dated, keep int, floor nudge.Millis) []dated {
+	all := append(slices.Clone(read), slices.DeleteFunc(had, func(d dated) bool { return d.ts <= floor })...)
 	slices.SortStableFunc(all, func(a, b dated) int {
 		return cmp.Or(cmp.Compare(b.ts, a.ts), cmp.Compare(b.taken, a.taken))
 	})
@@ -144,9 +157,9 @@ func (d distinctSet) dated(hashed bool) (all []dated) {
 
 // uniteDistinct keeps the newest values of both. Where an erasure has made hashes of the short texts of one, those of the other become hashes, too: else one text
 // would be two values.
-func uniteDistinct(had, read distinctSet, keep int) distinctSet {
+func uniteDistinct(had, read distinctSet, keep int, floor nudge.Millis) distinctSet {
 	hashed := had.hashed() || read.hashed()
-	kept := newestOf(read.dated(hashed), had.dated(hashed), keep)
+	kept := newestOf(read.dated(hashed), had.dated(hashed), keep, floor)
 	d := distinctSet(make([]byte, distinctHeader+distinctEntry*max(len(kept), 1))) // a set without room could not grow
 	if hashed {
 		d[2] |= flagHashed
@@ -170,8 +183,8 @@ func datedValues(slot []byte) (all []dated) {
 	return all
 }
 
-func uniteValues(had, read []byte, keep int) []byte {
-	kept := newestOf(datedValues(read), datedValues(had), keep)
+func uniteValues(had, read []byte, keep int, floor nudge.Millis) []byte {
+	kept := newestOf(datedValues(read), datedValues(had), keep, floor)
 	slot := make([]byte, valuesHeader)
 	for _, k := range kept {
 		slot = binary.LittleEndian.AppendUint64(slot, uint64(k.ts))

@@ -38,7 +38,7 @@ func TestUniteNumbers(t *testing.T) {
 			continue
 		}
 		all := numbers(tb.slot(truth, 1))
-		united := uniteNumbers(tb.slot(had, 1), tb.slot(read, 1), large)
+		united := uniteNumbers(tb.slot(had, 1), tb.slot(read, 1), large, noTime)
 		if united.len() > large {
 			t.Fatalf("seed %d: %d numbers, %d may be kept", seed, united.len(), large)
 		}
@@ -78,12 +78,27 @@ func TestUniteEmptyNumbers(t *testing.T) {
 	empty := make(numbers, numbersHeader+numbersEntry)
 	var tb table
 	i := tb.add(1, 0, "k")
-	tb.putSlot(i, 1, uniteNumbers(empty, empty, 4))
+	tb.putSlot(i, 1, uniteNumbers(empty, empty, 4, noTime))
 	for ts := range nudge.Millis(6) {
 		tb.addNumber(i, 1, 4, 1, ts, -1)
 	}
 	if n := numbers(tb.slot(i, 1)); n.len() != 4 || !n.lacks(0) || n.lacks(1) {
 		t.Errorf("of 6 numbers %v are kept, want the newest 4", timesIn(n))
+	}
+}
+
+// Where nothing is left above the floor there is room to grow, too.
+func TestUniteBelowTheFloor(t *testing.T) {
+	var tb table
+	i := tb.add(1, 0, "k")
+	tb.addTime(i, 1, 4, 5, -1)
+	empty := make(ring, ringHeader+8)
+	tb.putSlot(i, 1, uniteRings(ring(tb.slot(i, 1)), empty, 4, 5))
+	for ts := range nudge.Millis(6) {
+		tb.addTime(i, 1, 4, ts, -1)
+	}
+	if r := ring(tb.slot(i, 1)); r.len() != 4 || r.at(0) != 2 {
+		t.Errorf("of 6 times %d are kept, want the newest 4", r.len())
 	}
 }
 
@@ -102,7 +117,7 @@ func TestUniteHashed(t *testing.T) {
 		return tb.slot(i, 1)
 	}
 	for _, x := range []struct{ had, read bool }{{true, false}, {false, true}, {true, true}} {
-		united := uniteDistinct(set(x.had, "a", "b"), set(x.read, "b", "c"), 9)
+		united := uniteDistinct(set(x.had, "a", "b"), set(x.read, "b", "c"), 9, noTime)
 		for ts, v := range []string{"a", "b", "c"} {
 			united.note(9, idOfValue(nudge.TextValue(v)), nudge.Millis(10+ts), -1)
 		}

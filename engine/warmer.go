@@ -18,6 +18,8 @@ type warmer struct {
 	events uint64
 	done   bool // the live record has been read
 	gone   gone // persons whose records are as good as voids
+
+	from nudge.Millis // log time of the first record that it reads; noTime: it has read none
 }
 
 // aVoid is a void.
@@ -48,7 +50,7 @@ func newWarmer(e *Engine, from nudge.Offset) *warmer {
 			s.tables[l].live, s.tables[l].unsaved = reader.program.live, true
 		}
 	}
-	return &warmer{engine: reader, live: liveRecord{e.deployed, from}, since: expiredAt(e.clock, reader.program.reach())}
+	return &warmer{engine: reader, live: liveRecord{e.deployed, from}, since: expiredAt(e.clock, reader.program.reach()), from: noTime}
 }
 
 // seed tells the warmer who was who before the first record that it reads, where the log no longer holds the beginning. A checkpoint
@@ -91,6 +93,9 @@ func (h *history) forgetSince(off nudge.Offset) {
 
 // take reads an entry, a few records at a time; after each few it calls between, whose error ends it. It stops at the live record.
 func (w *warmer) take(entry nudge.Entry, between func() error) error {
+	if w.from == noTime {
+		w.from = entry.At
+	}
 	off, rest := entry.First, entry.Records
 	for left := entry.Count; left > 0 && !w.done; {
 		w.batch.Reset()
@@ -168,10 +173,11 @@ func (e *Engine) goLive(w *warmer) {
 		panic(fmt.Sprintf("BUG: the log was read back to offset %d, but the rules go live at %d", w.engine.next, e.next))
 	}
 	var unite uniter
+	from := noTime
 	if w.live.From > 1 {
-		unite = e.program.uniter()
+		unite, from = e.program.uniter(), w.from
 	}
-	e.release()
+	e.release(from)
 	for i, s := range e.shards {
 		for l := range s.tables {
 			s.tables[l].takeFrom(&w.engine.shards[i].tables[l], unite)
@@ -180,8 +186,8 @@ func (e *Engine) goLive(w *warmer) {
 }
 
 // release makes the running program one in which nothing is cold any more.
-func (e *Engine) release() {
-	e.program.release()
+func (e *Engine) release(from nudge.Millis) {
+	e.program.release(from)
 	for _, s := range e.shards {
 		s.use(e.program)
 	}

@@ -83,15 +83,25 @@ func (g *program) isCold() bool {
 	return slices.ContainsFunc(g.cold, func(c coldness) bool { return c != coldWarm })
 }
 
-// release makes the program one in which nothing is cold any more.
-func (g *program) release() {
+// release makes the program one in which nothing is cold any more. The log was read back from an instant on, noTime if from its beginning. Of what
+// happened until then keys know more or less, as they have vanished or not: what has grown keeps its floor there.
+//
+//nudge:unordered each text by itself
+func (g *program) release(from nudge.Millis) {
 	for i, c := range g.cold {
 		if c == coldNew {
 			g.listenTo(i)
 		}
 		g.cold[i] = coldWarm
 	}
-	maps.DeleteFunc(g.dict.floors, func(text string, _ nudge.Millis) bool { return g.dict.cold[text] != coldWarm })
+	for text, cold := range g.dict.cold {
+		switch floor, has := g.dict.floors[text]; {
+		case has && cold == coldGrown && from != noTime:
+			g.dict.floors[text] = min(floor, from)
+		case has:
+			delete(g.dict.floors, text)
+		}
+	}
 	g.placeFloors()
 	g.holdAll(false)
 	clear(g.dict.cold)

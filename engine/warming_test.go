@@ -175,7 +175,7 @@ func (x *warming) wanted(t testing.TB) []nudge.Firing {
 	for i := range x.records {
 		if i == x.live {
 			out = append(out, x.tick(e)...)
-			e.release()
+			e.release(noTime)
 		}
 		out = append(out, x.apply(t, e, i, i+1)...)
 	}
