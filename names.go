@@ -11,7 +11,8 @@ import (
 type NameID uint32
 
 // The names that every process knows. NameNone is no name. NameMailDomain has no text: it is the registrable domain of a work
-// mail address, decided at ingest, which no sender may set.
+// mail address, decided at ingest, which no sender may set. NameOther has none either: it stands for a name that the record itself spells out, because
+// the process that wrote it had no room for an id.
 const (
 	NameNone NameID = iota
 	NameID_         // "id", the sender's message id
@@ -41,6 +42,7 @@ const (
 	NamePopupDismissed
 	NameKey
 	NameSettings
+	NameOther
 	wellKnownNames
 
 	// FirstFreeName is the first id that a process may give out. The gap is for well-known names to come.
@@ -55,9 +57,15 @@ var wellKnown = [wellKnownNames]string{
 	NamePopupClicked: "popup_clicked", NamePopupDismissed: "popup_dismissed", NameKey: "key", NameSettings: "settings",
 }
 
-// MaxNames bounds the different names of fields and event types one process keeps. Names come from outside, so they must be bounded;
-// a million is far above any real site.
-const MaxNames = 1 << 20
+// Limits of the names of fields and event types that one process keeps.
+const (
+	// MaxMetNames bounds the table for names that come from outside, in events and in the log: anybody may send any number of them. Those beyond have
+	// no id, and records spell them out. It is far above what a site has, and holds 30 MB of the longest names.
+	MaxMetNames = 1 << 16
+
+	// MaxNames bounds the table for the names that rules use: what lies above MaxMetNames is theirs alone.
+	MaxNames = 1 << 20
+)
 
 // MaxNameBytes bounds the length of one name.
 const MaxNameBytes = 256
@@ -67,11 +75,13 @@ type Names struct {
 	ids   sync.Map // string → NameID
 	mu    sync.Mutex
 	texts atomic.Pointer[[]string] // index is the id; replaced when it grows
+	room  int                      // up to how many names Meet gives ids
+	other atomic.Uint64
 }
 
 // NewNames returns a table that holds the well-known names.
 func NewNames() *Names {
-	n := &Names{}
+	n := &Names{room: MaxMetNames}
 	texts := make([]string, FirstFreeName, 1024)
 	for id, text := range wellKnown {
 		texts[id] = text
@@ -83,29 +93,57 @@ func NewNames() *Names {
 	return n
 }
 
-// ErrTooManyNames is returned by Intern when the table is full.
-var ErrTooManyNames = fmt.Errorf("more than %d different names of fields and event types: put varying text into values, not into names", MaxNames)
+// NewNamesWith returns a table that gives ids to names that it meets while it has fewer than room: any number where they are bounded otherwise.
+func NewNamesWith(room int) *Names {
+	n := NewNames()
+	n.room = room
+	return n
+}
 
-// Intern returns the id of name, giving it one if it has none yet. The name is copied.
+// ErrTooManyNames is returned by Intern when the table is full.
+var ErrTooManyNames = fmt.Errorf("more than %d different names of fields and event types in all rules since the server was started: restart it, and it forgets those that no rule uses any more", MaxNames-MaxMetNames)
+
+// Intern returns the id of a name that a rule uses, giving it one if it has none yet. The name is copied.
 func (n *Names) Intern(name string) (NameID, error) {
-	if id, ok := n.ids.Load(name); ok {
-		return id.(NameID), nil
+	if id, ok := n.give(name, MaxNames); ok {
+		return id, nil
+	}
+	return NameNone, ErrTooManyNames
+}
+
+// Meet is Intern for a name that comes from outside. Where it has no id and there is no room for one, it is NameOther, and ok is false: the record is to spell
+// the name out. So nobody who may send events can take the room of rules, or keep the events of others from being taken.
+func (n *Names) Meet(name string) (id NameID, ok bool) {
+	if id, ok = n.give(name, n.room); !ok {
+		n.other.Add(1)
+		return NameOther, false
+	}
+	return id, true
+}
+
+// Other is how often Meet had no room.
+func (n *Names) Other() uint64 { return n.other.Load() }
+
+// give returns the id of name. ok is false if it has none and the table has so many already.
+func (n *Names) give(name string, limit int) (id NameID, ok bool) {
+	if id, ok := n.Find(name); ok || n.Len() >= limit {
+		return id, ok
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if id, ok := n.ids.Load(name); ok {
-		return id.(NameID), nil
+	if id, ok := n.Find(name); ok {
+		return id, true
 	}
 	texts := *n.texts.Load()
-	if len(texts) >= MaxNames {
-		return NameNone, ErrTooManyNames
+	if len(texts) >= limit {
+		return NameNone, false
 	}
-	id := NameID(len(texts))
+	id = NameID(len(texts))
 	name = string([]byte(name))
 	texts = append(texts, name) // readers hold older, shorter slices of the same array
 	n.texts.Store(&texts)
 	n.ids.Store(name, id)
-	return id, nil
+	return id, true
 }
 
 // Find returns the id of name if it has one.

@@ -35,12 +35,15 @@ const RecordVersion = 1
 //	 6 u16 space (tenant), 0 for now
 //	 8 u64 hash of the primary key: visitor, else user as sent, else mail address, else company
 //	16 u32 name id of the event type
-//	20 u8  flags: 1 = ts is given
+//	20 u8  flags: 1 = ts is given, 2 = names are spelled out
 //	21 u8  reserved, 0
 //	22 u16 number of fields
 //	24 i64 ts, ms
 //	32 fields, those with names up to NameMailDomain first: u32 name id, u8 value kind, then
 //	     text, json: u32 length, bytes · number: 8 bytes IEEE 754 · bool: 1 byte · null: nothing
+//
+// A name without an id is spelled out, with flag 2: a field's in a text field NameOther, which stands before the field, itself NameOther; the event type's in a
+// text field NameType, and the type is NameOther.
 //
 // A deploy record has two fields: NameRule, the rules folder as one text, and NameSettings, the settings that answers depend on,
 // as JSON. A live record has one: NameSettings, which deployment's rules go live and from where on the log was read back for them, as JSON;
@@ -50,6 +53,7 @@ const (
 	recordHeader = 32
 	fieldHead    = 5 // of a field, before its value
 	flagTs       = 1
+	flagSpelled  = 2
 )
 
 // MaxRecordBytes bounds one record. Events are far smaller (package ingest); a deployment of some 40,000 rules is one record.
@@ -129,6 +133,12 @@ func (r Record) Ts() (ts Millis, given bool) {
 	return Millis(binary.LittleEndian.Uint64(h[24:])), h[20]&flagTs != 0
 }
 
+// Spelled says whether names are spelled out in the record.
+func (r Record) Spelled() bool { return r.header()[20]&flagSpelled != 0 }
+
+// SpelledType is the event type of a record whose Type is NameOther.
+func (r Record) SpelledType() string { return r.Field(NameType).Text }
+
 // header has one length to check, whatever is read of it.
 func (r Record) header() *[recordHeader]byte { return (*[recordHeader]byte)(r) }
 
@@ -166,6 +176,16 @@ func (it *FieldIterator) Next() bool {
 		it.pos++
 	}
 	return true
+}
+
+// Spell is the name of the field on which the iterator stands. Where it is spelled out, the iterator moves on to the value.
+func (it *FieldIterator) Spell(names *Names) string {
+	if it.Name != NameOther {
+		return names.Text(it.Name)
+	}
+	name := it.Value.Text
+	it.Next()
+	return name
 }
 
 // Field returns the value of the first field of that name, or a missing value.
@@ -281,6 +301,25 @@ func (r Record) MapNames(f func(NameID) NameID) {
 	}
 }
 
+// AppendSpelled appends a checked record in which the names are spelled out for whose ids spell has a text; it is "" for those that stay.
+func (r Record) AppendSpelled(dst []byte, spell func(NameID) string) []byte {
+	b := RecordBuilder{Buf: dst}
+	b.Begin(r.Kind(), r.Type())
+	copy(b.Buf[b.start+4:], r[4:recordHeader])
+	if text := spell(r.Type()); text != "" {
+		b.OtherType(text)
+	}
+	for it := r.Fields(); it.Next(); {
+		if text := spell(it.Name); text != "" {
+			b.Other(text, it.Value)
+		} else {
+			b.Value(it.Name, it.Value)
+		}
+	}
+	b.End(r.Hash())
+	return b.Buf
+}
+
 // RecordBuilder appends records to a buffer that its owner may reuse. The zero value is ready.
 //
 //	b.Begin(RecordEvent, typeID)
@@ -305,6 +344,23 @@ func (b *RecordBuilder) Begin(kind RecordKind, typ NameID) {
 func (b *RecordBuilder) Ts(ts Millis) {
 	b.Buf[b.start+20] |= flagTs
 	binary.LittleEndian.PutUint64(b.Buf[b.start+24:], uint64(ts))
+}
+
+// OtherType sets the event type to one that has no id.
+func (b *RecordBuilder) OtherType(typ string) {
+	binary.LittleEndian.PutUint32(b.Buf[b.start+16:], uint32(NameOther))
+	b.Buf[b.start+20] |= flagSpelled
+	b.Text(NameType, typ)
+}
+
+// Other adds a field whose name has no id; a missing value adds nothing.
+func (b *RecordBuilder) Other(name string, v Value) {
+	if v.Kind == Missing {
+		return
+	}
+	b.Buf[b.start+20] |= flagSpelled
+	b.Text(NameOther, name)
+	b.Value(NameOther, v)
 }
 
 // Text adds a text field.
@@ -361,7 +417,7 @@ func (b *RecordBuilder) field(name NameID, kind ValueKind) {
 // Size is the length of the record being built, so far.
 func (b *RecordBuilder) Size() int { return len(b.Buf) - b.start }
 
-// Fields is the number of fields of the record being built, so far.
+// Fields is the number of fields of the record being built, so far; the name of one that is spelled out is one more.
 func (b *RecordBuilder) Fields() int { return b.count }
 
 // End closes the record. hash is that of its primary key.

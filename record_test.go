@@ -3,6 +3,7 @@ package nudge
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -212,6 +213,93 @@ func TestNamesOfAllProcesses(t *testing.T) {
 	}
 	if _, ok := n.Find(""); ok {
 		t.Error("the empty text has an id: a sender could set the mail domain")
+	}
+}
+
+// Names from outside have ids while there is room; those of rules have room of their own.
+func TestNamesFromOutside(t *testing.T) {
+	n := NewNamesWith(int(FirstFreeName) + 1)
+	met, ok := n.Meet("met")
+	if met != FirstFreeName || !ok {
+		t.Fatal(met, ok)
+	}
+	for range 2 {
+		if id, ok := n.Meet("more"); id != NameOther || ok {
+			t.Fatal(id, ok)
+		}
+	}
+	if id, ok := n.Meet("met"); id != met || !ok || n.Other() != 2 || n.Len() != int(met)+1 {
+		t.Fatal(id, ok, n.Other(), n.Len())
+	}
+	id, err := n.Intern("more")
+	if again, ok := n.Meet("more"); err != nil || id != met+1 || again != id || !ok {
+		t.Fatal(id, again, ok, err)
+	}
+	if _, ok := n.Meet("id"); !ok {
+		t.Error("a well-known name is not known")
+	}
+}
+
+// A record that spells names out says what it said with ids.
+func TestSpelledOut(t *testing.T) {
+	names := NewNames()
+	typ, _ := names.Intern("typ")
+	x, _ := names.Intern("x")
+	y, _ := names.Intern("y")
+	var b RecordBuilder
+	b.Begin(RecordEvent, typ)
+	b.Ts(7)
+	b.Text(NameVisitor, "v")
+	b.Number(x, 1.5)
+	b.Null(y)
+	b.JSON(x, "[1]")
+	b.Text(NameRule, "r")
+	b.End(99)
+	plain := Record(b.Buf)
+	says := func(r Record) (s string) {
+		s = names.Text(r.Type())
+		if r.Type() == NameOther {
+			s = r.SpelledType()
+		}
+		ts, given := r.Ts()
+		s += fmt.Sprint(r.Kind(), r.Space(), r.Hash(), ts, given)
+		for it := r.Fields(); it.Next(); {
+			if it.Name != NameType {
+				name := it.Spell(names)
+				s += fmt.Sprint(" ", name, it.Value)
+			}
+		}
+		return s
+	}
+	for _, which := range [][]NameID{{typ, x, y}, {typ}, {x}, {y}, {}} {
+		buf := plain.AppendSpelled([]byte("before"), func(id NameID) string {
+			if slices.Contains(which, id) {
+				return names.Text(id)
+			}
+			return ""
+		})
+		rec, rest, err := NextRecord(buf[len("before"):])
+		if err != nil || len(rest) > 0 {
+			t.Fatal(err, rest)
+		}
+		var who Who
+		if rec.Who(&who); who.Visitor != "v" || says(rec) != says(plain) || rec.Spelled() != (len(which) > 0) {
+			t.Errorf("%v spelled out: %s, want %s", which, says(rec), says(plain))
+		}
+		for it := rec.Fields(); it.Next(); {
+			if slices.Contains(which, it.Name) {
+				t.Errorf("%v is still there", it.Name)
+			}
+		}
+		again := rec.AppendSpelled(nil, func(id NameID) string {
+			if id >= FirstFreeName {
+				return names.Text(id)
+			}
+			return ""
+		})
+		if says(again) != says(plain) {
+			t.Errorf("%v spelled out, and then all: %s", which, says(again))
+		}
 	}
 }
 

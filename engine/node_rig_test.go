@@ -170,8 +170,9 @@ type lifeOptions struct {
 	recall       nudge.Millis
 	lateness     nudge.Millis
 	memory       int64
-	dedup        int // events
-	read         int // rows of each shard that are read before the node is ready, and between two batches; default 1 behind a node that reads none before
+	dedup        int          // events
+	names        *nudge.Names // default: a new table
+	read         int          // rows of each shard that are read before the node is ready, and between two batches; default 1 behind a node that reads none before
 }
 
 const dataDir = "data"
@@ -187,7 +188,10 @@ func tryLife(t testing.TB, o lifeOptions) (*life, error) {
 	if o.segmentBytes == 0 {
 		o.segmentBytes = 256 << 10
 	}
-	l := &life{TB: t, faults: faults{hooks: map[string]func() error{}}, names: nudge.NewNames(), done: make(chan error, 1)}
+	if o.names == nil {
+		o.names = nudge.NewNames()
+	}
+	l := &life{TB: t, faults: faults{hooks: map[string]func() error{}}, names: o.names, done: make(chan error, 1)}
 	var err error
 	l.dir, err = state.Open(dataDir, state.Options{FS: o.fs, SegmentBytes: o.segmentBytes, LogMaxBytes: o.logMax, Names: l.names, CacheBytes: 1 << 20})
 	if err != nil {

@@ -89,6 +89,24 @@ func newStream(t testing.TB, set []oracle.Rule, lines []string, o oracle.Options
 	return s
 }
 
+// spelledOut is the stream as a process has it that has no room for names of its own: the records hold them.
+func (s *stream) spelledOut() *stream {
+	out := *s
+	out.records = slices.Clone(s.records)
+	for i := range out.records {
+		r := &out.records[i]
+		if r.rec.Kind() == nudge.RecordEvent {
+			r.rec = r.rec.AppendSpelled(nil, func(id nudge.NameID) string {
+				if id < nudge.FirstFreeName {
+					return ""
+				}
+				return s.names.Text(id)
+			})
+		}
+	}
+	return &out
+}
+
 // specialLine makes the record of a line that is no event: an erasure, or a void.
 func specialLine(line string, b *nudge.RecordBuilder) (at nudge.Millis, has bool, whom string, err error) {
 	var s struct {

@@ -43,6 +43,12 @@ func TestSameAnswers(t *testing.T) {
 				if batch == 4096 {
 					runs = append(runs, run{shards: shards, batch: batch, drain: o.Drain, parts: 1 + r.IntN(9)})
 				}
+				if batch == 7 && shards == 2 {
+					engineRuns++
+					if got := text(s.spelledOut().firings(t, runs[1])); got != want {
+						t.Fatalf("%v with names spelled out in the records differs from one shard and single records\n%s\n%s", runs[1], difference(got, want), repeat(t, seed, set, lines))
+					}
+				}
 				engineRuns += len(runs)
 				for _, v := range runs {
 					if got := text(s.firings(t, v)); got != want {

@@ -20,8 +20,8 @@ import (
 //	                 "RULE KEY AT CAUSE [suppressed] [to=VISITOR, of a popup] [data]" each; of a cause that is a firing only "fired".
 //	                 A line "TS erase visitor=ID" or "TS erase user=ID" erases a person
 //
-// Every list of events also runs in one batch, on more shards, with a restart before each record and with checkpoints that are taken
-// while records come, and must fire the same each time.
+// Every list of events also runs in one batch, on more shards, with a restart before each record, with checkpoints that are taken
+// while records come, and with names spelled out in the records, and must fire the same each time.
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		var set []oracle.Rule
@@ -91,6 +91,9 @@ func scriptFirings(t *testing.T, set []oracle.Rule, lines []string, drain bool) 
 		if got, want := text(s.firings(t, v)), text(firings); got != want {
 			t.Fatalf("%v differs from one shard and single records\n%s", v, difference(got, want))
 		}
+	}
+	if got, want := text(s.spelledOut().firings(t, run{shards: 2, batch: 7, drain: drain})), text(firings); got != want {
+		t.Fatalf("with names spelled out in the records\n%s", difference(got, want))
 	}
 	var out strings.Builder
 	for i := range firings {

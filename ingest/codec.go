@@ -76,7 +76,7 @@ func (c *Codec) events(body []byte, contentType string, received nudge.Millis, b
 	if len(bytes.TrimLeft(body, " \t\r\n")) == 0 {
 		return Decoded{}, refuse(CodeBadBody, where{}, "the body is empty: send an event, an array of events, or one event per line")
 	}
-	r := request{c: c, b: b, received: received, limit: MaxEvents}
+	r := request{c: c, b: b, received: received, limit: MaxEvents, start: start}
 	var err error
 	if isMsgpack(body[0], contentType) {
 		err = c.msgpackBody(body, &r)
@@ -99,6 +99,7 @@ type request struct {
 	b        *nudge.RecordBuilder
 	received nudge.Millis
 	limit    int
+	start    int // of its records in b
 	done     Decoded
 }
 
@@ -118,8 +119,7 @@ func (r *request) take(text []byte, read func(text []byte) *Error) error {
 		return nil
 	}
 	if err == nil {
-		r.c.complete(r.done.Accepted + len(r.done.Rejected))
-		err = r.c.finish(r.received, true, r.b)
+		err = r.finish()
 	}
 	if err != nil {
 		r.done.reject(err)
@@ -128,6 +128,18 @@ func (r *request) take(text []byte, read func(text []byte) *Error) error {
 	r.done.Accepted++
 	r.done.Records++
 	return nil
+}
+
+// finish appends the record of the event that was read.
+func (r *request) finish() *Error {
+	r.c.complete(r.done.Accepted + len(r.done.Rejected))
+	before := len(r.b.Buf)
+	err := r.c.finish(r.received, true, r.b)
+	if err == nil && len(r.c.draft.others) > 0 && len(r.b.Buf)-r.start > maxSpelledBytes {
+		r.b.Buf = r.b.Buf[:before]
+		err = refuse(CodeTooLarge, where{}, "the request's events take more than %d bytes with all names of fields written out: send them in several requests, or send objects with shorter names", maxSpelledBytes)
+	}
+	return err
 }
 
 // takeHere decodes the event that starts here, and appends its record, without looking first where it ends. Where there is anything wrong with it, or its
@@ -141,8 +153,7 @@ func (r *request) takeHere(s *scanner) bool {
 	err := r.c.nativeEvent(s)
 	s.broken = s.broken || s.pos-start.pos > MaxEventBytes
 	if err == nil && !s.broken {
-		r.c.complete(r.done.Accepted + len(r.done.Rejected))
-		err = r.c.finish(r.received, true, r.b)
+		err = r.finish()
 	}
 	if err != nil || s.broken {
 		*s = start

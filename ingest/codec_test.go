@@ -23,56 +23,64 @@ const received = nudge.Millis(1764000020000)
 //	segment call=x    a body in Segment's form
 //	message id=x      a native body that a broker hands over; it was received 10 s before the others
 //
-// What a body became is looked at when the codec has read another one and the body is gone: a server gives both away before it answers.
+// A codec that has no room for names, and spells them out, says the same. What a body became is looked at when the codec has read another one and the body is gone: a server gives both away before it answers.
 func TestCodec(t *testing.T) {
 	datadriven.Walk(t, "testdata/codec", func(t *testing.T, path string) {
-		names := nudge.NewNames()
-		c := NewCodec(CodecOptions{Names: names})
+		names, full := nudge.NewNames(), nudge.NewNamesWith(0)
+		c, spelling := NewCodec(CodecOptions{Names: names}), NewCodec(CodecOptions{Names: full})
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-			var b nudge.RecordBuilder
-			var out strings.Builder
-			switch d.Cmd {
-			case "events":
-				body := []byte(unquote(d.Input))
-				done, err := c.Events(body, "application/json", received, &b)
-				spoil(c, body)
-				report(&out, names, b.Buf, done, err)
-			case "msgpack":
-				body := toMsgpack(t, d.Input)
-				done, err := c.Events(body, "application/msgpack", received, &b)
-				spoil(c, body)
-				report(&out, names, b.Buf, done, err)
-			case "segment":
-				var call string
-				d.ScanArgs(t, "call", &call)
-				body := []byte(d.Input)
-				done, err := c.Segment(call, body, received, &b)
-				spoil(c, body)
-				report(&out, names, b.Buf, done, err)
-			case "message":
-				var id string
-				d.ScanArgs(t, "id", &id)
-				done, err := c.Message([]byte(unquote(d.Input)), "", Origin{ID: id, Ts: received - 10_000}, &b)
-				report(&out, names, b.Buf, done, err)
-			case "replay":
-				for line := range strings.Lines(d.Input) {
-					b.Buf = b.Buf[:0]
-					at, hasAt, err := c.ReplayEvent([]byte(unquote(line)), &b)
-					reportLine(&out, names, b.Buf, at, hasAt, err)
-				}
-			case "row":
-				lines := strings.Split(d.Input, "\n")
-				for _, row := range lines[1:] {
-					b.Buf = b.Buf[:0]
-					at, hasAt, err := c.ReplayFields(strings.Split(lines[0], ","), strings.Split(row, ","), &b)
-					reportLine(&out, names, b.Buf, at, hasAt, err)
-				}
-			default:
-				t.Fatalf("unknown command %s", d.Cmd)
+			out := codecSays(t, d, c, names)
+			if got := codecSays(t, d, spelling, full); got != out {
+				t.Errorf("%s: with all names spelled out:\n%s\nwith ids:\n%s", d.Pos, got, out)
 			}
-			return out.String()
+			return out
 		})
 	})
+}
+
+func codecSays(t *testing.T, d *datadriven.TestData, c *Codec, names *nudge.Names) string {
+	var b nudge.RecordBuilder
+	var out strings.Builder
+	switch d.Cmd {
+	case "events":
+		body := []byte(unquote(d.Input))
+		done, err := c.Events(body, "application/json", received, &b)
+		spoil(c, body)
+		report(&out, names, b.Buf, done, err)
+	case "msgpack":
+		body := toMsgpack(t, d.Input)
+		done, err := c.Events(body, "application/msgpack", received, &b)
+		spoil(c, body)
+		report(&out, names, b.Buf, done, err)
+	case "segment":
+		var call string
+		d.ScanArgs(t, "call", &call)
+		body := []byte(d.Input)
+		done, err := c.Segment(call, body, received, &b)
+		spoil(c, body)
+		report(&out, names, b.Buf, done, err)
+	case "message":
+		var id string
+		d.ScanArgs(t, "id", &id)
+		done, err := c.Message([]byte(unquote(d.Input)), "", Origin{ID: id, Ts: received - 10_000}, &b)
+		report(&out, names, b.Buf, done, err)
+	case "replay":
+		for line := range strings.Lines(d.Input) {
+			b.Buf = b.Buf[:0]
+			at, hasAt, err := c.ReplayEvent([]byte(unquote(line)), &b)
+			reportLine(&out, names, b.Buf, at, hasAt, err)
+		}
+	case "row":
+		lines := strings.Split(d.Input, "\n")
+		for _, row := range lines[1:] {
+			b.Buf = b.Buf[:0]
+			at, hasAt, err := c.ReplayFields(strings.Split(lines[0], ","), strings.Split(row, ","), &b)
+			reportLine(&out, names, b.Buf, at, hasAt, err)
+		}
+	default:
+		t.Fatalf("unknown command %s", d.Cmd)
+	}
+	return out.String()
 }
 
 // spoil overwrites a body that was read and what the codec has kept of it.
@@ -130,13 +138,20 @@ func report(out *strings.Builder, names *nudge.Names, buf []byte, done Decoded, 
 // dump is a record as one line: type, key, ts, fields.
 func dump(names *nudge.Names, rec nudge.Record) string {
 	var s strings.Builder
-	s.WriteString(names.Text(rec.Type()))
+	typ := names.Text(rec.Type())
+	if rec.Type() == nudge.NameOther {
+		typ = rec.SpelledType()
+	}
+	s.WriteString(typ)
 	s.WriteString(" key=" + scopeOf(rec))
 	if ts, ok := rec.Ts(); ok {
 		fmt.Fprintf(&s, " ts=%d", ts)
 	}
 	for it := rec.Fields(); it.Next(); {
-		name := names.Text(it.Name)
+		if it.Name == nudge.NameType {
+			continue
+		}
+		name := it.Spell(names)
 		if it.Name == nudge.NameMailDomain {
 			name = "(mail domain)"
 		}

@@ -34,7 +34,8 @@ func (c *Codec) cell(name, s string) *Error {
 		c.draft.hasSnt = err == nil
 		return err
 	}
-	id, err := c.names.id(strings.ToValidUTF8(name, "\uFFFD"), at)
+	name = strings.ToValidUTF8(name, "\uFFFD")
+	id, err := c.names.id(name, at)
 	switch {
 	case err != nil:
 		return err
@@ -42,6 +43,8 @@ func (c *Codec) cell(name, s string) *Error {
 		return c.named(id, rankTop, instantCell(s), at)
 	case isNamed(id):
 		return c.named(id, rankTop, nudge.TextValue(s), at)
+	case id == nudge.NameOther:
+		return c.other(name, rankTop, cellValue(s), at)
 	}
 	return c.property(id, rankTop, cellValue(s), at)
 }

@@ -27,6 +27,13 @@ type field struct {
 	value nudge.Value
 }
 
+// other is a property for whose name the process has no room.
+type other struct {
+	name  string
+	rank  rank
+	value nudge.Value
+}
+
 // draft is one event while its parts come in, whatever form it was sent in. Its texts point into the body or the arena.
 type draft struct {
 	typ    string
@@ -41,6 +48,7 @@ type draft struct {
 	texts  [nudge.NameUTMContent + 1]string
 	ranks  [nudge.NameUTMContent + 1]rank
 	fields []field
+	others []other
 
 	path  []byte // dotted name of the nested field being read
 	arena []byte // bytes made while reading: digits, lower-cased addresses, arrays
@@ -50,7 +58,7 @@ func (d *draft) reset() {
 	if cap(d.arena) > maxKeptBytes {
 		d.arena = nil
 	}
-	*d = draft{fields: d.fields[:0], path: d.path[:0], arena: d.arena[:0]}
+	*d = draft{fields: d.fields[:0], others: d.others[:0], path: d.path[:0], arena: d.arena[:0]}
 }
 
 // has says whether a named text field has a value.
@@ -174,13 +182,19 @@ func (c *Codec) member(r rank, name string, v nudge.Value, at where) *Error {
 		return err
 	}
 	switch {
+	case id == nudge.NameOther:
+		return c.other(name, r, v, at)
 	case !isNamed(id):
 	case r == rankTop || isPage(id):
 		return c.named(id, r, v, at)
 	default:
 		c.draft.arena = append(append(c.draft.arena, propsPrefix...), name...)
-		if id, err = c.names.id(view(c.draft.arena[len(c.draft.arena)-len(propsPrefix)-len(name):]), at); err != nil {
+		name = view(c.draft.arena[len(c.draft.arena)-len(propsPrefix)-len(name):])
+		if id, err = c.names.id(name, at); err != nil {
 			return err
+		}
+		if id == nudge.NameOther {
+			return c.other(name, r, v, at)
 		}
 	}
 	return c.property(id, r, v, at)
@@ -253,11 +267,38 @@ func (c *Codec) property(id nudge.NameID, r rank, v nudge.Value, at where) *Erro
 			return nil
 		}
 	}
-	if len(d.fields) == MaxFields {
-		return refuse(CodeTooManyFields, where{}, "an event has more than %d fields: send fewer, or put a list into an array", MaxFields)
+	if len(d.fields)+len(d.others) == MaxFields {
+		return tooManyFields()
 	}
 	d.fields = append(d.fields, field{name: id, rank: r, value: v})
 	return nil
+}
+
+// other is property for a name without an id.
+func (c *Codec) other(name string, r rank, v nudge.Value, at where) *Error {
+	d := &c.draft
+	if v.Kind == nudge.Text && len(v.Text) > MaxTextBytes {
+		return tooLong(at, len(v.Text), MaxTextBytes)
+	}
+	for i := range d.others {
+		if o := &d.others[i]; o.name == name {
+			if r >= o.rank {
+				o.rank, o.value = r, v
+			}
+			return nil
+		}
+	}
+	if len(d.fields)+len(d.others) == MaxFields {
+		return tooManyFields()
+	}
+	start := len(d.arena)
+	d.arena = append(d.arena, name...) // it may lie in path
+	d.others = append(d.others, other{name: view(d.arena[start:]), rank: r, value: v})
+	return nil
+}
+
+func tooManyFields() *Error {
+	return refuse(CodeTooManyFields, where{}, "an event has more than %d fields: send fewer, or put a list into an array", MaxFields)
 }
 
 func wrongType(at where, want string, v nudge.Value) *Error {

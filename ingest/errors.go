@@ -11,7 +11,6 @@ const (
 	CodeTooLarge      = "too_large"       // body or event
 	CodeTooMany       = "too_many_events" // in one request
 	CodeTooManyFields = "too_many_fields" // in one event
-	CodeTooManyNames  = "too_many_names"  // in the whole process
 	CodeTooDeep       = "too_deep"
 	CodeTooLong       = "too_long" // a text or a name
 	CodeMissing       = "missing"

@@ -39,6 +39,11 @@ func (c *Codec) finish(received nudge.Millis, hasReceived bool, b *nudge.RecordB
 	c.derivePage()
 
 	b.Begin(nudge.RecordEvent, typ)
+	names := len(d.others) // that are spelled out
+	if typ == nudge.NameOther {
+		b.OtherType(d.typ)
+		names++
+	}
 	if d.hasTs {
 		b.Ts(d.ts)
 	}
@@ -55,7 +60,10 @@ func (c *Codec) finish(received nudge.Millis, hasReceived bool, b *nudge.RecordB
 	for i := range d.fields {
 		b.Value(d.fields[i].name, d.fields[i].value)
 	}
-	if n := b.Fields(); n > MaxFields {
+	for i := range d.others {
+		b.Other(d.others[i].name, d.others[i].value)
+	}
+	if n := b.Fields() - names; n > MaxFields {
 		b.Abort()
 		return refuse(CodeTooManyFields, where{}, "the event has %d fields, the limit is %d: send fewer, or put a list into an array", n, MaxFields)
 	}

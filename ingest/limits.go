@@ -30,6 +30,9 @@ const (
 	maxBodyDepth = 64
 	// maxCachedNames bounds the names that one codec keeps at hand; beyond it starts anew.
 	maxCachedNames = 4096
+	// maxSpelledBytes bounds the records of a request in which names are spelled out: those of nested objects are longer there than in the body. A server takes
+	// requests of 8 MiB.
+	maxSpelledBytes = 4 << 20
 	// maxKeptBytes is the largest buffer that a codec or a request keeps for the next one.
 	maxKeptBytes = 256 << 10
 )

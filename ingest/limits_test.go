@@ -10,10 +10,12 @@ import (
 )
 
 // decode sends a native body and tells what became of it: the number of records, or the first error's code and field.
-func decode(t *testing.T, body string) string {
+func decode(t *testing.T, body string) string { return decodeWith(t, body, nudge.MaxMetNames) }
+
+func decodeWith(t *testing.T, body string, room int) string {
 	t.Helper()
 	var b nudge.RecordBuilder
-	done, err := NewCodec(CodecOptions{Names: nudge.NewNames()}).Events([]byte(body), "", received, &b)
+	done, err := NewCodec(CodecOptions{Names: nudge.NewNamesWith(room)}).Events([]byte(body), "", received, &b)
 	return outcome(t, b.Buf, done, err)
 }
 
@@ -99,12 +101,14 @@ func TestLimits(t *testing.T) {
 				}
 				body = func(n int) string { return string(toMsgpack(t, c.body(n))) }
 			}
-			if got := decode(t, body(c.at)); strings.Trim(got, "0123456789") != "" {
-				t.Errorf("%s, %s: at the limit: %s", form, name, got)
-			}
-			want := c.want
-			if got := decode(t, body(c.at+1)); got != want {
-				t.Errorf("%s, %s: beyond the limit: %s, want %s", form, name, got, want)
+			for _, room := range []int{nudge.MaxMetNames, 0} { // without any, names are spelled out
+				if got := decodeWith(t, body(c.at), room); strings.Trim(got, "0123456789") != "" {
+					t.Errorf("%s, %s: at the limit: %s", form, name, got)
+				}
+				want := c.want
+				if got := decodeWith(t, body(c.at+1), room); got != want {
+					t.Errorf("%s, %s: beyond the limit: %s, want %s", form, name, got, want)
+				}
 			}
 		}
 	}
@@ -165,29 +169,73 @@ func TestBottomless(t *testing.T) {
 	}
 }
 
-// TestFullTableOfNames refuses new names and goes on with the known ones.
+// A process that has met as many names as it gives ids to takes events with further ones as before, and spells those out; when a rule uses one it has
+// an id. No sender can take the room of rules.
 func TestFullTableOfNames(t *testing.T) {
 	names := nudge.NewNames()
 	c := NewCodec(CodecOptions{Names: names})
-	var b nudge.RecordBuilder
-	if _, err := c.Events([]byte(`{"type":"known","visitor":"v","known":1}`), "", received, &b); err != nil {
-		t.Fatal(err)
-	}
-	for i := names.Len(); i < nudge.MaxNames; i++ {
-		if _, err := names.Intern(fmt.Sprint("n", i)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for body, want := range map[string]string{
-		`{"type":"known","visitor":"v","known":1,"n70000":1}`: "1",
-		`{"type":"known","visitor":"v","new":1}`:              "too_many_names new",
-		`{"type":"new","visitor":"v"}`:                        "too_many_names type",
-	} {
-		b.Buf = b.Buf[:0]
+	take := func(body, want string) {
+		t.Helper()
+		var b nudge.RecordBuilder
 		done, err := c.Events([]byte(body), "", received, &b)
-		if got := outcome(t, b.Buf, done, err); got != want {
-			t.Errorf("%s: %s, want %s", body, got, want)
+		if got := outcome(t, b.Buf, done, err); got != "1" {
+			t.Fatalf("%s: %s", body, got)
 		}
+		if got := dump(names, b.Buf); got != want {
+			t.Errorf("%s is %s", body, got)
+		}
+	}
+	take(`{"type":"known","visitor":"v","known":1}`, `known key=visitor visitor="v" known=1`)
+	var b nudge.RecordBuilder
+	for i := 0; i <= nudge.MaxMetNames; {
+		body := []byte(`{"type":"known","visitor":"v"`)
+		for range MaxFields - 1 {
+			body = fmt.Appendf(body, `,"n%d":1`, i)
+			i++
+		}
+		b.Buf = b.Buf[:0]
+		if done, err := c.Events(append(body, '}'), "", received, &b); outcome(t, b.Buf, done, err) != "1" {
+			t.Fatal(done, err)
+		}
+	}
+	if names.Len() != nudge.MaxMetNames || names.Other() == 0 {
+		t.Fatalf("%d names have ids, %d times there was none", names.Len(), names.Other())
+	}
+	for range 2 {
+		take(`{"type":"known","visitor":"v","known":1,"n7":2}`, `known key=visitor visitor="v" known=1 n7=2`)
+		take(`{"type":"new","visitor":"v","new":1,"props":{"id":{"x":"y"}},"new":null,"known":[1]}`, `new key=visitor visitor="v" known:json=[1] new=null props.id.x="y"`)
+		take(`{"type":"known","visitor":"v","new":1}`, `known key=visitor visitor="v" new=1`)
+	}
+	id, err := names.Intern("new")
+	if err != nil || id != nudge.MaxMetNames {
+		t.Fatal(id, err)
+	}
+	take(`{"type":"new","visitor":"v","new":1,"newer":2}`, `new key=visitor visitor="v" new=1 newer=2`)
+}
+
+// Names of nested objects are longer where they are spelled out: a request is bounded there, too. Its other events are taken.
+func TestSpelledOutTooLong(t *testing.T) {
+	body := `[{"type":"known","visitor":"v"}`
+	for range 256 {
+		body += `,{"type":"a","visitor":"v","` + strings.Repeat("x", 200) + `":{"a":1`
+		for i := range 199 {
+			body += fmt.Sprintf(`,"%d":1`, i)
+		}
+		body += `}}`
+	}
+	body += `,{"type":"b","visitor":"v"}]`
+	var b nudge.RecordBuilder
+	done, err := NewCodec(CodecOptions{Names: nudge.NewNames()}).Events([]byte(body), "", received, &b)
+	if err != nil || done.Accepted != 258 {
+		t.Fatal(done, err)
+	}
+	b.Buf = append(b.Buf[:0], make([]byte, maxSpelledBytes)...)
+	done, err = NewCodec(CodecOptions{Names: nudge.NewNamesWith(0)}).Events([]byte(body), "", received, &b)
+	if err != nil || len(done.Rejected) == 0 || done.Rejected[0].Code != CodeTooLarge || len(b.Buf) > 2*maxSpelledBytes {
+		t.Fatal(done, err, len(b.Buf))
+	}
+	if first := done.Rejected[0].Index; first < 50 || done.Accepted != first+1 {
+		t.Errorf("event %d was refused first, %d were taken", first, done.Accepted)
 	}
 }
 

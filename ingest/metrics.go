@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"nudge"
 )
 
 // metrics are this package's series, all under nudge_ingest_.
@@ -33,7 +35,7 @@ type routeSeries struct {
 }
 
 // newMetrics registers the series; without a registerer they only count.
-func newMetrics(r prometheus.Registerer, inside func() float64) (*metrics, error) {
+func newMetrics(r prometheus.Registerer, inside func() float64, names *nudge.Names) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "nudge_ingest_requests_total", Help: "Requests answered, by route and status.",
@@ -71,7 +73,11 @@ func newMetrics(r prometheus.Registerer, inside func() float64) (*metrics, error
 	}
 	errs = append(errs, r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "nudge_ingest_requests_inside", Help: "Requests with events that have come and are not answered.",
-	}, inside)))
+	}, inside)), r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "nudge_ingest_names", Help: "Names of fields and event types that are known by a number.",
+	}, func() float64 { return float64(names.Len()) })), r.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "nudge_ingest_names_spelled_total", Help: "How often an event or the log had a name for which there was no number left.",
+	}, func() float64 { return float64(names.Other()) })))
 	return m, errors.Join(errs...)
 }
 

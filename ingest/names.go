@@ -1,10 +1,6 @@
 package ingest
 
-import (
-	"errors"
-
-	"nudge"
-)
+import "nudge"
 
 // nameCache is one codec's own view of the process's table of names: looking a name up costs one map access and no allocation.
 type nameCache struct {
@@ -23,7 +19,7 @@ func newNameCache(table *nudge.Names) nameCache {
 	return n
 }
 
-// id returns the id of a name, giving it one if it is new. Where the name is at fault, the error speaks of at.
+// id returns the id of a name, giving it one if it is new, or NameOther if there is no room for one. Where the name is at fault, the error speaks of at.
 func (n *nameCache) id(name string, at where) (nudge.NameID, *Error) {
 	if id, ok := n.ids[name]; ok {
 		return id, nil
@@ -34,12 +30,9 @@ func (n *nameCache) id(name string, at where) (nudge.NameID, *Error) {
 	if len(name) > nudge.MaxNameBytes {
 		return 0, refuse(CodeTooLong, at, "is a name of %d bytes, the limit is %d: put varying text into values, not into names", len(name), nudge.MaxNameBytes)
 	}
-	id, err := n.table.Intern(name)
-	if errors.Is(err, nudge.ErrTooManyNames) {
-		return 0, refuse(CodeTooManyNames, at, "is one name too many: %v", err)
-	}
-	if err != nil {
-		return 0, refuse(CodeBadName, at, "cannot be a name: %v", err)
+	id, ok := n.table.Meet(name)
+	if !ok {
+		return id, nil
 	}
 	if len(n.ids) >= maxCachedNames {
 		clear(n.ids)

@@ -13,7 +13,7 @@ func (c *Codec) Segment(call string, body []byte, received nudge.Millis, b *nudg
 	c.replay = false
 	start := len(b.Buf)
 	body = validUTF8(bytes.TrimPrefix(body, byteOrderMark))
-	r := segmentRequest{request: request{c: c, b: b, received: received, limit: MaxSegmentEvents}, call: call}
+	r := segmentRequest{request: request{c: c, b: b, received: received, limit: MaxSegmentEvents, start: start}, call: call}
 	if err := badJSON(body, r.decode(body)); err != nil {
 		b.Buf = b.Buf[:start]
 		return Decoded{}, err

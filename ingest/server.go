@@ -61,7 +61,7 @@ func NewServer(o ServerOptions) (*Server, error) {
 		return nil, err
 	}
 	g := newGate()
-	m, err := newMetrics(o.Registerer, g.count)
+	m, err := newMetrics(o.Registerer, g.count, o.Names)
 	if err != nil {
 		return nil, fmt.Errorf("register the metrics of ingest: %w", err)
 	}

@@ -94,13 +94,34 @@ func (p *Plan) ReadFrom(rec nudge.Record, from int, at nudge.Millis, row *Row) {
 		from = 0
 	}
 	rec.Fill(from, p.slots, &row.Vals, &row.filled)
+	if rec.Spelled() {
+		p.readSpelled(rec, row)
+	}
 	if p.fixed.header {
 		p.fillHeader(row)
 	}
 }
 
+// readSpelled takes what the record has under names that it spells out: rules that came since it was made may use them.
+func (p *Plan) readSpelled(rec nudge.Record, row *Row) {
+	if row.Type == nudge.NameOther {
+		if id, known := p.names.Find(rec.SpelledType()); known {
+			row.Type = id
+		}
+	}
+	for it := rec.Fields(); it.Next(); {
+		if it.Name != nudge.NameOther {
+			continue
+		}
+		id, known := p.names.Find(it.Spell(p.names))
+		if slot := p.Slot(id); known && slot >= 0 && row.Vals[slot].Kind == nudge.Missing {
+			row.fill(slot, it.Value)
+		}
+	}
+}
+
 func (p *Plan) fillHeader(row *Row) {
-	if p.fixed.typ >= 0 {
+	if p.fixed.typ >= 0 && row.Type != nudge.NameOther { // else it was a field
 		row.fill(p.fixed.typ, nudge.TextValue(p.names.Text(row.Type)))
 	}
 	if p.fixed.ts >= 0 {

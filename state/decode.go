@@ -18,6 +18,7 @@ type decoder struct {
 	unpack  *unpacker
 	zstd    *zstd.Decoder // nil until it is needed
 	plain   []byte
+	short   []byte // the records of an entry, before names in them are spelled out
 
 	out  []byte          // the records of the entries since it was emptied
 	room func(count int) // is called before those of an entry, so many, are appended to out; nil: out is emptied
@@ -81,6 +82,9 @@ func (d *decoder) entry(e *nudge.Entry) (ok bool, err error) {
 	if err := d.records(e); err != nil {
 		return false, err
 	}
+	if len(d.unpack.names.other) > 0 {
+		d.spellOut(start)
+	}
 	e.Records = d.out[start:len(d.out):len(d.out)]
 	d.next += nudge.Offset(e.Count)
 	d.at = e.At
@@ -106,6 +110,17 @@ func (d *decoder) records(e *nudge.Entry) error {
 	}
 	d.out = out
 	return nil
+}
+
+// spellOut lets the records from start on spell out the names for which the process has no room.
+func (d *decoder) spellOut(start int) {
+	d.short = append(d.short[:0], d.out[start:]...)
+	d.out = d.out[:start]
+	for rest := d.short; len(rest) > 0; {
+		var rec nudge.Record
+		rec, rest = nudge.SplitRecord(rest)
+		d.out = rec.AppendSpelled(d.out, d.unpack.names.spell)
+	}
 }
 
 // flatRecords appends those of a flat entry.

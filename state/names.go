@@ -30,7 +30,11 @@ func (t *nameWriter) reset(used []nudge.NameID) {
 	clear(t.ids)
 	t.used = t.used[:0]
 	for _, id := range used {
-		t.give(id)
+		if id < otherNames {
+			t.give(id)
+		} else {
+			t.used = append(t.used, id) // nothing that is to be written has it
+		}
 	}
 	t.begin()
 }
@@ -89,17 +93,33 @@ func (t *nameWriter) appendDefinitions(dst []byte) []byte {
 type nameReader struct {
 	names *nudge.Names
 	ids   []nudge.NameID // process ids in order of their segment ids
+	other []string       // the names for which the process has no room; the first one's id is otherNames
 	err   error
 	mapID func(nudge.NameID) nudge.NameID // toProcess, bound once
+	spell func(nudge.NameID) string       // otherName, bound once
 }
+
+// otherNames is the first of the ids that a reader gives to names for which the process has no room. No record leaves it with one.
+const otherNames nudge.NameID = 1 << 31
 
 func (t *nameReader) init(names *nudge.Names) {
 	t.names = names
-	t.mapID = t.toProcess
+	t.mapID, t.spell = t.toProcess, t.otherName
 }
 
 // reset begins a segment.
-func (t *nameReader) reset() { t.ids, t.err = t.ids[:0], nil }
+func (t *nameReader) reset() {
+	clear(t.other)
+	t.ids, t.other, t.err = t.ids[:0], t.other[:0], nil
+}
+
+// otherName is the name of an id of otherNames, "" of every other id.
+func (t *nameReader) otherName(id nudge.NameID) string {
+	if id < otherNames {
+		return ""
+	}
+	return t.other[id-otherNames]
+}
 
 func (t *nameReader) toProcess(id nudge.NameID) nudge.NameID {
 	if id < nudge.FirstFreeName {
@@ -127,9 +147,11 @@ func (t *nameReader) define(b []byte) (rest []byte, err error) {
 		if n, b, ok = uvarint(b); !ok || n == 0 || n > nudge.MaxNameBytes || n > uint64(len(b)) {
 			return nil, fmt.Errorf("the definition of name id %d does not fit", first+i)
 		}
-		id, err := t.names.Intern(string(b[:n]))
-		if err != nil {
-			return nil, err
+		name := string(b[:n])
+		id, ok := t.names.Meet(name)
+		if !ok {
+			id = otherNames + nudge.NameID(len(t.other))
+			t.other = append(t.other, name)
 		}
 		t.ids = append(t.ids, id)
 		b = b[n:]

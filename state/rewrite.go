@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -30,7 +31,7 @@ type RewriteOptions struct {
 	From, Through nudge.Offset
 
 	// Drop says which records become voids; nil: none. It may be asked more than once for a record and must answer the same. The
-	// record is valid until it returns; its name ids are the process's.
+	// record is valid until it returns; of its name ids only those below nudge.FirstFreeName mean something.
 	Drop func(off nudge.Offset, rec nudge.Record) bool
 
 	Hurry bool // do not rest where there is traffic
@@ -96,8 +97,8 @@ func (l *Log) rewriteSegment(ctx context.Context, number uint64, o *RewriteOptio
 		return nil // it was trimmed meanwhile
 	}
 	defer l.unpin(number)
-	w := &rewriter{log: l, ctx: ctx, old: *old, prev: prev, drop: o.Drop, pace: pace, sum: newEntrySum()}
-	w.read.init(l.opts.Names)
+	w := &rewriter{log: l, ctx: ctx, old: *old, prev: prev, names: nudge.NewNamesWith(math.MaxInt), drop: o.Drop, pace: pace, sum: newEntrySum()}
+	w.read.init(w.names)
 	if needed, err := w.needed(); err != nil || !needed {
 		return err
 	}
@@ -182,6 +183,8 @@ type rewriter struct {
 	drop func(nudge.Offset, nudge.Record) bool
 	pace *pace
 	read decoder
+
+	names *nudge.Names // of the segment: it says afterwards what it said before, whatever names the process has room for
 
 	file    vfs.File
 	header  segmentHeader
@@ -274,9 +277,9 @@ func (w *rewriter) begin() error {
 	w.header = newSegmentHeader(h.number, h.first, h.lastAt, h.prev)
 	w.buffer = append(w.buffer, w.header.bytes()...)
 	w.pos, w.chain = segmentHeaderBytes, w.header.crc
-	w.encoder.init(w.log.opts.Names)
+	w.encoder.init(w.names)
 	w.encoder.reset(nil, nil)
-	return w.blocks.init(w.log.opts.Names)
+	return w.blocks.init(w.names)
 }
 
 // add takes an entry of the old segment, voids for the records that are dropped.

@@ -326,8 +326,8 @@ func TestRewriteSaysTheSame(t *testing.T) {
 	old, prev := tl.Log.pinSealed(1)
 	defer tl.Log.unpin(1)
 	for _, spoilt := range []bool{false, true} {
-		w := &rewriter{log: tl.Log, ctx: t.Context(), old: *old, prev: prev, pace: &pace{log: tl.Log, hurry: true}, sum: newEntrySum()}
-		w.read.init(tl.Log.opts.Names)
+		w := &rewriter{log: tl.Log, ctx: t.Context(), old: *old, prev: prev, names: tl.Log.opts.Names, pace: &pace{log: tl.Log, hurry: true}, sum: newEntrySum()}
+		w.read.init(w.names)
 		if spoilt {
 			w.sum.add(nudge.Entry{First: 1})
 		}

@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"nudge"
 )
@@ -361,7 +362,7 @@ func (t *shapeReader) readShape(b []byte, names *nameReader) (s shape, rest []by
 	}
 	for range fields {
 		id, rest, ok := uvarint(b)
-		if !ok || len(rest) == 0 || id > uint64(nudge.FirstFreeName)+nudge.MaxNames || nudge.ValueKind(rest[0]) < nudge.Null || nudge.ValueKind(rest[0]) > nudge.JSON {
+		if !ok || len(rest) == 0 || id > math.MaxUint32 || nudge.ValueKind(rest[0]) < nudge.Null || nudge.ValueKind(rest[0]) > nudge.JSON {
 			return s, nil, fmt.Errorf("a field is not one: id %d, %d bytes are left", id, len(rest))
 		}
 		name := names.toProcess(nudge.NameID(id))

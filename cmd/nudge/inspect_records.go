@@ -150,7 +150,8 @@ func appendRecordJSON(dst []byte, names *nudge.Names, off nudge.Offset, at nudge
 	if it := rec.Fields(); it.Next() {
 		dst = append(dst, `,"fields":{`...)
 		for more := true; more; more = it.Next() {
-			dst = appendMember(dst, names.Text(it.Name), it.Value)
+			name := it.Spell(names)
+			dst = appendMember(dst, name, it.Value)
 		}
 		dst = append(dst, '}')
 	}
@@ -160,8 +161,12 @@ func appendRecordJSON(dst []byte, names *nudge.Names, off nudge.Offset, at nudge
 // appendEventJSON appends an event as a server takes it. What was derived from its address stands beside that; the domain of a mail address, which no
 // sender may give, is left out.
 func appendEventJSON(dst []byte, names *nudge.Names, at nudge.Millis, rec nudge.Record) []byte {
+	typ := names.Text(rec.Type())
+	if rec.Type() == nudge.NameOther {
+		typ = rec.SpelledType()
+	}
 	dst = append(dst, '{')
-	dst = appendMember(dst, "type", nudge.TextValue(names.Text(rec.Type())))
+	dst = appendMember(dst, "type", nudge.TextValue(typ))
 	if ts, given := rec.Ts(); given {
 		dst = append(dst, `,"ts":`...)
 		dst = strconv.AppendInt(dst, int64(ts), 10)
@@ -171,7 +176,7 @@ func appendEventJSON(dst []byte, names *nudge.Names, at nudge.Millis, rec nudge.
 	props := 0
 	for it := rec.Fields(); it.Next(); {
 		switch {
-		case it.Name == nudge.NameMailDomain:
+		case it.Name == nudge.NameMailDomain || it.Name == nudge.NameType:
 		case it.Name <= nudge.NameUTMContent:
 			dst = appendMember(dst, names.Text(it.Name), it.Value)
 		default:
@@ -182,7 +187,8 @@ func appendEventJSON(dst []byte, names *nudge.Names, at nudge.Millis, rec nudge.
 		dst = append(dst, `,"props":{`...)
 		for it := rec.Fields(); it.Next(); {
 			if it.Name > nudge.NameUTMContent {
-				dst = appendMember(dst, names.Text(it.Name), it.Value)
+				name := it.Spell(names)
+				dst = appendMember(dst, name, it.Value)
 			}
 		}
 		dst = append(dst, '}')

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
 	"nudge"
+	"nudge/ingest"
 	"nudge/state"
 )
 
@@ -261,4 +263,25 @@ func TestInspectPosition(t *testing.T) {
 	}
 	_, stderr := nudgeRun(t, "", exitUsage, "log", "void", "1", "--data", dir)
 	wantAll(t, "log void", stderr, "says how far a stream was read")
+}
+
+// An event whose names are spelled out in its record is printed like any other.
+func TestInspectSpelledOut(t *testing.T) {
+	var printed []string
+	for _, room := range []int{nudge.MaxMetNames, 0} {
+		names := nudge.NewNamesWith(room)
+		codec := ingest.NewCodec(ingest.CodecOptions{Names: names})
+		var b nudge.RecordBuilder
+		if _, _, err := codec.ReplayEvent([]byte(`{"type":"seen","visitor":"v","ts":7,"path":"/a","props":{"n":0,"rule":"r","deep":{"er":[1,2]},"none":null,"type":"t"}}`), &b); err != nil {
+			t.Fatal(err)
+		}
+		printed = append(printed, string(appendRecordJSON(nil, names, 1, 2, b.Buf)))
+	}
+	var with, without any
+	if err := errors.Join(json.Unmarshal([]byte(printed[0]), &with), json.Unmarshal([]byte(printed[1]), &without)); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(with, without) || !strings.Contains(printed[0], `"deep.er":[1,2]`) {
+		t.Errorf("with ids:\n%s\nspelled out:\n%s", printed[0], printed[1])
+	}
 }
