@@ -39,7 +39,7 @@ const (
 	keysPrefix    = "keys-"
 	missionPrefix = "mission-"
 
-	fewestKeys = 10_000
+	fewestKeys = 1_000
 	mostKeys   = 10_000_000
 )
 

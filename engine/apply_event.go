@@ -92,7 +92,8 @@ func firstSlot(t *touch, row *rules.Row) (size int, old []byte) {
 	return size, old
 }
 
-// applyWait applies an event that ends a wait, starts one or does both, in this order, and says whether the key's deadlines are others now.
+// applyWait applies an event that ends a wait, starts one or does both, in this order, and says whether the key's earliest deadline may be another one
+// now than its timer is set for: one that is begun sets it.
 func (s *shard) applyWait(b *Batch, w *scratch, k *keyRef, in *input, t *touch, late bool) (changed bool) {
 	if t.roles&roleEnd != 0 {
 		s.ensure(k)
@@ -100,7 +101,9 @@ func (s *shard) applyWait(b *Batch, w *scratch, k *keyRef, in *input, t *touch, 
 	}
 	if t.roles&roleMain != 0 && !late {
 		s.ensure(k)
-		changed = k.t.startWait(k.i, t.num, in.row.Ts, in.row.At, t.window, s.keepOf(b, w, k, &s.program.plan.Ops[t.op], in)) || changed
+		if k.t.startWait(k.i, t.num, in.row.Ts, in.row.At, t.window, s.keepOf(b, w, k, &s.program.plan.Ops[t.op], in)) && !k.isPast {
+			k.t.arm(k.i, min(k.t.entry(k.i).due, wait(k.t.slot(k.i, t.num)).deadline()))
+		}
 	}
 	return changed
 }

@@ -212,7 +212,7 @@ func (e *Engine) takeRows() [][]row {
 // freeze makes the dirty keys the ones to be serialised, and returns the rows of those that were removed. Of these the entries are among the frozen ones
 // without the mark, unless they are another key's by now.
 func (t *table) freeze() (removed [][]byte) {
-	t.frozen, t.turned = t.dirty, 1-t.turned
+	t.frozen, t.turned = t.dirty, bothChanged^t.turned
 	removed, t.removed = t.removed, nil
 	t.dirty, t.dirtyBytes = nil, 0
 	t.round, t.writing = t.round%entryMarks(rounds)+1, true

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"math"
 	"slices"
 
 	"nudge"
@@ -109,19 +108,17 @@ func (s *shard) takeWhole(b *Batch, w *scratch, k *keyRef, in *input, r *reactio
 
 // findOpen finds, of the rules of a reaction, those that may rise: the condition is false before, and not so far from true that one event cannot make it so.
 func (s *shard) findOpen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
-	open, f := w.open[:0], k.t.focusOf(k.i)
-	for i := range r.asked[:r.pulsed] {
-		a := &r.asked[i]
-		if len(a.needs) == 0 || f == nil {
-			if s.isTrue(w, k, a.rule, at) {
-				continue
-			}
-		} else if !f.isOpen(s.program, a.needs, at) {
-			continue
-		}
-		open = append(open, int32(i))
+	w.open = w.open[:0]
+	from := 0
+	if f := k.t.focusOf(k.i); f != nil {
+		w.findOpen(f, r.plain, at)
+		from = int(r.others)
 	}
-	w.open = open
+	for i := range r.asked[from:r.pulsed] {
+		if !s.isTrue(w, k, r.asked[from+i].rule, at) {
+			w.open = append(w.open, int32(from+i))
+		}
+	}
 }
 
 // findRisen makes those of them, and of the rules that need a pulse where there is one, the rules concerned whose condition is true after, in settling
@@ -229,7 +226,7 @@ func (s *shard) isTrue(w *scratch, k *keyRef, ri int32, at nudge.Millis) bool {
 			if !w.pulsed(int(n.num), n.window) {
 				return false
 			}
-		} else if n.lacks(s.program, k.t.slot(k.i, n.num), at) != lackNone {
+		} else if !n.isMet(s.program, k.t.slot(k.i, n.num), at) {
 			return false
 		}
 	}
@@ -344,10 +341,5 @@ func (w *scratch) pulsed(op int, window nudge.Millis) bool {
 }
 
 // expiredAt is the newest time that is outside a window of that length at an instant: windows are half open, (at − window, at]. Of rules.Ever it is older
-// than any event.
-func expiredAt(at, window nudge.Millis) nudge.Millis {
-	if at < math.MinInt64+window {
-		return math.MinInt64
-	}
-	return at - window
-}
+// than any event. Neither an event's time nor the log's is before 1970, so the difference is always a time.
+func expiredAt(at, window nudge.Millis) nudge.Millis { return at - window }

@@ -425,7 +425,7 @@ func (c *change) info(r *rules.Rule) ruleInfo {
 		kind := c.plan.Ops[u.Op].Kind
 		info.pulses = info.pulses || isPulse(kind)
 		if r.When.All {
-			n := need{u.Window, u.AtLeast, c.nums[u.Op], kind, isPulse(kind)}
+			n := need{window: u.Window, atLeast: u.AtLeast, num: c.nums[u.Op], kind: kind, pulse: isPulse(kind)}
 			if n.pulse {
 				n.num = uint32(u.Op)
 			}

@@ -9,10 +9,10 @@ import (
 	"nudge"
 )
 
-// distinctSet is the slot of OpDistinct: the newest different values, each with the newest time of an event that had it,
-// newest first.
+// distinctSet is the slot of OpDistinct: the newest different values, each with the newest time of an event that had it, in a circle, newest first.
 //
-//	0 u16 entries · 2 u16 flags: 1 = a short text may stand there as its hash · 4 for each entry: 16 bytes that stand for the value, i64 time
+//	0 u16 entries · 2 u16 bit 0: a short text may stand there as its hash; the other bits: position of the newest
+//	4 for each entry: 16 bytes that stand for the value, i64 time
 //
 // Of the events that share a time, the one stamped last counts as newer. An erasure makes hashes of the short texts, so that the numbers stay
 // and nobody can read what they were (scrub.go).
@@ -22,19 +22,32 @@ const (
 	distinctHeader = 4
 	distinctEntry  = 24
 	distinctFirst  = 1 // entries of a new set
-	shiftEntries   = 8 // up to how many are moved one by one while a value is looked for
 
-	flagHashed = 1
-	shortText  = 15 // bytes; a longer one always stands there as its hash
+	flagHashed        = 1
+	distinctHeadShift = 17 // of the first four bytes
+	shortText         = 15 // bytes; a longer one always stands there as its hash
 )
 
 func (d distinctSet) len() int     { return int(binary.LittleEndian.Uint16(d)) }
 func (d distinctSet) setLen(n int) { binary.LittleEndian.PutUint16(d, uint16(n)) }
 func (d distinctSet) cap() int     { return (len(d) - distinctHeader) / distinctEntry }
 
-func (d distinctSet) at(i int) nudge.Millis {
-	return timeAt(d, distinctHeader+i*distinctEntry+16)
+func (d distinctSet) head() int { return int(binary.LittleEndian.Uint32(d) >> distinctHeadShift) }
+
+func (d distinctSet) setHead(head int) {
+	d[2], d[3] = d[2]&flagHashed|byte(head<<1), byte(head>>7)
 }
+
+// position is where an entry stands; i counts from the newest.
+func (d distinctSet) position(i int) int {
+	at := distinctHeader + distinctEntry*(d.head()+i)
+	if at >= len(d) {
+		at -= len(d) - distinctHeader
+	}
+	return at
+}
+
+func (d distinctSet) at(i int) nudge.Millis { return timeAt(d, d.position(i)+16) }
 
 // newest is the time of the n-th newest value, counting from 1.
 func (d distinctSet) newest(n int) nudge.Millis { return d.at(n - 1) }
@@ -56,9 +69,13 @@ func (d distinctSet) after(ts nudge.Millis) int {
 }
 
 func (d distinctSet) find(id valueID) int {
-	for at, end := distinctHeader, distinctHeader+d.len()*distinctEntry; at < end; at += distinctEntry {
+	n, at := d.len(), d.position(0)
+	for i := range n {
 		if id.is(readID(d[at : at+16 : at+16])) {
-			return (at - distinctHeader) / distinctEntry
+			return i
+		}
+		if at += distinctEntry; at == len(d) {
+			at = distinctHeader
 		}
 	}
 	if !d.hashed() {
@@ -71,84 +88,71 @@ func (d distinctSet) find(id valueID) int {
 	return -1
 }
 
-// value is the 16 bytes that stand for a value.
-func (d distinctSet) value(i int) []byte {
-	at := distinctHeader + i*distinctEntry
-	return d[at : at+16 : at+16]
+func (d distinctSet) entry(i int) []byte {
+	at := d.position(i)
+	return d[at : at+distinctEntry : at+distinctEntry]
 }
+
+// value is the 16 bytes that stand for a value.
+func (d distinctSet) value(i int) []byte { return d.entry(i)[:16] }
 
 func (d distinctSet) id(i int) valueID { return readID(d.value(i)) }
 
 func (d distinctSet) hashed() bool { return d[2]&flagHashed != 0 }
 
-// place moves the entries [to, from) one place down and writes the value at to.
-func (d distinctSet) place(to, from int, id valueID, ts nudge.Millis) {
-	at := distinctHeader + to*distinctEntry
-	copy(d[at+distinctEntry:distinctHeader+(from+1)*distinctEntry], d[at:distinctHeader+from*distinctEntry])
-	entry := d[at : at+distinctEntry : at+distinctEntry]
+// write makes an entry of a value.
+func (d distinctSet) write(i int, id valueID, ts nudge.Millis) {
+	entry := d.entry(i)
 	id.put(entry)
 	binary.LittleEndian.PutUint64(entry[16:], uint64(ts))
 }
 
-// putFirst makes a value the newest. It is looked for and the entries are moved in one go, up to where it was; if it is new and there is no room, the
-// oldest is lost.
-func (d distinctSet) putFirst(n int, id valueID, ts nudge.Millis) {
-	if n > shiftEntries {
-		d.moveFirst(n, id, ts)
-		return
+// place moves the entries [to, from) one place down and writes the value at to.
+func (d distinctSet) place(to, from int, id valueID, ts nudge.Millis) {
+	a, b := d.position(to), d.position(from)
+	if a > b { // the part goes over the end
+		copy(d[distinctHeader+distinctEntry:], d[distinctHeader:b])
+		copy(d[distinctHeader:], d[len(d)-distinctEntry:])
+		b = len(d) - distinctEntry
 	}
-	next, time := id, uint64(ts)
-	at := distinctHeader
-	for end := at + n*distinctEntry; at < end; at += distinctEntry {
-		e := d[at : at+distinctEntry : at+distinctEntry]
-		was, wasTime := readID(e), binary.LittleEndian.Uint64(e[16:])
-		next.put(e)
-		binary.LittleEndian.PutUint64(e[16:], time)
-		if was.is(id) {
-			return
-		}
-		next, time = was, wasTime
-	}
-	if at < len(d) {
-		e := d[at : at+distinctEntry : at+distinctEntry]
-		next.put(e)
-		binary.LittleEndian.PutUint64(e[16:], time)
-		d.setLen(n + 1)
-	}
-}
-
-// moveFirst is putFirst for many entries: to look for the value and to move what is before it in one piece is then less work.
-func (d distinctSet) moveFirst(n int, id valueID, ts nudge.Millis) {
-	from := d.find(id)
-	switch {
-	case from >= 0:
-	case n < d.cap():
-		from = n
-		d.setLen(n + 1)
-	default:
-		from = n - 1
-	}
-	d.place(0, from, id, ts)
-}
-
-func (d distinctSet) setTime(i int, ts nudge.Millis) {
-	putTime(d, distinctHeader+i*distinctEntry+16, ts)
+	copy(d[a+distinctEntry:], d[a:b])
+	d.write(to, id, ts)
 }
 
 // note adds a value, unless that takes room for more: then it says so and nothing has changed. Times at or before expired can never count again.
+//
+// What comes most, the newest value once more and a new one that takes the oldest's place, is written out.
 func (d distinctSet) note(keep int, id valueID, ts, expired nudge.Millis) bool {
-	n, to := d.len(), 0
-	switch {
-	case n == 0:
-	case d.at(0) > ts:
-		to = d.after(ts)
-	case id.is(d.id(0)): // the newest once more, as of days most are
-		d.setTime(0, ts)
-		return true
+	head := int(binary.LittleEndian.Uint32(d))
+	n, first := head&mostNarrow, distinctHeader+distinctEntry*(head>>distinctHeadShift)
+	if newest := d[first : first+distinctEntry : first+distinctEntry]; n > 0 && timeAt(newest, 16) <= ts {
+		if id.is(readID(newest)) {
+			putTime(newest, 16, ts)
+			return true
+		}
+		if n == keep && distinctHeader+distinctEntry*n == len(d) && !d.hashed() && d.lacks(id) {
+			d.begin(id, ts)
+			return true
+		}
 	}
-	if to == 0 && !d.hashed() && (n < d.cap() || n == keep || d.at(n-1) <= expired) {
-		d.putFirst(n, id, ts)
-		return true
+	return d.noteAny(keep, id, ts, expired)
+}
+
+// lacks says whether no entry is of a value. The set is full, and has no hashes of short texts.
+func (d distinctSet) lacks(id valueID) bool {
+	for ; len(d) > distinctEntry; d = d[:len(d)-distinctEntry] {
+		if id.is(readID(d[len(d)-distinctEntry : len(d) : len(d)])) {
+			return false
+		}
+	}
+	return true
+}
+
+// noteAny is note for all cases.
+func (d distinctSet) noteAny(keep int, id valueID, ts, expired nudge.Millis) bool {
+	n, to := d.len(), 0
+	if n > 0 && d.at(0) > ts {
+		to = d.after(ts)
 	}
 	if at := d.find(id); at >= 0 {
 		if d.at(at) <= ts {
@@ -159,6 +163,7 @@ func (d distinctSet) note(keep int, id valueID, ts, expired nudge.Millis) bool {
 	if n == d.cap() {
 		switch live := d.after(expired); {
 		case live < n:
+			d.drop(live)
 			n = live
 		case n < keep:
 			return false
@@ -168,9 +173,30 @@ func (d distinctSet) note(keep int, id valueID, ts, expired nudge.Millis) bool {
 			n--
 		}
 	}
-	d.place(min(to, n), n, id, ts)
-	d.setLen(n + 1)
+	if d.setLen(n + 1); to == 0 {
+		d.begin(id, ts)
+	} else {
+		d.place(min(to, n), n, id, ts)
+	}
 	return true
+}
+
+// begin puts a value before the newest: into the room that there is, or in place of the oldest.
+func (d distinctSet) begin(id valueID, ts nudge.Millis) {
+	head := d.head()
+	if head == 0 {
+		head = d.cap()
+	}
+	d.setHead(head - 1)
+	d.write(0, id, ts)
+}
+
+// drop forgets the oldest values, down to n of them. Nothing is left of what they were.
+func (d distinctSet) drop(n int) {
+	for i := n; i < d.len(); i++ {
+		clear(d.entry(i))
+	}
+	d.setLen(n)
 }
 
 // addValue adds a value to the key's set, growing it up to keep entries.
@@ -180,43 +206,47 @@ func (t *table) addValue(i uint32, num uint32, keep int, id valueID, ts, expired
 		d = distinctSet(t.grow(i, num, distinctHeader+distinctEntry*min(distinctFirst, keep)))
 	}
 	if !d.note(keep, id, ts, expired) {
-		distinctSet(t.grow(i, num, distinctHeader+distinctEntry*min(2*d.len(), keep))).note(keep, id, ts, expired)
+		t.growSet(i, num, min(2*d.len(), keep)).note(keep, id, ts, expired)
 	}
+}
+
+// growSet gives a full set room for c entries: between the newest, which move to the end, and the oldest.
+func (t *table) growSet(i, num uint32, c int) distinctSet {
+	n := distinctSet(t.slot(i, num)).len()
+	d := distinctSet(t.grow(i, num, distinctHeader+distinctEntry*c))
+	if head := d.head(); head > 0 {
+		from := distinctHeader + distinctEntry*head
+		copy(d[from+distinctEntry*(c-n):], d[from:distinctHeader+distinctEntry*n])
+		clear(d[from : from+distinctEntry*min(c-n, n-head)]) // nothing is left where they were: an erasure would not find it
+		d.setHead(head + c - n)
+	}
+	return d
 }
 
 // mergeDistinct adds the values of an other set: the newest of both stay.
 func (t *table) mergeDistinct(i, num uint32, keep int, src distinctSet, expired nudge.Millis) {
 	d := distinctSet(t.slot(i, num))
-	a, b := d.entries(expired), src.entries(expired)
+	a, b := d.after(expired), src.after(expired)
 	keep = max(keep, d.cap())
-	seen := map[[16]byte]bool{}
+	seen := map[valueID]bool{}
 	var out []byte
-	for len(seen) < keep && len(a)+len(b) > 0 {
-		from := &a
-		if len(a) == 0 || len(b) > 0 && entryTime(b) >= entryTime(a) {
-			from = &b
+	for j, k := 0, 0; len(seen) < keep && j+k < a+b; {
+		from, at := d, &j
+		if j == a || k < b && src.at(k) >= d.at(j) {
+			from, at = src, &k
 		}
-		if id := [16]byte((*from)[:16]); !seen[id] {
+		if id := from.id(*at); !seen[id] {
 			seen[id] = true
-			out = append(out, (*from)[:distinctEntry]...)
+			out = append(out, from.entry(*at)...)
 		}
-		*from = (*from)[distinctEntry:]
+		*at++
 	}
 	if len(d) < distinctHeader+len(out) {
 		d = distinctSet(t.grow(i, num, distinctHeader+len(out)))
 	}
 	d.setLen(len(seen))
-	copy(d[distinctHeader:], out)
-}
-
-// entries are the encoded values that are newer than a time.
-func (d distinctSet) entries(expired nudge.Millis) []byte {
-	return d[distinctHeader : distinctHeader+d.after(expired)*distinctEntry]
-}
-
-// entryTime is the time of the first of encoded values.
-func entryTime(entries []byte) nudge.Millis {
-	return nudge.Millis(binary.LittleEndian.Uint64(entries[16:]))
+	d.setHead(0)
+	clear(d[distinctHeader+copy(d[distinctHeader:], out):])
 }
 
 // valueID stands for a value: the value itself where it is short, else 127 bits of its hash. These are its 16 bytes, little endian; the first byte tells

@@ -15,6 +15,7 @@ type query struct {
 	scope uint16
 	key   string
 	entry uint32 // the answer, noEntry if there is none
+	rec   []byte // of that, while it is looked for
 }
 
 // findAll is find for up to lookAhead keys in one go. Each step, from index to entry to record, is made for all of them before the next
@@ -34,7 +35,7 @@ func (t *table) findAll(queries []query) {
 		if q.entry == noEntry {
 			continue
 		}
-		if scope, key := narrowOf(t.record(q.entry), len(q.key)); scope != q.scope || string(key) != q.key {
+		if scope, key := narrowOf(q.rec, len(q.key)); scope != q.scope || string(key) != q.key {
 			q.entry = t.lookup(q.hash, q.scope, q.key)
 		}
 	}
@@ -50,6 +51,7 @@ func (t *table) readAhead(queries []query) {
 			continue
 		}
 		rec := t.record(q.entry)
+		q.rec = rec
 		last := uint(len(rec) - 1)
 		read += rec[0] + rec[last/4] + rec[last/2] + rec[last*3/4] + rec[last]
 	}

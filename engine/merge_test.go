@@ -55,6 +55,9 @@ func TestMergedRings(t *testing.T) {
 				if got == nil && want == nil {
 					continue
 				}
+				if num == 2 {
+					checkSet(t, got)
+				}
 				if g, w := min(after(got), keep), min(after(want), keep); g != w {
 					t.Fatalf("seed %d, step %d: slot %d has %d in the window, want %d, %d kept", seed, step, num, g, w, keep)
 				}

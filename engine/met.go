@@ -28,11 +28,13 @@ type otherReaction struct {
 // reaction is how the keys of one scope take such events.
 type reaction struct {
 	touched []touch          // the operators concerned, by quick, then by number
-	asked   []asked          // the rules that may rise by it
+	asked   []asked          // the rules that may rise by it: the plain ones, then others that can be true without a pulse, then those that cannot
 	needs   []need           // of these, one after the other
+	plain   []need           // of them those of plain rules
 	byNum   []int32          // places in touched, ascending by number
 	behind  [quickNone]int32 // by quick, the place behind the last of these touches, and of those before them
-	pulsed  int32            // place of the first of asked that is false without a pulse: these come last, and need not be asked before
+	others  int32            // place of the first of asked that is not plain
+	pulsed  int32            // place of the first of asked that is false without a pulse: these need not be asked before
 	waits   bool             // whether some of touched wait
 	timed   bool             // whether windows of some of touched can set a timer
 	stores  bool             // whether some of touched keep anything
@@ -224,8 +226,8 @@ func (m *met) join() {
 		return
 	}
 	m.joint = &reaction{
-		touched: slices.Concat(own.touched, past.touched), asked: own.asked, pulsed: own.pulsed, needs: own.needs, waits: own.waits, timed: own.timed,
-		stores: own.stores || past.stores,
+		touched: slices.Concat(own.touched, past.touched), asked: own.asked, needs: own.needs, plain: own.plain, others: own.others, pulsed: own.pulsed,
+		waits: own.waits, timed: own.timed, stores: own.stores || past.stores,
 	}
 	m.joint.sort()
 }
@@ -258,28 +260,43 @@ func (r *reaction) finish(g *program, all bool) {
 	}
 	slices.Sort(concerned)
 	concerned = slices.Compact(concerned)
-	r.ask(g, all, false, concerned)
+	r.ask(g, all, concerned, g.isPlain)
+	r.others = int32(len(r.asked))
+	r.ask(g, all, concerned, func(info *ruleInfo) bool { return !info.pulses && !g.isPlain(info) })
 	r.pulsed = int32(len(r.asked))
-	r.ask(g, all, true, concerned)
+	r.ask(g, all, concerned, func(info *ruleInfo) bool { return info.pulses })
 	r.gather()
 }
 
 // gather puts the needs of all rules asked in one place.
 func (r *reaction) gather() {
+	plain := 0
 	for i := range r.asked {
-		r.needs = append(r.needs, r.asked[i].needs...)
+		for _, n := range r.asked[i].needs {
+			n.asked = int32(i)
+			r.needs = append(r.needs, n)
+		}
+		if i < int(r.others) {
+			plain = len(r.needs)
+		}
 	}
 	needs := r.needs
+	r.plain = needs[:plain]
 	for i := range r.asked {
 		n := len(r.asked[i].needs)
 		r.asked[i].needs, needs = needs[:n:n], needs[n:]
 	}
 }
 
-// ask adds the rules concerned that are false without a pulse, or those that are not. all: also rules that cannot rise.
-func (r *reaction) ask(g *program, all, pulses bool, concerned []int32) {
+// isPlain says whether the condition of a rule is a conjunction without pulses, and nothing that it reads has a floor.
+func (g *program) isPlain(r *ruleInfo) bool {
+	return r.needs != nil && !r.pulses && !slices.ContainsFunc(r.needs, func(n need) bool { return g.above(n.num, noTime) > noTime })
+}
+
+// ask adds those of the rules concerned that are of a kind. all: also rules that cannot rise.
+func (r *reaction) ask(g *program, all bool, concerned []int32, ofKind func(*ruleInfo) bool) {
 	for _, at := range concerned {
-		if info := &g.rules[at]; info.pulses == pulses && (all || !info.silent() && r.mayRaise(g, at)) {
+		if info := &g.rules[at]; ofKind(info) && (all || !info.silent() && r.mayRaise(g, at)) {
 			r.asked = append(r.asked, asked{at, info.needs})
 		}
 	}

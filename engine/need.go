@@ -2,7 +2,6 @@ package engine
 
 import (
 	"encoding/binary"
-	"math"
 
 	"nudge"
 	"nudge/rules"
@@ -13,32 +12,22 @@ type need struct {
 	window  nudge.Millis
 	atLeast int
 	num     uint32 // of the operator's slot; of a pulse the operator itself
+	asked   int32  // of a reaction's needs: the place of the rule in asked
 	kind    rules.OpKind
 	pulse   bool
 }
 
-// lack is how far a need is from being met.
-type lack uint8
-
-const (
-	lackNone lack = iota
-	lackOne       // one event may be enough
-	lackMore      // it takes more than one event
-)
-
-// lacks says how far the need of a key is from being met at an instant, by what the operator's slot has; nil: the key has none. It is of no pulse.
-func (n *need) lacks(g *program, slot []byte, at nudge.Millis) lack {
+// isMet says whether the need of a key is met at an instant, by what the operator's slot has; nil: the key has none. It is of no pulse.
+func (n *need) isMet(g *program, slot []byte, at nudge.Millis) bool {
 	switch {
 	case slot == nil:
-		return n.lacksWith(0)
+		return false
 	case n.kind == rules.OpTotal:
-		return n.lacksWith(int(min(readTotal(slot), math.MaxInt)))
-	}
-	if kept := int(binary.LittleEndian.Uint16(slot)); kept < n.atLeast { // entries of a ring as of a set, expired or not
-		return n.lacksWith(kept)
-	}
-	if n.window == rules.Ever && g.floors == nil {
-		return lackNone
+		return readTotal(slot) >= uint64(n.atLeast)
+	case int(binary.LittleEndian.Uint16(slot)) < n.atLeast: // entries of a ring as of a set, expired or not
+		return false
+	case n.window == rules.Ever && g.floors == nil:
+		return true
 	}
 	expired, newest := g.above(n.num, expiredIn(n.kind, n.window, at)), nudge.Millis(0)
 	if n.kind == rules.OpDistinct {
@@ -46,32 +35,58 @@ func (n *need) lacks(g *program, slot []byte, at nudge.Millis) lack {
 	} else {
 		newest = ring(slot).newest(n.atLeast)
 	}
-	if newest > expired {
-		return lackNone
-	}
-	return lackOne
+	return newest > expired
 }
 
-// lacksWith is lacks where there are so many that have not expired.
-func (n *need) lacksWith(kept int) lack {
-	switch {
-	case kept >= n.atLeast:
-		return lackNone
-	case kept+1 == n.atLeast:
-		return lackOne
-	}
-	return lackMore
-}
-
-// isOpen says whether a conjunction without pulses is false, and one event may make it true. As that adds one entry at most to what is kept, it does
-// not where more than one is lacking of the first need that is not met.
-func (f *focus) isOpen(g *program, needs []need, at nudge.Millis) bool {
+// findOpen is what findOpen of the shard does with plain rules; needs are theirs. As an event adds one entry at most to what is kept, it makes no rule true
+// where more than one is lacking of the first need that is not met.
+func (w *scratch) findOpen(f *focus, needs []need, at nudge.Millis) {
+	decided := int32(-1)
 	for i := range needs {
-		if lack := needs[i].lacks(g, f.slot(needs[i].num), at); lack != lackNone {
-			return lack == lackOne
+		n := &needs[i]
+		if n.asked == decided {
+			continue
+		}
+		if lacking := n.lacking(f, at); lacking > 0 {
+			decided = n.asked
+			if lacking == 1 {
+				w.open = append(w.open, n.asked)
+			}
 		}
 	}
-	return false
+}
+
+// lacking is how many events it takes, at least, until a need of a plain rule is met. Most events ask for several: so it is isMet with nothing called and
+// no slice made.
+func (n *need) lacking(f *focus, at nudge.Millis) int {
+	num := int(n.num)
+	if num >= len(f.places) {
+		return n.atLeast
+	}
+	p := f.places[num]
+	if !p.isOf(f.mark) {
+		return n.atLeast
+	}
+	rec, from, to := f.rec, p.from(), p.to()
+	head := binary.LittleEndian.Uint64(rec[from : from+8 : from+8]) // of a total all of it; a ring's and a set's are alike: see there
+	if n.kind == rules.OpTotal {
+		return n.atLeast - int(min(head, uint64(n.atLeast)))
+	}
+	if kept := int(head & mostNarrow); kept < n.atLeast {
+		return n.atLeast - kept
+	}
+	if n.kind == rules.OpDistinct {
+		from += distinctEntry*(int(uint32(head)>>distinctHeadShift)+n.atLeast-1) + 16
+	} else {
+		from += 8 * (int(head>>16&mostNarrow) + int(head&mostNarrow) - n.atLeast)
+	}
+	if from += ringHeader; from >= to {
+		from -= to - p.from() - ringHeader
+	}
+	if timeAt(rec, from) <= expiredIn(n.kind, n.window, at) {
+		return 1
+	}
+	return 0
 }
 
 // areMet says whether all needs of a conjunction are met.
@@ -81,7 +96,7 @@ func (f *focus) areMet(w *scratch, g *program, needs []need, at nudge.Millis) bo
 			if !w.pulsed(int(n.num), n.window) {
 				return false
 			}
-		} else if n.lacks(g, f.slot(n.num), at) != lackNone {
+		} else if !n.isMet(g, f.slot(n.num), at) {
 			return false
 		}
 	}

@@ -52,7 +52,28 @@ func TestRingsAgainstAllEvents(t *testing.T) {
 				if got := distinctSet(s).after(now - window); min(got, keep) != min(len(values), keep) {
 					t.Fatalf("seed %d, step %d: %d values in the window, want %d, %d kept", seed, step, got, len(values), keep)
 				}
+				checkSet(t, s)
 			}
+		}
+	}
+}
+
+// checkSet checks that a set has each value once, the newest first, and nothing where no value is.
+func checkSet(t *testing.T, d distinctSet) {
+	t.Helper()
+	seen, lives := map[valueID]bool{}, map[int]bool{}
+	for i := range d.len() {
+		seen[d.id(i)], lives[d.position(i)] = true, true
+		if i > 0 && d.at(i) > d.at(i-1) {
+			t.Fatalf("value %d of %d is newer than the one before", i, d.len())
+		}
+	}
+	if len(seen) != d.len() || len(lives) != d.len() {
+		t.Fatalf("%d values, %d of them different, in %d places", d.len(), len(seen), len(lives))
+	}
+	for at := distinctHeader; at < len(d); at += distinctEntry {
+		if !lives[at] && readID(d[at:]) != (valueID{}) {
+			t.Fatalf("something is left at %d of %d bytes, where no value is", at, len(d))
 		}
 	}
 }

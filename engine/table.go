@@ -24,7 +24,7 @@ type table struct {
 	live    []bool     // numbers of the slots that the running rules use; nil: all
 	unsaved bool       // no checkpoint ever takes it, so nothing is noted for one
 	round   entryMarks // number of the last checkpoint that began
-	turned  entryMarks // 1 where markDirty is the second mark, else 0
+	turned  entryMarks // bothChanged where markDirty is the second mark, else 0
 	away    int        // keys whose records are in the store alone
 	shelf   *shelf     // where their rows are; nil: all records stay in memory
 	wanted  []wanted   // records that are to come back together
@@ -68,6 +68,7 @@ type entryMarks uint8
 
 const (
 	markChanged entryMarks = 1 << 0
+	bothChanged entryMarks = 1<<0 | 1<<1
 	markMet     entryMarks = 1 << 2 // looked for since the sweep came by
 	markRound   entryMarks = 1 << 3
 
@@ -270,8 +271,8 @@ func (t *table) replace(i uint32, ref slabRef, size int) {
 }
 
 // markDirty is the mark of the keys that changed since the last checkpoint began, markFrozen that of those that are still to be serialised.
-func (t *table) markDirty() entryMarks  { return markChanged << t.turned }
-func (t *table) markFrozen() entryMarks { return markChanged << (1 - t.turned) }
+func (t *table) markDirty() entryMarks  { return markChanged ^ t.turned }
+func (t *table) markFrozen() entryMarks { return bothChanged ^ markChanged ^ t.turned }
 
 // touch notes that the key is about to change. If a checkpoint still has to serialise it, that is done first (I3).
 func (t *table) touch(i uint32) {

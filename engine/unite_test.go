@@ -3,6 +3,7 @@ package engine
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"nudge"
@@ -124,5 +125,29 @@ func TestUniteHashed(t *testing.T) {
 		if united.len() != 3 {
 			t.Errorf("hashed %v: a, b and c are %d different values", x, united.len())
 		}
+	}
+}
+
+// TestHashedSetIsFull: to a set that keeps no more values, and whose short texts are hashes since an erasure, what comes is still the value that it is,
+// also where another one has taken the place of the oldest meanwhile.
+func TestHashedSetIsFull(t *testing.T) {
+	id := func(v string) valueID { return idOfValue(nudge.TextValue(v)) }
+	for _, x := range []struct{ come, want string }{{"b", "bca"}, {"dc", "cdb"}, {"dcb", "bcd"}, {"ab", "bac"}} {
+		var tb table
+		i := tb.add(1, 0, "k")
+		for ts, v := range []string{"a", "b", "c"} {
+			tb.addValue(i, 1, 3, id(v), nudge.Millis(ts), -1)
+		}
+		set := distinctSet(tb.slot(i, 1))
+		(&scrubber{person: newPerson(), counts: &eraseCounts{}}).distinct(set, &tb, i, true)
+		for ts, v := range strings.Split(x.come, "") {
+			set.note(3, id(v), nudge.Millis(10+ts), -1)
+		}
+		for place, v := range strings.Split(x.want, "") {
+			if at := set.find(id(v)); at != place {
+				t.Errorf("after %s, %s is at %d, want %d", x.come, v, at, place)
+			}
+		}
+		checkSet(t, set)
 	}
 }
