@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -151,5 +152,22 @@ func TestUnreadRowsMayBeDamaged(t *testing.T) {
 			}
 			l.closeDir()
 		})
+	}
+}
+
+// TestFormats: a store of this build's format and one of the format before are read, any other is refused.
+func TestFormats(t *testing.T) {
+	_, st := manyKeys(t, 10, 0)
+	for format, reads := range map[int]bool{oldestFormat - 1: false, oldestFormat: true, checkpointFormat: true, checkpointFormat + 1: false} {
+		var m meta
+		if err := json.Unmarshal(st.rows[string([]byte{tableMeta})], &m); err != nil {
+			t.Fatal(err)
+		}
+		m.Format = format
+		st.rows[string([]byte{tableMeta})] = mustJSON(m)
+		err := countsViews(t, st).restore(st)
+		if reads != (err == nil) || err != nil && !strings.Contains(err.Error(), fmt.Sprintf("format %d, this build reads 5 and 6", format)) {
+			t.Errorf("format %d: %v", format, err)
+		}
 	}
 }

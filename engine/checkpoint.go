@@ -49,8 +49,12 @@ const (
 	tablePositions = 'p' // name → how far its owner has got
 )
 
-// checkpointFormat is the version of all rows; a store of another one is refused.
-const checkpointFormat = 5
+// checkpointFormat is the version of all rows; a store of another one is refused, but for that of oldestFormat, in which the newest value of every set
+// stands first, as it may now.
+const (
+	checkpointFormat = 6
+	oldestFormat     = 5
+)
 
 // stepKeys is how many keys of each shard are serialised between two batches.
 const stepKeys = 512

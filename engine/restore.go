@@ -40,9 +40,9 @@ func (e *Engine) restoreMeta(st Store) (found bool, err error) {
 	if err := json.Unmarshal(value, &m); err != nil {
 		return false, fmt.Errorf("checkpoint: the meta row is not JSON: %w", err)
 	}
-	if m.Format != checkpointFormat {
-		return false, fmt.Errorf("checkpoint: format %d, this build reads %d; where the log still begins at offset 1, move the store's folder away and start again: "+
-			"the state is made anew from the log", m.Format, checkpointFormat)
+	if m.Format < oldestFormat || m.Format > checkpointFormat {
+		return false, fmt.Errorf("checkpoint: format %d, this build reads %d and %d; where the log still begins at offset 1, move the store's folder away and start again: "+
+			"the state is made anew from the log", m.Format, oldestFormat, checkpointFormat)
 	}
 	e.next, e.clock, e.ordinal, e.forgotten = m.Next, m.Clock, m.Ordinal, m.Forgotten
 	return true, nil
