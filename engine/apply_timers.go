@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"encoding/binary"
+
 	"nudge"
 	"nudge/rules"
 )
@@ -163,15 +165,26 @@ func (l timeList) newest(n int) nudge.Millis {
 func (s *shard) eachTimed(t *table, i uint32, f func(op int32, slot []byte)) {
 	rec := t.record(i)
 	visitor := scopeOf(rec) == rules.ScopeVisitor
-	d := directoryOf(rec)
-	for j := range d.len() {
-		num := d.num(j)
-		if int(num) >= len(s.program.opOf) || s.program.opOf[num] < 0 {
-			continue
+	opOf := s.program.opOf
+	each := func(num uint32, slot []byte) {
+		if int(num) >= len(opOf) || opOf[num] < 0 {
+			return
 		}
-		if op := s.program.opOf[num]; !visitor || s.program.plan.Ops[op].Scope == rules.ScopeVisitor {
-			_, slot := d.slot(j)
+		if op := opOf[num]; !visitor || s.program.plan.Ops[op].Scope == rules.ScopeVisitor {
 			f(op, slot)
 		}
+	}
+	if _, dir, narrow := narrowDirectory(rec); narrow {
+		for end := len(rec); len(dir) >= dirEntry; dir = dir[:len(dir)-dirEntry] {
+			e := binary.LittleEndian.Uint32(dir[len(dir)-dirEntry : len(dir) : len(dir)])
+			from := int(e >> 16)
+			each(e&mostNarrow, rec[from:end])
+			end = from
+		}
+		return
+	}
+	d := directoryOf(rec)
+	for j := range d.len() {
+		each(d.slot(j))
 	}
 }

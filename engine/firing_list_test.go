@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"nudge"
+	"nudge/rules"
 )
 
 // A list of firings gives back what a plain slice would, and what was frozen stays as it was, through whatever is added, dropped and changed.
@@ -72,5 +73,39 @@ func TestFiringList(t *testing.T) {
 			}
 			same(t, "as it was frozen", got, s.want)
 		}
+	}
+}
+
+// TestFiringsOutliveRecords: nothing of a firing is part of the record that it comes from, or of another firing.
+func TestFiringsOutliveRecords(t *testing.T) {
+	names := nudge.NewNames()
+	text := `{per: visitor, when: on(click), then: [alert(title, {t: title}), popup("p", {t: title, v: visitor})]}`
+	plan, diags := rules.Compile(ruleFiles("said", text), rules.Options{Names: names})
+	if plan == nil {
+		t.Fatal(diags.Err())
+	}
+	e, err := New(Options{Names: names, Shards: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Deploy(plan)
+	var all []nudge.Firing
+	for round := range 3 {
+		l := &life{TB: t, names: names}
+		rec := l.records(event("click", "v", fmt.Sprintf(`,"props":{"title":"round %d"}`, round)))
+		var b Batch
+		b.Add(e.next, nudge.Millis(1000+round), nudge.Record(rec))
+		all = append(all, e.Apply(&b)...)
+		clear(rec)
+	}
+	for round, f := range all {
+		title := fmt.Sprintf("round %d", round)
+		got := fmt.Sprint(f.Key, f.Visitor, f.Actions[0].Name, string(f.Actions[0].Data), f.Actions[1].Name, string(f.Actions[1].Data))
+		if want := fmt.Sprint("v", "v", title, `{"t":"`+title+`"}`, "p", `{"t":"`+title+`","v":"v"}`); got != want {
+			t.Errorf("%s\nwant\n%s", got, want)
+		}
+	}
+	if len(all) != 3 {
+		t.Errorf("%d firings, want 3", len(all))
 	}
 }

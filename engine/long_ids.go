@@ -9,6 +9,13 @@ import (
 // text is the same one takes a tenth of the time that hashing it does. What an id is does not depend on it.
 type longIDs struct {
 	slots *[longIDSlots]longID // nil: no long text so far
+	today today
+}
+
+// today is the id of a day: that of the times in [from, to). Most events are of the same day as the one before.
+type today struct {
+	id       valueID
+	from, to nudge.Millis
 }
 
 // longID is one text with its id, in one cache line.
@@ -39,3 +46,12 @@ func (m *longIDs) ofLong(v nudge.Value) valueID {
 
 // placeOfLong is the place of a text, by all of it: the paths of a site may differ in the middle only.
 func placeOfLong(text string) uint64 { return rules.TextHash(text) % longIDSlots }
+
+// ofDay is the id of the day on which a time falls.
+func (m *longIDs) ofDay(day rules.DayFunc, ts nudge.Millis) valueID {
+	if t := &m.today; ts < t.from || ts >= t.to {
+		n, from, to := day(ts)
+		*t = today{m.of(nudge.NumberValue(n)), from, to}
+	}
+	return m.today.id
+}

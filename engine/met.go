@@ -43,11 +43,13 @@ type reaction struct {
 // touch is an operator that an input concerns. What most kinds need of it stands here, beside that of the others of the same event.
 type touch struct {
 	value  func(*rules.Row) nudge.Value
+	day    rules.DayFunc
 	window nudge.Millis // OpFirst: the smallest one
 	roles  role
 	keep   int32
 	op     int32
 	num    uint32
+	field  int32
 	kind   rules.OpKind
 }
 
@@ -180,7 +182,10 @@ func (s *shard) met(hash uint64, tests []int32) *met {
 }
 
 // use makes a program the shard's, or notes that it has changed.
-func (s *shard) use(g *program) { s.program, s.sets, s.memo = g, metSets{}, memo{} }
+func (s *shard) use(g *program) {
+	s.program, s.sets, s.memo = g, metSets{}, memo{}
+	s.longIDs.today = today{} // the time zone may be another one
+}
 
 // meet works out what follows from tests. all: also rules that cannot rise are looked at.
 func (g *program) meet(tests []int32, all bool) *met {
@@ -241,7 +246,9 @@ func (r *reaction) touch(g *program, l listener) {
 		if op.Kind == rules.OpFirst {
 			window = op.Least
 		}
-		r.touched = append(r.touched, touch{value: op.Value, window: window, keep: int32(op.Keep), op: l.op, num: g.nums[l.op], kind: op.Kind})
+		r.touched = append(r.touched, touch{
+			value: op.Value, day: op.Day, window: window, keep: int32(op.Keep), op: l.op, num: g.nums[l.op], field: int32(op.Field), kind: op.Kind,
+		})
 		r.waits = r.waits || isWait(op.Kind)
 		r.timed = r.timed || g.timed[l.op] && !isWait(op.Kind)
 		r.stores = r.stores || op.Kind != rules.OpOn

@@ -158,10 +158,12 @@ func (s *shard) hopPath(parent []byte, kind nudge.Kind, per, key string, n uint3
 
 // appendOrdered appends a text so that a shorter one comes before those that begin with it, whatever follows.
 func appendOrdered(p []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
-		if p = append(p, s[i]); s[i] == 0 {
-			p = append(p, 0xff)
+	for {
+		zero := strings.IndexByte(s, 0)
+		if zero < 0 {
+			return append(append(p, s...), 0, 0)
 		}
+		p = append(append(p, s[:zero+1]...), 0xff)
+		s = s[zero+1:]
 	}
-	return append(p, 0, 0)
 }

@@ -100,8 +100,28 @@ func (f *focus) applyQuick(w *scratch, g *program, r *reaction, row *rules.Row, 
 
 // noteOf adds what a row has of the value, if it does and that does not take room for more; in that case it says so.
 func (d distinctSet) noteOf(t *touch, row *rules.Row, ids *longIDs) bool {
-	v, expired := t.value(row), expiredAt(row.At, t.window)
-	return !v.Present() || row.Ts <= expired || d.note(int(t.keep), ids.of(v), row.Ts, expired)
+	expired := expiredAt(row.At, t.window)
+	if row.Ts <= expired {
+		return true
+	}
+	id, has := t.idOf(row, ids)
+	return !has || d.note(int(t.keep), id, row.Ts, expired)
+}
+
+// idOf is the id of the value that a row has, if it has one. Mostly that is the day, or a short text that is a field as it stands.
+func (t *touch) idOf(row *rules.Row, ids *longIDs) (id valueID, has bool) {
+	switch {
+	case t.day != nil && ids != nil:
+		return ids.ofDay(t.day, row.Ts), true
+	case t.field >= 0:
+		if v := &row.Vals[t.field]; v.Kind == nudge.Text && len(v.Text) <= shortText {
+			return idOfShort(v.Text), true
+		}
+	}
+	if v := t.value(row); v.Present() {
+		return ids.of(v), true
+	}
+	return valueID{}, false
 }
 
 func appendRest(left []int32, from, to int) []int32 {

@@ -94,7 +94,8 @@ func (r ring) note(keep int, ts, expired nudge.Millis) bool {
 	if ts <= expired {
 		return true
 	}
-	n, head := r.len(), r.head()
+	start := int(binary.LittleEndian.Uint32(r))
+	n, head := start&mostNarrow, start>>16
 	free := ringHeader + 8*(head+n) // where the next time goes; of a full ring, where the oldest one is
 	if free >= len(r) {
 		free -= len(r) - ringHeader

@@ -210,8 +210,9 @@ func (s *shard) render(w *scratch, k *keyRef, r *rules.Rule, row *rules.Row, at 
 	f.Actions = s.roomForActions(len(r.Actions))
 	for i := range r.Actions {
 		a := &r.Actions[i]
-		name, data := a.Render(row, s.read(w, k, a.Uses, at))
-		f.Actions = append(f.Actions, nudge.Action{Kind: a.Kind, Name: s.texts.keep(name), Data: data})
+		name, data := a.Render(s.data[:0], row, s.read(w, k, a.Uses, at))
+		s.data = data
+		f.Actions = append(f.Actions, nudge.Action{Kind: a.Kind, Name: s.texts.keep(name), Data: s.texts.keepRaw(data)})
 		if levelOf(f.Kind) == levels-1 {
 			f.Sources = s.appendSources(f.Sources, k, a.Uses, at)
 		}

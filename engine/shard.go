@@ -51,6 +51,7 @@ type shard struct {
 	settling counter
 	texts    texts
 	idText   []byte         // scratch of firing
+	data     []byte         // scratch of render
 	actions  []nudge.Action // see roomForActions
 	paths    []byte         // of the batch's firings
 	tried    table          // a copy of one key, to try out fired events on

@@ -26,6 +26,14 @@ func (t *texts) keepBytes(b []byte) string {
 	return t.last(len(b))
 }
 
+// keepRaw is keepBytes for who wants bytes, which nobody may write.
+func (t *texts) keepRaw(b []byte) []byte {
+	t.room(len(b))
+	from := len(t.block)
+	t.block = append(t.block, b...)
+	return t.block[from:len(t.block):len(t.block)]
+}
+
 // number keeps a prefix with a number behind it.
 func (t *texts) number(prefix string, n uint64) string {
 	t.room(len(prefix) + mostDigits)

@@ -94,19 +94,28 @@ func toldApart(f valueFunc) valueFunc {
 
 const dayMillis = 24 * 3600 * 1000
 
-// dayOf is the number of the calendar day, since 1970, on which an event's own time falls.
-func dayOf(loc *time.Location) valueFunc {
-	if loc == time.UTC {
-		return func(r *Row) nudge.Value { return nudge.NumberValue(float64(dayNumber(int64(r.Ts)))) }
-	}
-	return func(r *Row) nudge.Value {
-		_, offset := time.UnixMilli(int64(r.Ts)).In(loc).Zone()
-		return nudge.NumberValue(float64(dayNumber(int64(r.Ts) + int64(offset)*1000)))
+// dayIn says on which day of a time zone a time falls. A span of its answer ends where the zone's offset changes, too.
+func dayIn(loc *time.Location) DayFunc {
+	return func(ts nudge.Millis) (day float64, from, to nudge.Millis) {
+		t := time.UnixMilli(int64(ts)).In(loc)
+		_, seconds := t.Zone()
+		offset := nudge.Millis(seconds) * 1000
+		n := dayNumber(ts + offset)
+		from, to = n*dayMillis-offset, (n+1)*dayMillis-offset
+		if began, ends := t.ZoneBounds(); loc != time.UTC {
+			if !began.IsZero() {
+				from = max(from, nudge.Millis(began.UnixMilli()))
+			}
+			if !ends.IsZero() {
+				to = min(to, nudge.Millis(ends.UnixMilli()))
+			}
+		}
+		return float64(n), from, to
 	}
 }
 
-// dayNumber is the number of the day in which a ms lies, rounded down before 1970 too. The length is a constant here, so that the processor need not divide.
-func dayNumber(ms int64) int64 {
+// dayNumber is the number of the day in which a ms lies, rounded down before 1970 too.
+func dayNumber(ms nudge.Millis) nudge.Millis {
 	q := ms / dayMillis
 	if ms%dayMillis < 0 {
 		q--

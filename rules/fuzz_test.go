@@ -111,7 +111,7 @@ func exercise(t *testing.T, p *Plan) {
 				holdTogether(t, r.Unless, r.UnlessParts)
 			}
 			for _, a := range r.Actions {
-				a.Render(&row, make([]Reading, len(a.Uses)))
+				a.Render(nil, &row, make([]Reading, len(a.Uses)))
 			}
 		}
 	}

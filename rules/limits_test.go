@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -140,6 +141,37 @@ func TestDays(t *testing.T) {
 			if day(at) != want || day(next) < day(at) {
 				t.Fatalf("%s in %s: day %v, want %v", at, zone, day(at), want)
 			}
+		}
+	}
+}
+
+// The span in which a day is the same holds no time of another day, and is mostly all of it.
+func TestDaySpans(t *testing.T) {
+	for _, name := range []string{"UTC", "Europe/Berlin", "Australia/Lord_Howe", "America/Santiago", "Pacific/Apia", "Africa/Casablanca"} {
+		loc, err := time.LoadLocation(name)
+		if err != nil {
+			t.Skip(err)
+		}
+		day, r, short := dayIn(loc), rand.New(rand.NewPCG(1, 1)), 0
+		end := time.Date(2045, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+		for range 5000 {
+			ts := nudge.Millis(r.Int64N(end))
+			n, from, to := day(ts)
+			if ts < from || ts >= to {
+				t.Fatalf("%s: %d is not in [%d, %d)", name, ts, from, to)
+			}
+			for _, in := range []nudge.Millis{from, ts, from + nudge.Millis(r.Int64N(int64(to-from))), to - 1} {
+				y, m, d := time.UnixMilli(int64(in)).In(loc).Date()
+				if want := float64(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400); n != want {
+					t.Fatalf("%s: the day at %d is %v, that of %d in the same span %v", name, ts, n, in, want)
+				}
+			}
+			if to-from < dayMillis {
+				short++
+			}
+		}
+		if short > 100 {
+			t.Errorf("%s: %d spans of 5000 are shorter than a day", name, short)
 		}
 	}
 }

@@ -180,11 +180,17 @@ type Op struct {
 	Window nudge.Millis           // OpAbsent, OpDwell, OpSequence: how long; OpScore: the half-life; rings and OpFirst: the largest window of all uses; else unused
 	Least  nudge.Millis           // OpFirst: the smallest window of all uses
 	Value  func(*Row) nudge.Value // OpDistinct, OpValues: what is told apart; OpNumbers, OpTally, OpLast: what is kept; nil otherwise
+	Field  int                    // OpDistinct: the row's slot of Value, if that is a field as it stands; else -1
+	Day    DayFunc                // OpDistinct: what Value is by, if that is the day; else nil
 	Points []Points               // OpScore: what counts, in canonical order; Test is -1
 	Steps  []Step                 // OpSequence: two at least; Test is -1
 	Slots  []int                  // OpAbsent, OpDwell: fields of the starting event that firings need, ascending by field name
 	Text   string                 // canonical text without window (rings) and Keep; with the scope's Per it identifies the operator's state
 }
+
+// DayFunc is the number of the calendar day, since 1970, on which a time falls, and the span [from, to) around it in which that is the same without asking
+// the time zone again.
+type DayFunc = func(ts nudge.Millis) (day float64, from, to nudge.Millis)
 
 // Use is one condition's view of an operator.
 type Use struct {
@@ -269,7 +275,8 @@ type Action struct {
 	Kind nudge.ActionKind
 	Uses []Use
 
-	// Render makes the template's name or the alert's text, and the data as a JSON object with its keys in the order written. row is the
-	// causing event, or what was kept of the event that opened the wait; fields that it lacks are null.
-	Render func(row *Row, r []Reading) (name string, data []byte)
+	// Render makes the template's name or the alert's text, and appends the data to dst as a JSON object with its keys in the order written. row is the
+	// causing event, or what was kept of the event that opened the wait; fields that it lacks are null. The name may be a field's text, which is part of the
+	// record: whoever keeps it copies it.
+	Render func(dst []byte, row *Row, r []Reading) (name string, data []byte)
 }

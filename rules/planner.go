@@ -282,7 +282,7 @@ func (p *planner) op(scope int, a *ask) int {
 }
 
 func (p *planner) newOp(scope int, a *ask, text string) Op {
-	op := Op{Kind: a.kind, Scope: scope, Test: -1, End: -1, Text: text}
+	op := Op{Kind: a.kind, Scope: scope, Test: -1, End: -1, Field: -1, Text: text}
 	if a.test != nil {
 		op.Test = p.test(a.test)
 	}
@@ -308,7 +308,12 @@ func (p *planner) newOp(scope int, a *ask, text string) Op {
 	case a.end != nil:
 		op.End, op.Window = p.test(a.end), a.window
 	case a.days:
-		op.Value = dayOf(p.opts.Location)
+		day := dayIn(p.opts.Location)
+		op.Day = day
+		op.Value = func(r *Row) nudge.Value {
+			n, _, _ := day(r.Ts)
+			return nudge.NumberValue(n)
+		}
 	case a.kind == OpNumbers, a.kind == OpTally, a.kind == OpLast:
 		op.Value = p.valueFunc(a.value)
 	case a.value != nil:
@@ -317,6 +322,9 @@ func (p *planner) newOp(scope int, a *ask, text string) Op {
 			p.values[text] = toldApart(p.valueFunc(a.value))
 		}
 		op.Value = p.values[text]
+		if a.kind == OpDistinct && a.value.kind == termField {
+			op.Field = p.slot(a.value.name)
+		}
 	}
 	return op
 }

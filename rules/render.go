@@ -2,7 +2,6 @@ package rules
 
 import (
 	"strconv"
-	"strings"
 
 	"nudge"
 )
@@ -21,9 +20,8 @@ func (p *planner) action(a *action, scope int) Action {
 	if a.data != nil {
 		data = s.render(a.data)
 	}
-	return Action{Kind: a.kind, Uses: s.uses, Render: func(row *Row, r []Reading) (string, []byte) {
-		// The text may be a field that points into the record: it outlives it.
-		return strings.Clone(plainText(text(row, r))), data(nil, row, r)
+	return Action{Kind: a.kind, Uses: s.uses, Render: func(dst []byte, row *Row, r []Reading) (string, []byte) {
+		return plainText(text(row, r)), data(dst, row, r)
 	}}
 }
 

@@ -218,7 +218,7 @@ func scriptRender(t *testing.T, input string) string {
 	if len(rs) != len(a.Uses) {
 		t.Fatalf("%d readings for uses %s", len(rs), usesText(plan, a.Uses))
 	}
-	text, data := a.Render(&row, rs)
+	text, data := a.Render(nil, &row, rs)
 	if !json.Valid(data) {
 		t.Fatalf("data is not JSON: %s", data)
 	}
