@@ -32,7 +32,7 @@ type Options struct {
 }
 
 // Workloads lists them for messages.
-const Workloads = "six, b2b (six with 60 % known users), late (six with a fifth of the events late), keys-N (six with N visitors, 1000 to 10000000), mission, mission-N (mission with N visitors), sign-in (mission whose users are unknown at first), rules-N (N rules, 10 to 20000), globo (real clicks, for the level replay), cold (keys that were not met lately, for the level memory)"
+const Workloads = "six, b2b (six with 60 % known users; of the level engine too), late (six with a fifth of the events late), keys-N (six with N visitors, 1000 to 10000000), mission, mission-N (mission with N visitors), sign-in (mission whose users are unknown at first), rules-N (N rules, 10 to 20000), globo (real clicks, for the level replay), cold (keys that were not met lately, for the level memory)"
 
 // Limits and defaults of Options.
 const (
@@ -129,7 +129,7 @@ func (o *Options) validWorkload() error {
 		return fmt.Errorf("a memory budget is for the level %s only", LevelOf(coldName))
 	case o.Clicks != "" && o.Workload != globoName:
 		return fmt.Errorf("--clicks is the file of the workload %s, which is not the one that is measured", globoName)
-	case o.Workload == "" || o.Workload == workloadOf(o.Level):
+	case o.Workload == "" || o.Workload == workloadOf(o.Level) || o.Workload == b2b.name && o.Level == "engine":
 		return nil
 	case streamsOf(o.Workload) == nil && !many && LevelOf(o.Workload) == "core":
 		return fmt.Errorf("there is no workload %q; there are: %s", o.Workload, Workloads)

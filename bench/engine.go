@@ -57,7 +57,7 @@ func measureEngine(ctx context.Context, o *Options, r *Report, names *nudge.Name
 	var all []*submitted
 	var contenders []contender
 	for i, q := range engineRequests {
-		s, err := newSubmitted(q.size, q.callers, names, uint64(i*1000))
+		s, err := newSubmitted(streamsOf(o.Workload)[0], q.size, q.callers, names, uint64(i*1000))
 		if err != nil {
 			return err
 		}
@@ -71,14 +71,14 @@ func measureEngine(ctx context.Context, o *Options, r *Report, names *nudge.Name
 	return nil
 }
 
-func newSubmitted(size, callers int, names *nudge.Names, seed uint64) (*submitted, error) {
+func newSubmitted(site *workload, size, callers int, names *nudge.Names, seed uint64) (*submitted, error) {
 	s := &submitted{size: size, callers: callers, found: newLoaded()}
 	for i := range callers {
 		w, err := newStreamWriter(names)
 		if err != nil {
 			return nil, err
 		}
-		s.callersOf = append(s.callersOf, &caller{site: newSite(sixSeed+seed+uint64(i), six), writer: w, latency: newLatencies()})
+		s.callersOf = append(s.callersOf, &caller{site: newSite(sixSeed+seed+uint64(i), site), writer: w, latency: newLatencies()})
 	}
 	return s, nil
 }

@@ -46,6 +46,17 @@ func TestLevels(t *testing.T) {
 	}
 }
 
+// The whole engine takes the events of b2b, most of whose visitors are known, as it takes those of six.
+func TestEngineOfB2B(t *testing.T) {
+	r, err := Run(context.Background(), Options{Level: "engine", Workload: b2b.name, Events: 500, Rounds: 1, Dir: t.TempDir(), slotTime: 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Workload != b2b.name || r.EventsPerSecond <= 0 {
+		t.Errorf("%s: %v events/s", r.Workload, r.EventsPerSecond)
+	}
+}
+
 func checkJSON(t *testing.T, r *Report) {
 	t.Helper()
 	var out bytes.Buffer
@@ -83,6 +94,8 @@ func TestValidate(t *testing.T) {
 	}{
 		"right":          {Options{Level: "core"}, nil},
 		"at the edges":   {Options{Level: "http", Events: MinEvents, Rounds: MaxRounds, Workload: DefaultWorkload}, nil},
+		"b2b, all of it": {Options{Level: "engine", Workload: "b2b"}, nil},
+		"b2b over HTTP":  {Options{Level: "http", Workload: "b2b"}, []string{"b2b is for the level core only"}},
 		"most events":    {Options{Level: "http", Events: MaxEvents}, nil},
 		"no level":       {Options{}, []string{`there is no level ""; there are: core, engine, http, decide, timers, sse, replay, restart, overload, memory, warm, peers`}},
 		"everything":     {Options{Workload: "five", Level: "fan", Events: MinEvents - 1, Rounds: MaxRounds + 1}, []string{`no workload "five"`, `no level "fan"`, "99 events: give 100 to", "101 rounds"}},
