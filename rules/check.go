@@ -319,7 +319,7 @@ func (c *checker) wrongCall(n *ast.CallNode) {
 		c.errorf(at, operators[operatorWords[name]].usage, "`%s` belongs into `%s`", name, operatorWords[name])
 	default:
 		fix := "functions of event tests: " + strings.Join(testFunctions, " ")
-		if near := closest(name, testFunctions); near != "" {
+		if near := closest(name, slices.Concat(testFunctions, operatorNames())); near != "" { // in data operators stand beside functions
 			fix = "did you mean `" + near + "`?"
 		}
 		c.errorf(at, fix, "there is no function `%s`", name)
