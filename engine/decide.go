@@ -111,7 +111,7 @@ func (s *shard) findOpen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
 	w.open = w.open[:0]
 	from := 0
 	if f := k.t.focusOf(k.i); f != nil {
-		w.findOpen(f, r.plain, at)
+		w.findOpenPlain(f, r.plain, at)
 		from = int(r.others)
 	}
 	for i := range r.asked[from:r.pulsed] {

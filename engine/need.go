@@ -38,9 +38,9 @@ func (n *need) isMet(g *program, slot []byte, at nudge.Millis) bool {
 	return newest > expired
 }
 
-// findOpen is what findOpen of the shard does with plain rules; needs are theirs. As an event adds one entry at most to what is kept, it makes no rule true
+// findOpenPlain is what findOpen does with plain rules; needs are theirs. As an event adds one entry at most to what is kept, it makes no rule true
 // where more than one is lacking of the first need that is not met.
-func (w *scratch) findOpen(f *focus, needs []need, at nudge.Millis) {
+func (w *scratch) findOpenPlain(f *focus, needs []need, at nudge.Millis) {
 	decided := int32(-1)
 	for i := range needs {
 		n := &needs[i]

@@ -150,7 +150,7 @@ func TestDaySpans(t *testing.T) {
 	for _, name := range []string{"UTC", "Europe/Berlin", "Australia/Lord_Howe", "America/Santiago", "Pacific/Apia", "Africa/Casablanca"} {
 		loc, err := time.LoadLocation(name)
 		if err != nil {
-			t.Skip(err)
+			t.Fatal(err)
 		}
 		day, r, short := dayIn(loc), rand.New(rand.NewPCG(1, 1)), 0
 		end := time.Date(2045, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
