@@ -81,8 +81,8 @@ type answers struct {
 	sum   uint64
 }
 
-func (a *answers) add(rule int, key string, at nudge.Millis) {
-	a.count[rule]++
+func (a *answers) add(rule int, key string, at nudge.Millis, columns int) {
+	a.count[rule%columns]++
 	a.sum += mix(uint64(nudge.HashKey(strconv.Itoa(rule), key)) ^ mix(uint64(at)))
 }
 
@@ -147,6 +147,7 @@ func longestPause(before, after *runtime.MemStats) float64 {
 
 // apply returns how many firings there were, and the state, to be weighed.
 func (a *applied) apply(s *stream, keep bool) (total int, state any, err error) {
+	columns := len(s.load.columns())
 	if a.shards == 0 {
 		h := s.load.hand(s)
 		for i := range s.events {
@@ -158,7 +159,7 @@ func (a *applied) apply(s *stream, keep bool) (total int, state any, err error) 
 		if keep {
 			a.answers = answers{}
 			for _, f := range h.fired() {
-				a.answers.add(f.rule, f.key, f.at)
+				a.answers.add(f.rule, f.key, f.at, columns)
 			}
 		}
 		total, a.keys = len(h.fired()), h.keys()
@@ -183,7 +184,7 @@ func (a *applied) apply(s *stream, keep bool) (total int, state any, err error) 
 				continue
 			}
 			if total++; keep {
-				a.answers.add(ids[firings[i].Rule], firings[i].Key, firings[i].At)
+				a.answers.add(ids[firings[i].Rule], firings[i].Key, firings[i].At, columns)
 			}
 		}
 	}
@@ -241,10 +242,10 @@ func tellCore(o *Options, r *Report, load *workload, runs []*applied) {
 			r.RatioToHand = spread(Times, ratio).Median
 		}
 	}
-	firings := Table{Title: "firings" + of, Columns: load.ids()}
+	firings := Table{Title: "firings" + of, Columns: load.columns()}
 	for _, a := range runs {
 		var cells []Spread
-		for _, n := range a.answers.count[:len(load.rules)] {
+		for _, n := range a.answers.count[:len(load.columns())] {
 			cells = append(cells, once(Count, float64(n)))
 		}
 		firings.row(a.name(), cells...)
@@ -261,6 +262,9 @@ func tellCore(o *Options, r *Report, load *workload, runs []*applied) {
 // method says what was measured and how.
 func (w *workload) method(o *Options, keys int) []string {
 	about := "rules R1 dwell 20 s, R2 count >= 20 and days >= 3 in 30 d, R3 distinct users per company in 7 d, R4 a price, then the demo form within 30 min, R5 pricing views in 7 d, R6 absent 3 d"
+	if w.shapes != nil {
+		about = fmt.Sprintf("%d rules of %d sections, in eight shapes that differ in window, threshold and the page that does not count: count, distinct, happened, dwell, first, per visitor, user and company; an event meets those of its section, %d", len(w.rules), denseSections, len(w.rules)/denseSections)
+	}
 	if w.isMission() {
 		about = "twelve rules: dwell 20 s, absent 3 d and 1 h, first 14 d and 30 d, count, days, distinct, happened, on, per visitor, user and company"
 	}

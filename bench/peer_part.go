@@ -32,7 +32,7 @@ func partsOf(s *stream, peers []*peer) (all parts, err error) {
 		for _, f := range h.fired() {
 			if id := s.load.ids()[f.rule]; slices.Contains(ids, id) {
 				p.want.add(id, f.key, f.at)
-				p.answers.add(f.rule, f.key, f.at)
+				p.answers.add(f.rule, f.key, f.at, mostRules)
 			}
 		}
 		p.stream, err = s.with(ids)

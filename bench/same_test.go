@@ -12,7 +12,11 @@ func TestSameFirings(t *testing.T) {
 	if !ok {
 		t.Fatal("there is no workload keys-10000")
 	}
-	for _, load := range []*workload{six, b2b, late, keys, mission(2_000), signIns(2_000)} {
+	dense, ok := denseOf("dense-4000")
+	if !ok {
+		t.Fatal("there is no workload dense-4000")
+	}
+	for _, load := range []*workload{six, b2b, late, keys, mission(2_000), signIns(2_000), dense} {
 		t.Run(load.name, func(t *testing.T) { testSameFirings(t, load) })
 	}
 }
@@ -31,7 +35,7 @@ func testSameFirings(t *testing.T, load *workload) {
 		}
 		if shards == 0 {
 			want = a.answers
-			for i, id := range load.ids() {
+			for i, id := range load.columns() {
 				if want.count[i] == 0 {
 					t.Errorf("%s never fires: the stream proves nothing about it", id)
 				}
@@ -123,7 +127,7 @@ func byRule(h handProgram, s *stream) (all [mostRules]answers) {
 		h.apply(&s.events[i])
 	}
 	for _, f := range h.fired() {
-		all[f.rule].add(f.rule, f.key, f.at)
+		all[f.rule].add(f.rule, f.key, f.at, mostRules)
 	}
 	return all
 }
@@ -132,7 +136,7 @@ func byRule(h handProgram, s *stream) (all [mostRules]answers) {
 func TestAnswersTellFiringsApart(t *testing.T) {
 	of := func(fs ...handFiring) (a answers) {
 		for _, f := range fs {
-			a.add(f.rule, f.key, f.at)
+			a.add(f.rule, f.key, f.at, mostRules)
 		}
 		return a
 	}

@@ -60,13 +60,14 @@ const (
 	pageLeave
 	signup
 	reportCreated
+	purchase // of the workload dense alone
 	kinds
 )
 
-var kindName = [kinds]string{"page_view", "form_view", "form_submit", "page_leave", "signup", "report_created"}
+var kindName = [kinds]string{"page_view", "form_view", "form_submit", "page_leave", "signup", "report_created", "purchase"}
 
 // kindUpTo says which of a thousand events are of which kind: the running sum.
-var kindUpTo = [kinds]int{800, 850, 880, 950, 975, 1000}
+var kindUpTo = [kinds]int{800, 850, 880, 950, 975, 1000, 1000}
 
 // visit is an event of the workload before it is written down in any form. Its numbers stand for texts.
 type visit struct {
@@ -174,7 +175,8 @@ type event struct {
 	at, ts                             nudge.Millis // when it came and when it happened
 	record                             uint32       // where its record begins in buf
 	kind                               kind
-	visitor, user, company, path, form span
+	rank                               uint8 // of the workload dense
+	visitor, user, company, path, form span  // form: of the workload dense the section
 }
 
 // span is a text in the stream's bytes.
@@ -187,8 +189,8 @@ type span struct {
 const maxRecord = 160
 
 // newStream writes n events of a workload, after those of the visitors that are to be live.
-func newStream(load *workload, n int) (s *stream, err error) {
-	s = &stream{load: load, names: nudge.NewNames()}
+func newStream(load *workload, n int) (_ *stream, err error) {
+	s := &stream{load: load, names: nudge.NewNames()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -197,15 +199,19 @@ func newStream(load *workload, n int) (s *stream, err error) {
 	if s.plan, err = compile(load.rules, s.names); err != nil {
 		return nil, err
 	}
-	w, err := newStreamWriter(s.names)
+	var w eventWriter
+	if w, err = newStreamWriter(s.names); load.shapes != nil {
+		w, err = newDenseWriter(s.names)
+	}
 	if err != nil {
 		return nil, err
 	}
 	all := load.live + n
-	if w.b.Buf, err = s.memory(all * maxRecord); err != nil {
+	b := w.builder()
+	if b.Buf, err = s.memory(all * maxRecord); err != nil {
 		return nil, err
 	}
-	w.b.Buf = w.b.Buf[:0]
+	b.Buf = b.Buf[:0]
 	room, err := s.memory(all * int(unsafe.Sizeof(event{})))
 	if err != nil {
 		return nil, err
@@ -229,11 +235,17 @@ func newStream(load *workload, n int) (s *stream, err error) {
 		v.user = v.user && load.isUser(v.visitor, at)
 		s.events[load.live+i] = w.write(v, at, ts)
 	}
-	s.buf = w.b.Buf
+	s.buf = b.Buf
 	if len(s.buf) > all*maxRecord {
 		panic(fmt.Sprintf("BUG: %d events take %d bytes", all, len(s.buf)))
 	}
 	return s, nil
+}
+
+// eventWriter writes visits of a workload, one behind the other.
+type eventWriter interface {
+	write(v visit, at, ts nudge.Millis) event // a visit that came at an instant and happened at another, or at the same
+	builder() *nudge.RecordBuilder
 }
 
 // streamWriter writes visits as records.
@@ -261,7 +273,8 @@ func newStreamWriter(names *nudge.Names) (*streamWriter, error) {
 // noTime is the instant of an event that happens when it comes in.
 const noTime = nudge.Millis(0)
 
-// write writes a visit that came at an instant and happened at another, or at the same.
+func (w *streamWriter) builder() *nudge.RecordBuilder { return &w.b }
+
 func (w *streamWriter) write(v visit, at, ts nudge.Millis) event {
 	e := event{at: at, ts: ts, kind: v.kind, record: uint32(len(w.b.Buf))}
 	w.b.Begin(nudge.RecordEvent, w.types[v.kind])

@@ -13,8 +13,9 @@ import (
 type workload struct {
 	name       string
 	rules      []rules.Source
-	visitors   int // ids drawn by Zipf's law
-	identified int // of a hundred visitors are known users
+	shapes     []string // of each of which every so many-th rule is; nil: each rule is of its own
+	visitors   int      // ids drawn by Zipf's law
+	identified int      // of a hundred visitors are known users
 	companies  int
 	live       int // visitors that make a page view before the clock starts
 	hand       func(*stream) handProgram
@@ -63,6 +64,9 @@ func keysOf(name string) (w *workload, ok bool) {
 // streamsOf are the workloads of a name whose events are a stream, ascending by the visitors that are live; nil if there is none.
 func streamsOf(name string) []*workload {
 	if w, ok := keysOf(name); ok {
+		return []*workload{w}
+	}
+	if w, ok := denseOf(name); ok {
 		return []*workload{w}
 	}
 	switch name {
@@ -115,6 +119,14 @@ func (w *workload) tooLargeByHand() bool { return w.isMission() && w.live > hand
 
 func (w *workload) isMission() bool { return len(w.rules) == len(missionRules) }
 
+// columns are the rules in a table of firings, or their shapes, where they are too many.
+func (w *workload) columns() []string {
+	if w.shapes != nil {
+		return w.shapes
+	}
+	return w.ids()
+}
+
 // ids are the ids of the workload's rules in the order of reports.
 func (w *workload) ids() []string {
 	var ids []string
@@ -124,5 +136,5 @@ func (w *workload) ids() []string {
 	return ids
 }
 
-// mostRules bounds the rules of a workload.
+// mostRules bounds the columns of a workload.
 const mostRules = 12
