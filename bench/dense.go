@@ -45,7 +45,7 @@ var denseTexts = [denseShapes]string{
 	denseDistinct: `{per: visitor, when: distinct(page_view and path startsWith "/%[1]s/" and path != "/%[1]s/page-%02[2]d", path, "%[4]dd") >= %[5]d, then: alert("reads", {})}`,
 	denseBought:   `{per: visitor, when: happened(page_view and section in ["%[1]s", "t%[2]d"] and path != "/%[1]s/page-%02[2]d", "1d") and count(event("purchase") and section == "%[1]s", "%[4]dd") >= 2, then: alert("bought", {})}`,
 	denseDwell:    `{per: visitor, when: dwell(page_view and path == "/%[1]s/page-%02[2]d", "20s", until(page_leave and section == "%[1]s")), then: alert("dwells", {})}`,
-	denseFirst:    `{per: visitor, when: first(page_view and section == "%[1]s" and rank >= %[3]d, "%[4]dd"), then: alert("back", {})}`,
+	denseFirst:    `{per: visitor, when: first(page_view and section == "%[1]s" and rank >= %[3]d, "%[4]dd") and count(event("purchase") and section == "%[1]s", "30d") >= 1, then: alert("back", {})}`,
 	denseUser:     `{per: user, when: count(page_view and section == "%[1]s" and not (path endsWith "/page-%02[2]d"), "%[4]dd") >= %[5]d, then: alert("user", {})}`,
 	denseCompany:  `{per: company, when: distinct(page_view and section == "%[1]s" and path != "/%[1]s/page-%02[2]d", user, "%[4]dd") >= %[6]d, then: alert("company", {})}`,
 	denseNotPage:  `{per: visitor, when: count(page_view and path startsWith "/%[1]s/" and rank != %[3]d, "%[4]dd") >= %[5]d, then: alert("ranks", {})}`,

@@ -217,7 +217,7 @@ func (h *denseHand) viewed(t *denseTable, s *denseState, visitor, which int32, e
 	}
 	for i := range t.rules[denseFirst] {
 		if r := &t.rules[denseFirst][i]; int(e.rank) >= r.rank {
-			if s.firsts[i] <= at-r.window {
+			if s.firsts[i] <= at-r.window && s.purchases[0] > at-30*day {
 				h.fire(r, name, at)
 			}
 			s.firsts[i] = at

@@ -199,3 +199,12 @@ func benchmarkStream(b *testing.B, load *workload) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 	b.ReportMetric(float64(firings)/float64(b.N), "firings/op")
 }
+
+// BenchmarkDense is one event of the workload dense-N.
+func BenchmarkDense(b *testing.B) {
+	load, ok := denseOf("dense-10000")
+	if !ok {
+		b.Fatal("there is no workload dense-10000")
+	}
+	benchmarkStream(b, load)
+}
