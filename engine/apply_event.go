@@ -12,16 +12,18 @@ import (
 // applyEvent lets an event change the operators that it concerns. An event later than Options.Lateness is history: it enters
 // windows and ends waits, but starts none and makes no pulse.
 func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reaction) {
-	f := k.t.focusOf(k.i)
-	if f == nil || f.slots < len(r.touched) {
-		s.reserve(w, k, in, r)
-		f = k.t.focusOf(k.i)
-	}
-	if k.i != noEntry && r.stores {
-		s.ensure(k)
+	if r.stores {
+		if k.i == noEntry {
+			s.begin(w, k, in, r)
+		} else {
+			s.ensure(k)
+		}
 	}
 	timed, late := r.timed, s.engine.isLate(in.row)
-	f.applyQuick(w, s.program, r, in.row, late)
+	k.t.focusOf(k.i).applyQuick(w, s.program, r, in.row, late)
+	if len(w.left) > 1 && k.i != noEntry {
+		s.reserve(w, k, in, r)
+	}
 	for _, i := range w.left {
 		timed = s.applyTouch(b, w, k, in, &r.touched[i], late) || timed
 	}
@@ -49,23 +51,58 @@ func (s *shard) applyTouch(b *Batch, w *scratch, k *keyRef, in *input, t *touch,
 	return false
 }
 
-// reserve makes the slots that an event will begin, all in one go: a new key gets most of its slots by its first event.
-func (s *shard) reserve(w *scratch, k *keyRef, in *input, r *reaction) {
+// begin gives a key that has none an entry, with the slots that an event begins: most keys get most of their slots by their first event.
+func (s *shard) begin(w *scratch, k *keyRef, in *input, r *reaction) {
 	w.added = w.added[:0]
 	for _, i := range r.byNum {
 		t := &r.touched[i]
-		if k.i != noEntry && k.t.slot(k.i, t.num) != nil {
-			continue
-		}
 		if size, old := firstSlot(t, in.row); size > 0 {
 			w.added = appendSlot(w.added, t.num, size, old)
+		}
+	}
+	if len(w.added) > 0 {
+		s.touch(k, w.added)
+	}
+}
+
+// reserve makes the room that an event takes at the operators that are left, all in one go: it spares rewriting the record for each.
+func (s *shard) reserve(w *scratch, k *keyRef, in *input, r *reaction) {
+	w.added = w.added[:0]
+	inFocus := k.t.focusOf(k.i) != nil
+	for _, i := range w.left {
+		t := &r.touched[i]
+		slot := k.t.slot(k.i, t.num)
+		size, old := 0, slot
+		switch {
+		case slot == nil:
+			size, old = firstSlot(t, in.row)
+		case !inFocus: // nobody has tried whether it has room
+		case t.kind == rules.OpCount:
+			size = ring(slot).larger(int(t.keep))
+		case t.kind == rules.OpDistinct:
+			size = distinctSet(slot).larger(int(t.keep))
+		}
+		if size > 0 {
+			w.added = insertSlot(w.added, t.num, size, old)
 		}
 	}
 	if len(w.added) < 2 {
 		return
 	}
-	s.ensure(k)
 	k.t.addSlots(k.i, w.added)
+	if !inFocus {
+		return
+	}
+	for _, i := range w.left {
+		t := &r.touched[i]
+		switch slot := k.t.slot(k.i, t.num); {
+		case slot == nil:
+		case t.kind == rules.OpCount:
+			ring(slot).spread()
+		case t.kind == rules.OpDistinct:
+			distinctSet(slot).spread()
+		}
+	}
 }
 
 // firstSlot is the size of the slot that an event begins for an operator, and what it holds at first, then zeros. The size is 0 where it is not sure to

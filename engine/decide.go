@@ -171,15 +171,16 @@ func (s *shard) key(k *keyRef, in *input) {
 // ensure gives the key an entry, and must be called before the key's record is changed.
 func (s *shard) ensure(k *keyRef) {
 	if !k.touched {
-		s.touch(k)
+		s.touch(k, nil)
 	}
 }
 
-func (s *shard) touch(k *keyRef) {
+// touch is ensure; slots are those of a new entry, ascending by number.
+func (s *shard) touch(k *keyRef, slots []slotCopy) {
 	k.touched = true
 	if k.i == noEntry {
 		if k.i = k.t.find(k.hash, k.num, k.text); k.i == noEntry { // what a rule of the key has fired may have joined its past meanwhile
-			k.i = k.t.add(k.hash, k.num, k.text)
+			k.i = k.t.addWith(k.hash, k.num, k.text, slots)
 		}
 		k.t.focusOn(k.i)
 	}

@@ -206,21 +206,25 @@ func (t *table) addValue(i uint32, num uint32, keep int, id valueID, ts, expired
 		d = distinctSet(t.grow(i, num, distinctHeader+distinctEntry*min(distinctFirst, keep)))
 	}
 	if !d.note(keep, id, ts, expired) {
-		t.growSet(i, num, min(2*d.len(), keep)).note(keep, id, ts, expired)
+		d = distinctSet(t.grow(i, num, d.larger(keep)))
+		d.spread()
+		d.note(keep, id, ts, expired)
 	}
 }
 
-// growSet gives a full set room for c entries: between the newest, which move to the end, and the oldest.
-func (t *table) growSet(i, num uint32, c int) distinctSet {
-	n := distinctSet(t.slot(i, num)).len()
-	d := distinctSet(t.grow(i, num, distinctHeader+distinctEntry*c))
-	if head := d.head(); head > 0 {
-		from := distinctHeader + distinctEntry*head
-		copy(d[from+distinctEntry*(c-n):], d[from:distinctHeader+distinctEntry*n])
-		clear(d[from : from+distinctEntry*min(c-n, n-head)]) // nothing is left where they were: an erasure would not find it
-		d.setHead(head + c - n)
+// larger is how many bytes a full set gets that is to keep so many values.
+func (d distinctSet) larger(keep int) int { return distinctHeader + distinctEntry*min(2*d.cap(), keep) }
+
+// spread makes use of the bytes that a full set has got more: they come to lie between the oldest value and the newest, which move to the end.
+func (d distinctSet) spread() {
+	n, head := d.len(), d.head()
+	if head == 0 {
+		return
 	}
-	return d
+	room, from := d.cap()-n, distinctHeader+distinctEntry*head
+	copy(d[from+distinctEntry*room:], d[from:distinctHeader+distinctEntry*n])
+	clear(d[from : from+distinctEntry*min(room, n-head)]) // nothing is left where they were: an erasure would not find it
+	d.setHead(head + room)
 }
 
 // mergeDistinct adds the values of an other set: the newest of both stay.

@@ -143,6 +143,15 @@ func appendSlot(slots []slotCopy, num uint32, size int, old []byte) []slotCopy {
 	return slots
 }
 
+// insertSlot is appendSlot at the place that keeps the numbers ascending.
+func insertSlot(slots []slotCopy, num uint32, size int, old []byte) []slotCopy {
+	slots = appendSlot(slots, num, size, old)
+	for j := len(slots) - 1; j > 0 && slots[j-1].num > slots[j].num; j-- {
+		slots[j-1], slots[j] = slots[j], slots[j-1]
+	}
+	return slots
+}
+
 // shape is how a record is going to lie.
 type shape struct {
 	wide   bool

@@ -151,7 +151,9 @@ func (t *table) addTime(i uint32, num uint32, keep int, ts, expired nudge.Millis
 		r = ring(t.grow(i, num, ringHeader+8*min(ringFirst, keep)))
 	}
 	if !r.note(keep, ts, expired) {
-		t.growRing(i, num, min(2*r.cap(), keep)).insert(ts)
+		r = ring(t.grow(i, num, r.larger(keep)))
+		r.spread()
+		r.insert(ts)
 	}
 }
 
@@ -175,20 +177,13 @@ func (t *table) mergeTimes(i, num uint32, keep int, src ring, expired nudge.Mill
 	}
 }
 
-// growRing gives the ring room for c entries, the oldest at position 0.
-func (t *table) growRing(i uint32, num uint32, c int) ring {
-	r := ring(t.slot(i, num))
-	if r.head() == 0 {
-		return ring(t.grow(i, num, ringHeader+8*c))
+// larger is how many bytes a full ring gets that is to keep so many entries.
+func (r ring) larger(keep int) int { return ringHeader + 8*min(2*r.cap(), keep) }
+
+// spread makes use of the bytes that a full ring has got more: they come to lie between the newest entry and the oldest, which move to the end.
+func (r ring) spread() {
+	if n, head := r.len(), r.head(); head > 0 {
+		copy(r[len(r)-8*(n-head):], r[ringHeader+8*head:ringHeader+8*n])
+		r.set(n, r.cap()-(n-head))
 	}
-	times := make([]nudge.Millis, r.len())
-	for j := range times {
-		times[j] = r.at(j)
-	}
-	r = ring(t.grow(i, num, ringHeader+8*c))
-	r.set(len(times), 0)
-	for j, ts := range times {
-		r.put(j, ts)
-	}
-	return r
 }

@@ -117,11 +117,14 @@ func (t *table) lookup(hash nudge.KeyHash, scope uint16, key string) uint32 {
 }
 
 // add makes an entry with no slots.
-func (t *table) add(hash nudge.KeyHash, scope uint16, key string) uint32 {
-	s := shapeOf(len(key), nil)
+func (t *table) add(hash nudge.KeyHash, scope uint16, key string) uint32 { return t.addWith(hash, scope, key, nil) }
+
+// addWith makes an entry with slots, ascending by number.
+func (t *table) addWith(hash nudge.KeyHash, scope uint16, key string, slots []slotCopy) uint32 {
+	s := shapeOf(len(key), slots)
 	i := t.addEntry(hash, scope, s.length)
 	t.entry(i).marks = markMet
-	s.write(t.record(i), scope, unsafe.Slice(unsafe.StringData(key), len(key)), nil)
+	s.write(t.record(i), scope, unsafe.Slice(unsafe.StringData(key), len(key)), slots)
 	return i
 }
 
@@ -220,8 +223,8 @@ func (t *table) growAnew(i, num uint32, size int) {
 	t.rewrite(i)
 }
 
-// addSlots gives slots to a key that has none of them, ascending by number; what they hold at first is old, then zeros. It spares rewriting
-// the record for each.
+// addSlots gives the key slots, and more bytes to those that it has, ascending by number: what they held stays, what is new in them is zero, and of a new
+// one old, then zeros. It spares rewriting the record for each.
 func (t *table) addSlots(i uint32, added []slotCopy) {
 	d := directoryOf(t.record(i))
 	t.slots = t.slots[:0]
@@ -230,7 +233,11 @@ func (t *table) addSlots(i uint32, added []slotCopy) {
 		for len(added) > 0 && added[0].num < num {
 			t.slots, added = append(t.slots, added[0]), added[1:]
 		}
-		t.slots = appendSlot(t.slots, num, len(slot), slot)
+		size := len(slot)
+		if len(added) > 0 && added[0].num == num {
+			size, added = added[0].size, added[1:]
+		}
+		t.slots = appendSlot(t.slots, num, size, slot)
 	}
 	t.slots = append(t.slots, added...)
 	t.rewrite(i)
