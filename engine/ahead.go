@@ -44,10 +44,10 @@ func (s *shard) lookAt(b *Batch, block []int32) {
 	for _, r := range a.reactions { // where the lists begin: their next lines the processor brings by itself
 		a.sum += int(r.touched[0].num)
 		if len(r.asked) > 0 {
-			a.sum += int(r.asked[0].rule)
+			a.sum += int(r.asked[0])
 		}
-		if len(r.needs) > 0 {
-			a.sum += int(r.needs[0].num)
+		if len(r.plain) > 0 {
+			a.sum += int(r.plain[0].num)
 		}
 	}
 }

@@ -25,7 +25,7 @@ func (s *shard) applyEvent(b *Batch, w *scratch, k *keyRef, in *input, r *reacti
 		s.reserve(w, k, in, r)
 	}
 	for _, i := range w.left {
-		timed = s.applyTouch(b, w, k, in, &r.touched[i], late) || timed
+		timed = s.applyTouch(b, w, k, in, r.touched[i], late) || timed
 	}
 	if timed && k.i != noEntry && !k.isPast {
 		k.t.arm(k.i, s.nextDue(k.t, k.i, in.when.at))
@@ -55,7 +55,7 @@ func (s *shard) applyTouch(b *Batch, w *scratch, k *keyRef, in *input, t *touch,
 func (s *shard) begin(w *scratch, k *keyRef, in *input, r *reaction) {
 	w.added = w.added[:0]
 	for _, i := range r.byNum {
-		t := &r.touched[i]
+		t := r.touched[i]
 		if size, old := firstSlot(t, in.row); size > 0 {
 			w.added = appendSlot(w.added, t.num, size, old)
 		}
@@ -70,7 +70,7 @@ func (s *shard) reserve(w *scratch, k *keyRef, in *input, r *reaction) {
 	w.added = w.added[:0]
 	inFocus := k.t.focusOf(k.i) != nil
 	for _, i := range w.left {
-		t := &r.touched[i]
+		t := r.touched[i]
 		slot := k.t.slot(k.i, t.num)
 		size, old := 0, slot
 		switch {
@@ -94,7 +94,7 @@ func (s *shard) reserve(w *scratch, k *keyRef, in *input, r *reaction) {
 		return
 	}
 	for _, i := range w.left {
-		t := &r.touched[i]
+		t := r.touched[i]
 		switch slot := k.t.slot(k.i, t.num); {
 		case slot == nil:
 		case t.kind == rules.OpCount:

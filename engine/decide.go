@@ -88,7 +88,7 @@ func (s *shard) takeBy(b *Batch, k *keyRef, in *input, r *reaction, t *turn) {
 func (s *shard) takeWhole(b *Batch, w *scratch, k *keyRef, in *input, r *reaction) {
 	if r != nil {
 		for i := range r.asked {
-			w.rules = append(w.rules, r.asked[i].rule)
+			w.rules = append(w.rules, r.asked[i])
 		}
 	}
 	if in.past != nil {
@@ -115,7 +115,7 @@ func (s *shard) findOpen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
 		from = int(r.others)
 	}
 	for i := range r.asked[from:r.pulsed] {
-		if !s.isTrue(w, k, r.asked[from+i].rule, at) {
+		if !s.isTrue(w, k, r.asked[from+i], at) {
 			w.open = append(w.open, int32(from+i))
 		}
 	}
@@ -129,13 +129,13 @@ func (s *shard) findRisen(w *scratch, k *keyRef, r *reaction, at nudge.Millis) {
 	}
 	f := k.t.focusOf(k.i)
 	for _, i := range w.open {
-		a := &r.asked[i]
-		if len(a.needs) == 0 || f == nil {
-			if s.isTrue(w, k, a.rule, at) {
-				w.rules = append(w.rules, a.rule)
+		ri := r.asked[i]
+		if needs := s.program.rules[ri].needs; needs == nil || f == nil {
+			if s.isTrue(w, k, ri, at) {
+				w.rules = append(w.rules, ri)
 			}
-		} else if f.areMet(w, s.program, a.needs, at) {
-			w.rules = append(w.rules, a.rule)
+		} else if f.areMet(w, s.program, needs, at) {
+			w.rules = append(w.rules, ri)
 		}
 	}
 	if len(w.rules) > 1 {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 
 	"nudge"
@@ -27,10 +28,9 @@ type otherReaction struct {
 
 // reaction is how the keys of one scope take such events.
 type reaction struct {
-	touched []touch          // the operators concerned, by quick, then by number
-	asked   []asked          // the rules that may rise by it: the plain ones, then others that can be true without a pulse, then those that cannot
-	needs   []need           // of these, one after the other
-	plain   []need           // of them those of plain rules
+	touched []*touch         // the operators concerned, by quick, then by number
+	asked   []int32          // places in plan.Rules of those that may rise by it: the plain ones, then others that can be true without a pulse, then those that cannot
+	plain   []plainNeed      // of the plain ones
 	byNum   []int32          // places in touched, ascending by number
 	behind  [quickNone]int32 // by quick, the place behind the last of these touches, and of those before them
 	others  int32            // place of the first of asked that is not plain
@@ -40,7 +40,7 @@ type reaction struct {
 	stores  bool             // whether some of touched keep anything
 }
 
-// touch is an operator that an input concerns. What most kinds need of it stands here, beside that of the others of the same event.
+// touch is an operator that an input concerns. The sets of a shard share it: there are many more of them than operators.
 type touch struct {
 	value  func(*rules.Row) nudge.Value
 	day    rules.DayFunc
@@ -53,10 +53,10 @@ type touch struct {
 	kind   rules.OpKind
 }
 
-// asked is a rule of a reaction. What deciding it takes stands in the reaction, so that an event meets it in one place.
-type asked struct {
-	rule  int32  // its place in plan.Rules
-	needs []need // part of reaction.needs; there are some if its condition is a conjunction
+// plainNeed is a need of a plain rule.
+type plainNeed struct {
+	*need
+	asked int32 // place of the rule in asked
 }
 
 // nothingMet is what an event means that matches no test.
@@ -81,6 +81,15 @@ func (m *met) at(scope int) *reaction {
 // since the last time are forgotten.
 type metSets struct {
 	recent, older metTable
+	touches       map[touchKey]*touch
+
+	heard     []listener // scratch of meet
+	concerned []int32
+}
+
+type touchKey struct {
+	op    int32
+	roles role
 }
 
 // metTable is a hash table with open addressing; nil slots are free, and no more than half are not.
@@ -94,7 +103,7 @@ type metSlot struct {
 	met  *met
 }
 
-// recentSets bounds each of the two tables of metSets; a set takes some 500 bytes.
+// recentSets bounds each of the two tables of metSets; a set takes some 700 bytes, and some 60 for each rule that its events meet.
 const recentSets = 1 << 14
 
 func (t *metTable) home(hash uint64) *metSlot { return &t.slots[hash&uint64(len(t.slots)-1)] }
@@ -171,7 +180,7 @@ func (s *shard) met(hash uint64, tests []int32) *met {
 		return m
 	}
 	if m = s.sets.older.get(hash, tests); m == nil {
-		m = s.program.meet(tests, s.engine.options.Observe != nil)
+		m = s.program.meet(tests, &s.sets, s.engine.options.Observe != nil)
 		m.tests = append(m.few[:0], tests...)
 	}
 	if s.sets.recent.taken == recentSets {
@@ -188,39 +197,27 @@ func (s *shard) use(g *program) {
 }
 
 // meet works out what follows from tests. all: also rules that cannot rise are looked at.
-func (g *program) meet(tests []int32, all bool) *met {
-	m := &met{}
+func (g *program) meet(tests []int32, sets *metSets, all bool) *met {
+	m, heard := &met{}, sets.heard[:0]
 	for _, test := range tests {
-		for _, l := range g.heard[test] {
-			m.add(int(l.scope)).touch(g, l)
-		}
+		heard = append(heard, g.heard[test]...)
 	}
-	for scope := range m.fixed {
-		if r := m.fixed[scope]; r != nil {
-			r.finish(g, all)
+	sets.heard = heard
+	slices.SortFunc(heard, func(a, b listener) int { return cmp.Or(cmp.Compare(a.scope, b.scope), cmp.Compare(a.op, b.op)) })
+	for len(heard) > 0 {
+		scope, n := int(heard[0].scope), 1
+		for n < len(heard) && int(heard[n].scope) == scope {
+			n++
 		}
+		if r := g.reaction(sets, heard[:n], all); scope < len(m.fixed) {
+			m.fixed[scope] = r
+		} else {
+			m.others = append(m.others, otherReaction{scope, r})
+		}
+		heard = heard[n:]
 	}
 	m.join()
-	slices.SortFunc(m.others, func(a, b otherReaction) int { return a.scope - b.scope })
-	for i := range m.others {
-		m.others[i].reaction.finish(g, all)
-	}
 	return m
-}
-
-// add is the scope's reaction, a new one if it has none so far.
-func (m *met) add(scope int) *reaction {
-	r := m.at(scope)
-	switch {
-	case r != nil:
-	case scope < len(m.fixed):
-		r = &reaction{}
-		m.fixed[scope] = r
-	default:
-		r = &reaction{}
-		m.others = append(m.others, otherReaction{scope, r})
-	}
-	return r
 }
 
 // join makes one reaction of a visitor's and of that of its past, which decides nothing: what its operators pulse nobody asks for. A past that waits has
@@ -231,82 +228,88 @@ func (m *met) join() {
 		return
 	}
 	m.joint = &reaction{
-		touched: slices.Concat(own.touched, past.touched), asked: own.asked, needs: own.needs, plain: own.plain, others: own.others, pulsed: own.pulsed,
+		touched: slices.Concat(own.touched, past.touched), asked: own.asked, plain: own.plain, others: own.others, pulsed: own.pulsed,
 		waits: own.waits, timed: own.timed, stores: own.stores || past.stores,
 	}
 	m.joint.sort()
 }
 
-func (r *reaction) touch(g *program, l listener) {
-	i := slices.IndexFunc(r.touched, func(t touch) bool { return t.op == l.op })
-	if i < 0 {
-		i = len(r.touched)
-		op := &g.plan.Ops[l.op]
-		window := op.Window
-		if op.Kind == rules.OpFirst {
-			window = op.Least
+// reaction is what follows for the keys of one scope from what its operators hear, ascending by operator.
+func (g *program) reaction(sets *metSets, heard []listener, all bool) *reaction {
+	r, concerned := &reaction{touched: make([]*touch, 0, len(heard))}, sets.concerned[:0]
+	for len(heard) > 0 {
+		op, roles := heard[0].op, role(0)
+		for ; len(heard) > 0 && heard[0].op == op; heard = heard[1:] {
+			roles |= heard[0].role
 		}
-		r.touched = append(r.touched, touch{
-			value: op.Value, day: op.Day, window: window, keep: int32(op.Keep), op: l.op, num: g.nums[l.op], field: int32(op.Field), kind: op.Kind,
-		})
-		r.waits = r.waits || isWait(op.Kind)
-		r.timed = r.timed || g.timed[l.op] && !isWait(op.Kind)
-		r.stores = r.stores || op.Kind != rules.OpOn
-	}
-	r.touched[i].roles |= l.role
-}
-
-// finish puts the operators in order and adds the rules whose when uses one of them.
-func (r *reaction) finish(g *program, all bool) {
-	r.sort()
-	var concerned []int32
-	for i := range r.touched {
-		for _, number := range g.opRules[r.touched[i].op] {
+		t := sets.touch(g, op, roles)
+		r.touched = append(r.touched, t)
+		r.waits = r.waits || isWait(t.kind)
+		r.timed = r.timed || g.timed[op] && !isWait(t.kind)
+		r.stores = r.stores || t.kind != rules.OpOn
+		for _, number := range g.opRules[op] {
 			concerned = append(concerned, g.at[number])
 		}
 	}
+	r.sort()
 	slices.Sort(concerned)
-	concerned = slices.Compact(concerned)
-	r.ask(g, all, concerned, g.isPlain)
-	r.others = int32(len(r.asked))
-	r.ask(g, all, concerned, func(info *ruleInfo) bool { return !info.pulses && !g.isPlain(info) })
-	r.pulsed = int32(len(r.asked))
-	r.ask(g, all, concerned, func(info *ruleInfo) bool { return info.pulses })
-	r.gather()
+	sets.concerned = concerned
+	r.ask(g, slices.Compact(concerned), all)
+	return r
 }
 
-// gather puts the needs of all rules asked in one place.
-func (r *reaction) gather() {
-	plain := 0
-	for i := range r.asked {
-		for _, n := range r.asked[i].needs {
-			n.asked = int32(i)
-			r.needs = append(r.needs, n)
-		}
-		if i < int(r.others) {
-			plain = len(r.needs)
+// touch is what an operator takes of an input in these roles.
+func (m *metSets) touch(g *program, op int32, roles role) *touch {
+	key := touchKey{op, roles}
+	t := m.touches[key]
+	if t != nil {
+		return t
+	}
+	o := &g.plan.Ops[op]
+	t = &touch{
+		value: o.Value, day: o.Day, window: o.Window, roles: roles, keep: int32(o.Keep), op: op, num: g.nums[op], field: int32(o.Field), kind: o.Kind,
+	}
+	if o.Kind == rules.OpFirst {
+		t.window = o.Least
+	}
+	if m.touches == nil {
+		m.touches = map[touchKey]*touch{}
+	}
+	m.touches[key] = t
+	return t
+}
+
+// ask notes which of the rules concerned, which are those whose when uses one of the operators, may rise. all: also those that cannot.
+func (r *reaction) ask(g *program, concerned []int32, all bool) {
+	r.asked = make([]int32, 0, len(concerned))
+	add := func(ofKind func(*ruleInfo) bool) {
+		for _, at := range concerned {
+			if info := &g.rules[at]; ofKind(info) && (all || !info.silent() && r.mayRaise(g, at)) {
+				r.asked = append(r.asked, at)
+			}
 		}
 	}
-	needs := r.needs
-	r.plain = needs[:plain]
-	for i := range r.asked {
-		n := len(r.asked[i].needs)
-		r.asked[i].needs, needs = needs[:n:n], needs[n:]
+	add(g.isPlain)
+	r.others = int32(len(r.asked))
+	add(func(info *ruleInfo) bool { return !info.pulses && !g.isPlain(info) })
+	r.pulsed = int32(len(r.asked))
+	add(func(info *ruleInfo) bool { return info.pulses })
+	plain := 0
+	for _, at := range r.asked[:r.others] {
+		plain += len(g.rules[at].needs)
+	}
+	r.plain = make([]plainNeed, 0, plain)
+	for i, at := range r.asked[:r.others] {
+		needs := g.rules[at].needs
+		for j := range needs {
+			r.plain = append(r.plain, plainNeed{&needs[j], int32(i)})
+		}
 	}
 }
 
 // isPlain says whether the condition of a rule is a conjunction without pulses, and nothing that it reads has a floor.
 func (g *program) isPlain(r *ruleInfo) bool {
 	return r.needs != nil && !r.pulses && !slices.ContainsFunc(r.needs, func(n need) bool { return g.above(n.num, noTime) > noTime })
-}
-
-// ask adds those of the rules concerned that are of a kind. all: also rules that cannot rise.
-func (r *reaction) ask(g *program, all bool, concerned []int32, ofKind func(*ruleInfo) bool) {
-	for _, at := range concerned {
-		if info := &g.rules[at]; ofKind(info) && (all || !info.silent() && r.mayRaise(g, at)) {
-			r.asked = append(r.asked, asked{at, info.needs})
-		}
-	}
 }
 
 // mayRaise says whether a rule can rise by the event: one that needs a pulse cannot, where all that pulses in it waits for time or for
@@ -316,6 +319,6 @@ func (r *reaction) mayRaise(g *program, at int32) bool {
 		return true
 	}
 	return slices.ContainsFunc(g.plan.Rules[at].When.Uses, func(u rules.Use) bool {
-		return slices.ContainsFunc(r.touched, func(t touch) bool { return int(t.op) == u.Op && isPulse(t.kind) && !isWait(t.kind) })
+		return slices.ContainsFunc(r.touched, func(t *touch) bool { return int(t.op) == u.Op && isPulse(t.kind) && !isWait(t.kind) })
 	})
 }

@@ -12,7 +12,6 @@ type need struct {
 	window  nudge.Millis
 	atLeast int
 	num     uint32 // of the operator's slot; of a pulse the operator itself
-	asked   int32  // of a reaction's needs: the place of the rule in asked
 	kind    rules.OpKind
 	pulse   bool
 }
@@ -40,7 +39,7 @@ func (n *need) isMet(g *program, slot []byte, at nudge.Millis) bool {
 
 // findOpenPlain is what findOpen does with plain rules; needs are theirs. As an event adds one entry at most to what is kept, it makes no rule true
 // where more than one is lacking of the first need that is not met.
-func (w *scratch) findOpenPlain(f *focus, needs []need, at nudge.Millis) {
+func (w *scratch) findOpenPlain(f *focus, needs []plainNeed, at nudge.Millis) {
 	decided := int32(-1)
 	for i := range needs {
 		n := &needs[i]

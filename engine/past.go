@@ -26,7 +26,7 @@ func (s *shard) remember(b *Batch, k *keyRef, in *input) {
 	k.t.focusOn(k.i)
 	if r.waits {
 		for i := range r.touched {
-			s.passDeadline(k, &r.touched[i], in.when.at)
+			s.passDeadline(k, r.touched[i], in.when.at)
 		}
 	}
 	s.applyEvent(b, w, k, in, r)

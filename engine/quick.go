@@ -42,10 +42,10 @@ func quickOf(t *touch) quick {
 
 // sort puts the touches in order, those of a kind by number, and notes in which order their numbers are.
 func (r *reaction) sort() {
-	slices.SortFunc(r.touched, func(a, b touch) int { return cmp.Or(cmp.Compare(quickOf(&a), quickOf(&b)), cmp.Compare(a.num, b.num)) })
+	slices.SortFunc(r.touched, func(a, b *touch) int { return cmp.Or(cmp.Compare(quickOf(a), quickOf(b)), cmp.Compare(a.num, b.num)) })
 	r.behind = [quickNone]int32{}
 	for i := range r.touched {
-		for q := quickOf(&r.touched[i]); q < quickNone; q++ {
+		for q := quickOf(r.touched[i]); q < quickNone; q++ {
 			r.behind[q] = int32(i) + 1
 		}
 	}
@@ -75,20 +75,20 @@ func (f *focus) applyQuick(w *scratch, g *program, r *reaction, row *rules.Row, 
 		}
 	}
 	for i := totals; i < counts; i++ {
-		t := &r.touched[i]
+		t := r.touched[i]
 		if slot := f.slot(t.num); slot == nil || !ring(slot).note(int(t.keep), row.Ts, expiredAt(row.At, t.window)) {
 			left = append(left, int32(i))
 		}
 	}
 	for i := counts; i < distincts; i++ {
-		t := &r.touched[i]
+		t := r.touched[i]
 		if slot := f.slot(t.num); slot == nil || !distinctSet(slot).noteOf(t, row, f.ids) {
 			left = append(left, int32(i))
 		}
 	}
 	firsts := int(r.behind[quickFirst])
 	for i := distincts; i < firsts; i++ {
-		t := &r.touched[i]
+		t := r.touched[i]
 		if slot := f.slot(t.num); slot != nil {
 			w.noteFirst(g, t, slot, row.Ts, late)
 		} else {
@@ -132,7 +132,7 @@ func appendRest(left []int32, from, to int) []int32 {
 }
 
 // endQuick ends the waits that are not open, and notes the others in left.
-func (f *focus) endQuick(ends []touch, ts nudge.Millis, left []int32) []int32 {
+func (f *focus) endQuick(ends []*touch, ts nudge.Millis, left []int32) []int32 {
 	places, mark, rec := f.places, f.mark, f.rec
 	for i := range ends {
 		if num := int(ends[i].num); num < len(places) && places[num].isOf(mark) {

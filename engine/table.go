@@ -117,7 +117,9 @@ func (t *table) lookup(hash nudge.KeyHash, scope uint16, key string) uint32 {
 }
 
 // add makes an entry with no slots.
-func (t *table) add(hash nudge.KeyHash, scope uint16, key string) uint32 { return t.addWith(hash, scope, key, nil) }
+func (t *table) add(hash nudge.KeyHash, scope uint16, key string) uint32 {
+	return t.addWith(hash, scope, key, nil)
+}
 
 // addWith makes an entry with slots, ascending by number.
 func (t *table) addWith(hash nudge.KeyHash, scope uint16, key string, slots []slotCopy) uint32 {
