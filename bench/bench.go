@@ -32,7 +32,7 @@ type Options struct {
 }
 
 // Workloads lists them for messages.
-const Workloads = "six, b2b (six with 60 % known users; of the level engine too), late (six with a fifth of the events late), keys-N (six with N visitors, 1000 to 10000000), mission, mission-N (mission with N visitors), sign-in (mission whose users are unknown at first), rules-N (N rules, 10 to 20000, of which an event meets eight), dense-N (N rules, 1600 to 20000, of which an event meets one in 200), globo (real clicks, for the level replay), cold (keys that were not met lately, for the level memory)"
+const Workloads = "six, b2b (six with 60 % known users; of the level engine too), late (six with a fifth of the events late), keys-N (six with N visitors, 1000 to 10000000), mission, mission-N (mission with N visitors), sign-in (mission whose users are unknown at first), rules-N (N rules, 10 to 19999, of which an event meets eight), dense-N (N rules, 1600 to 20000, of which an event meets one in 200), globo (real clicks, for the level replay), cold (keys that were not met lately, for the level memory)"
 
 // Limits and defaults of Options.
 const (

@@ -89,7 +89,7 @@ func denseRules(n int) (sources []rules.Source) {
 func denseOf(name string) (w *workload, ok bool) {
 	digits, ok := strings.CutPrefix(name, densePrefix)
 	n, err := strconv.Atoi(digits)
-	if !ok || err != nil || n < denseLeast || n >= rules.MaxFiles {
+	if !ok || err != nil || n < denseLeast || n > rules.MaxFiles {
 		return nil, false
 	}
 	return &workload{

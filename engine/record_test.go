@@ -144,4 +144,8 @@ func TestWidenIsGrowAnew(t *testing.T) {
 	if tb.widen(i, 9, 16) {
 		t.Error("a record keeps a slot that no rule uses any more")
 	}
+	tb.addSlots(i, []slotCopy{{num: 9, size: 24}})
+	if tb.slot(i, 1) != nil || len(tb.slot(i, 9)) != 24 {
+		t.Errorf("a slot that no rule uses has %d bytes, one that grew has %d", len(tb.slot(i, 1)), len(tb.slot(i, 9)))
+	}
 }

@@ -215,7 +215,7 @@ func (t *table) growAnew(i, num uint32, size int) {
 		m, slot := d.slot(j)
 		if m == num {
 			t.slots[0].old = slot
-		} else if int(m) < len(t.live) && t.live[m] || t.live == nil {
+		} else if t.isLive(m) {
 			t.slots = appendSlot(t.slots, m, len(slot), slot)
 		}
 	}
@@ -226,7 +226,7 @@ func (t *table) growAnew(i, num uint32, size int) {
 }
 
 // addSlots gives the key slots, and more bytes to those that it has, ascending by number: what they held stays, what is new in them is zero, and of a new
-// one old, then zeros. It spares rewriting the record for each.
+// one old, then zeros. It spares rewriting the record for each. Slots that no rule uses any more are left out.
 func (t *table) addSlots(i uint32, added []slotCopy) {
 	d := directoryOf(t.record(i))
 	t.slots = t.slots[:0]
@@ -239,10 +239,17 @@ func (t *table) addSlots(i uint32, added []slotCopy) {
 		if len(added) > 0 && added[0].num == num {
 			size, added = added[0].size, added[1:]
 		}
-		t.slots = appendSlot(t.slots, num, size, slot)
+		if t.isLive(num) {
+			t.slots = appendSlot(t.slots, num, size, slot)
+		}
 	}
 	t.slots = append(t.slots, added...)
 	t.rewrite(i)
+}
+
+// isLive says whether the running rules use slots with a number.
+func (t *table) isLive(num uint32) bool {
+	return t.live == nil || int(num) < len(t.live) && t.live[num]
 }
 
 // strip takes slots out of a key.

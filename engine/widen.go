@@ -44,7 +44,7 @@ func (t *table) gapFor(d *directory, num uint32, size int) (g gap, ok bool) {
 	for j := n - 1; j >= 0; j-- {
 		m, from := d.entry(j)
 		switch {
-		case t.live != nil && (int(m) >= len(t.live) || !t.live[m]):
+		case !t.isLive(m):
 			return g, false
 		case m == num:
 			g.place, g.entry, g.bytes = j, 0, size-(g.end-from)
