@@ -12,7 +12,7 @@ import "time"
 // What has left leaves gaps. So that these do not add up, chunks with few ranges are emptied on the way: what is left in them moves.
 
 const (
-	entryBytes = 40
+	entryBytes = 40 // with what its chunk has of it
 	timerBytes = 16
 
 	// leastShare is the part of the budget that records have where entries and index alone would take all of it.
@@ -108,7 +108,7 @@ func (s *shard) keepLimit() {
 
 // fixedBytes is what a table takes besides records.
 func (t *table) fixedBytes() int {
-	return len(t.entries)*entryChunk*entryBytes + t.index.bytes() + cap(t.timers)*timerBytes
+	return len(t.entries)*chunkEntries*entryBytes + t.index.bytes() + cap(t.timers)*timerBytes
 }
 
 // target is how many bytes records are brought down to: with chunks three quarters full they take what they may.
@@ -225,7 +225,7 @@ func (s *shard) readInStep(t *table, i uint32, key []byte) {
 	if t.shelf == nil {
 		return
 	}
-	if t.count%entryChunk == 1 {
+	if t.count%chunkEntries == 1 {
 		s.hand.checked = 0
 	}
 	s.keepLimit()

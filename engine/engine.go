@@ -172,7 +172,7 @@ func (e *Engine) Memory() (keys, bytes int) {
 		for l := range s.tables {
 			t := &s.tables[l]
 			keys += int(t.count) - len(t.gone)
-			bytes += t.slabs.held + len(t.entries)*entryChunk*entryBytes + t.index.bytes()
+			bytes += t.slabs.held + len(t.entries)*chunkEntries*entryBytes + t.index.bytes()
 		}
 	}
 	return keys, bytes

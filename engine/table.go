@@ -14,8 +14,8 @@ const never = nudge.Millis(math.MaxInt64)
 // collector does not look into.
 type table struct {
 	index   keyIndex
-	entries []*[entryChunk]entry // in chunks, so that growing moves nothing
-	count   uint32               // entries
+	entries []*entryChunk // so that growing moves nothing
+	count   uint32        // entries
 	slabs   slabs
 	timers  timerHeap
 	warmed  *table     // what was read back for cold operators and is still to be taken over; nil: nothing
@@ -49,15 +49,20 @@ type table struct {
 	value, values []byte     // scratch of keepValue
 }
 
-// entry is what is looked at most of a key: 40 bytes without pointers.
+// entry is what is looked at most of a key: 32 bytes without pointers, half a line of the processor's cache.
 type entry struct {
 	hash  nudge.KeyHash
 	ref   slabRef      // where the record lies; of a key that is away, where its row stands (away.go)
 	due   nudge.Millis // earliest timer, never if none
-	armed nudge.Millis // earliest due of this key that stands in the heap, never if none does
 	used  uint32       // length of the record
 	scope uint16       // number
 	marks entryMarks
+}
+
+// entryChunk is some entries, and what is looked at of them where timers are set alone.
+type entryChunk struct {
+	entries [chunkEntries]entry
+	armed   [chunkEntries]nudge.Millis // earliest due of the key that stands in the heap, never if none does
 }
 
 // entryMarks say how a key stands to checkpoints and to the memory budget. The bits from markRound on are the number of the checkpoint that took it last.
@@ -76,12 +81,18 @@ const (
 )
 
 const (
-	noEntry    = math.MaxUint32
-	entryChunk = 1024
+	noEntry      = math.MaxUint32
+	chunkEntries = 1024
 )
 
 // entry returns an entry by its number. It stays where it is.
-func (t *table) entry(i uint32) *entry { return &t.entries[i/entryChunk][i%entryChunk] }
+func (t *table) entry(i uint32) *entry {
+	return &t.entries[i/chunkEntries].entries[i%chunkEntries]
+}
+
+func (t *table) armed(i uint32) *nudge.Millis {
+	return &t.entries[i/chunkEntries].armed[i%chunkEntries]
+}
 
 // find returns the number of a key's entry, noEntry if it has none. Its record is there then, until the batch's end.
 func (t *table) find(hash nudge.KeyHash, scope uint16, key string) uint32 {
@@ -141,11 +152,12 @@ func (t *table) addEntry(hash nudge.KeyHash, scope uint16, size int) uint32 {
 	i := t.count
 	if n := len(t.gone); n > 0 {
 		i, t.gone = t.gone[n-1], t.gone[:n-1]
-	} else if t.count++; int(i/entryChunk) == len(t.entries) {
-		t.entries = append(t.entries, new([entryChunk]entry))
+	} else if t.count++; int(i/chunkEntries) == len(t.entries) {
+		t.entries = append(t.entries, new(entryChunk))
 	}
 	e := t.entry(i) // all of it, as it may have been another's; field by field, see takeRecord
-	e.hash, e.ref, e.used, e.scope, e.due, e.armed, e.marks = hash, t.slabs.alloc(size), uint32(size), scope, never, never, 0
+	e.hash, e.ref, e.used, e.scope, e.due, e.marks = hash, t.slabs.alloc(size), uint32(size), scope, never, 0
+	*t.armed(i) = never
 	t.index.add(t, hash, i)
 	return i
 }
@@ -161,7 +173,7 @@ func (t *table) remove(i uint32) {
 	}
 	t.index.remove(t, e.hash, i)
 	t.slabs.free(e.ref)
-	*e = entry{due: never, armed: never}
+	*e, *t.armed(i) = entry{due: never}, never
 	t.gone = append(t.gone, i)
 }
 
@@ -312,8 +324,8 @@ func (t *table) arm(i uint32, due nudge.Millis) {
 	e := t.entry(i)
 	t.noteDue(e)
 	e.due = due
-	if due < e.armed {
-		e.armed = due
+	if armed := t.armed(i); due < *armed {
+		*armed = due
 		t.timers.push(due, i)
 	}
 }
@@ -326,13 +338,13 @@ func (t *table) nextDue() nudge.Millis {
 	}
 	for len(t.timers) > 0 {
 		top := t.timers[0]
-		e := t.entry(top.entry)
-		if e.armed == top.due && e.due == top.due {
+		e, armed := t.entry(top.entry), t.armed(top.entry)
+		if *armed == top.due && e.due == top.due {
 			return min(top.due, behind)
 		}
 		t.timers.pop()
-		if e.armed == top.due {
-			e.armed = never
+		if *armed == top.due {
+			*armed = never
 			t.arm(top.entry, e.due)
 		}
 	}
@@ -354,7 +366,7 @@ func (t *table) popDue(until nudge.Millis) (i uint32, due nudge.Millis, ok bool)
 	i = t.timers.pop().entry
 	e := t.entry(i)
 	t.noteDue(e)
-	e.armed, e.due = never, never
+	e.due, *t.armed(i) = never, never
 	if t.warmed != nil {
 		if e.ref.away() {
 			t.recall(i)

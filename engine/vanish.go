@@ -78,7 +78,7 @@ func (s *shard) vanish(passes int) {
 // mayVanish says whether a key is vacant, in memory, and without a timer.
 func (s *shard) mayVanish(t *table, i uint32) bool {
 	e := t.entry(i)
-	return e.used != 0 && e.due == never && e.armed == never && !e.ref.away() && s.isVacant(t, i)
+	return e.used != 0 && e.due == never && *t.armed(i) == never && !e.ref.away() && s.isVacant(t, i)
 }
 
 // isVacant says whether all that a key holds is vacant.
