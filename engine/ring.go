@@ -178,7 +178,7 @@ func (t *table) mergeTimes(i, num uint32, keep int, src ring, expired nudge.Mill
 }
 
 // larger is how many bytes a full ring gets that is to keep so many entries.
-func (r ring) larger(keep int) int { return ringHeader + 8*min(2*r.cap(), keep) }
+func (r ring) larger(keep int) int { return ringHeader + 8*min(2*r.cap()+1, keep) }
 
 // spread makes use of the bytes that a full ring has got more: they come to lie between the newest entry and the oldest, which move to the end.
 func (r ring) spread() {
