@@ -114,7 +114,7 @@ func firstSlot(t *touch, row *rules.Row) (size int, old []byte) {
 			size = ringHeader + 8*min(ringFirst, int(t.keep))
 		}
 	case rules.OpDistinct:
-		if row.Ts > expiredAt(row.At, t.window) && t.value(row).Present() {
+		if row.Ts > expiredAt(row.At, t.window) && (t.day != nil || t.value(row).Present()) {
 			size = distinctHeader + distinctEntry*min(distinctFirst, int(t.keep))
 		}
 	case rules.OpTotal:
@@ -163,9 +163,12 @@ func (s *shard) applyMain(b *Batch, w *scratch, k *keyRef, in *input, t *touch, 
 		s.ensure(k)
 		k.t.addTotal(k.i, num)
 	case rules.OpDistinct:
-		if v := t.value(row); v.Present() && row.Ts > expired {
+		if row.Ts <= expired {
+			break
+		}
+		if id, has := t.idOf(row, k.t.focus.ids); has {
 			s.ensure(k)
-			k.t.addValue(k.i, num, int(t.keep), k.t.focus.ids.of(v), row.Ts, expired)
+			k.t.addValue(k.i, num, int(t.keep), id, row.Ts, expired)
 		}
 	case rules.OpValues:
 		if v := t.value(row); v.Present() && row.Ts > expired {

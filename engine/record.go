@@ -202,7 +202,12 @@ func (s *shape) write(rec []byte, scope uint16, text []byte, slots []slotCopy) {
 			binary.LittleEndian.PutUint32(rec[s.dir+j*dirEntry:], c.num|uint32(at)<<16)
 		}
 		slot := rec[at : at+c.size]
-		clear(slot[copy(slot, c.old):])
+		if len(c.old) > 0 { // of a new key's slots most have nothing, of an older one's all
+			slot = slot[copy(slot, c.old):]
+		}
+		if len(slot) > 0 {
+			clear(slot)
+		}
 		at += c.size
 	}
 }
