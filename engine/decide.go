@@ -87,9 +87,7 @@ func (s *shard) takeBy(b *Batch, k *keyRef, in *input, r *reaction, t *turn) {
 // takeWhole is take up to settling, with a past, and for those who observe.
 func (s *shard) takeWhole(b *Batch, w *scratch, k *keyRef, in *input, r *reaction) {
 	if r != nil {
-		for i := range r.asked {
-			w.rules = append(w.rules, r.asked[i])
-		}
+		w.rules = append(w.rules, r.asked...)
 	}
 	if in.past != nil {
 		s.concernPast(w, in.past)
