@@ -262,8 +262,10 @@ func tellCore(o *Options, r *Report, load *workload, runs []*applied) {
 // method says what was measured and how.
 func (w *workload) method(o *Options, keys int) []string {
 	about := "rules R1 dwell 20 s, R2 count >= 20 and days >= 3 in 30 d, R3 distinct users per company in 7 d, R4 a price, then the demo form within 30 min, R5 pricing views in 7 d, R6 absent 3 d"
+	events := fmt.Sprintf("80 %% page views of %d paths, 8 %% form events", sixPaths)
 	if w.shapes != nil {
-		about = fmt.Sprintf("%d rules of %d sections, in eight shapes that differ in window, threshold and the page that does not count: count, distinct, happened, dwell, first, per visitor, user and company; an event meets those of its section, %d", len(w.rules), denseSections, len(w.rules)/denseSections)
+		events = fmt.Sprintf("95 %% page views, of %d pages in each of %d sections, one of which the people of a company keep to", densePages, denseSections)
+		about = fmt.Sprintf("%d rules in eight shapes, count, distinct, happened, dwell, first, per visitor, user and company; those of a section differ in the page that does not count, in window and threshold; an event meets those of its section, %d", len(w.rules), len(w.rules)/denseSections)
 	}
 	if w.isMission() {
 		about = "twelve rules: dwell 20 s, absent 3 d and 1 h, first 14 d and 30 d, count, days, distinct, happened, on, per visitor, user and company"
@@ -284,8 +286,8 @@ func (w *workload) method(o *Options, keys int) []string {
 		floor, equal = "live heap: everything that the engine keeps, records, index, identities and timers", "those of one shard"
 	}
 	return []string{
-		fmt.Sprintf("%d events over 35 days, strictly rising times; visitor ids by Zipf %.2f, seed %d, %d %% of them known users, %d to a company; 80 %% page views of %d paths, 8 %% form events",
-			o.Events, sixZipf, sixSeed, w.identified, w.visitors*w.identified/100/w.companies, sixPaths),
+		fmt.Sprintf("%d events over 35 days, strictly rising times; visitor ids by Zipf %.2f, seed %d, %d %% of them known users, %d to a company; %s",
+			o.Events, sixZipf, sixSeed, w.identified, w.visitors*w.identified/100/w.companies, events),
 		about,
 		fmt.Sprintf("the core reads binary records in memory, in batches of %d, with rules compiled from their text; no log, no HTTP, no message ids; the stream lies outside the heap, so collections are as frequent as the state alone makes them", batchRecords),
 		floor,

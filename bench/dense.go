@@ -34,12 +34,12 @@ const (
 	denseFirst
 	denseUser
 	denseCompany
-	denseNotPage
+	denseRank
 )
 
 var denseNames = []string{"count", "distinct", "bought", "dwell", "first", "user", "company", "rank"}
 
-// denseTexts are the rules of a section, as formats of its name, of a page, of a rank, of a window in days and of a threshold.
+// denseTexts are the rules of a section, as formats of its name, of a page, of a rank, of a window in days, of a threshold, and of how many people of a company.
 var denseTexts = [denseShapes]string{
 	denseCount:    `{per: visitor, when: count(page_view and section == "%[1]s" and path != "/%[1]s/page-%02[2]d", "%[4]dd") >= %[5]d, then: alert("often", {})}`,
 	denseDistinct: `{per: visitor, when: distinct(page_view and path startsWith "/%[1]s/" and path != "/%[1]s/page-%02[2]d", path, "%[4]dd") >= %[5]d, then: alert("reads", {})}`,
@@ -48,7 +48,7 @@ var denseTexts = [denseShapes]string{
 	denseFirst:    `{per: visitor, when: first(page_view and section == "%[1]s" and rank >= %[3]d, "%[4]dd") and count(event("purchase") and section == "%[1]s", "30d") >= 1, then: alert("back", {})}`,
 	denseUser:     `{per: user, when: count(page_view and section == "%[1]s" and not (path endsWith "/page-%02[2]d"), "%[4]dd") >= %[5]d, then: alert("user", {})}`,
 	denseCompany:  `{per: company, when: distinct(page_view and section == "%[1]s" and path != "/%[1]s/page-%02[2]d", user, "%[4]dd") >= %[6]d, then: alert("company", {})}`,
-	denseNotPage:  `{per: visitor, when: count(page_view and path startsWith "/%[1]s/" and rank != %[3]d, "%[4]dd") >= %[5]d, then: alert("ranks", {})}`,
+	denseRank:     `{per: visitor, when: count(page_view and path startsWith "/%[1]s/" and rank != %[3]d, "%[4]dd") >= %[5]d, then: alert("ranks", {})}`,
 }
 
 // denseRule is what a rule asks for.

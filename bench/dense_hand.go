@@ -179,7 +179,7 @@ func (h *denseHand) stateOf(visitor int32, t *denseTable) (s *denseState, which 
 		return all
 	}
 	v.states = append(v.states, denseState{
-		of: t, counts: make([]recentTimes, len(t.rules[denseCount])), ranks: make([]recentTimes, len(t.rules[denseNotPage])),
+		of: t, counts: make([]recentTimes, len(t.rules[denseCount])), ranks: make([]recentTimes, len(t.rules[denseRank])),
 		paths: make([]newestTexts, len(t.rules[denseDistinct])), viewed: times(len(t.rules[denseBought])), waits: make([]handWait, len(t.rules[denseDwell])),
 		firsts: times(len(t.rules[denseFirst])), purchases: [2]nudge.Millis{long, long},
 	})
@@ -223,8 +223,8 @@ func (h *denseHand) viewed(t *denseTable, s *denseState, visitor, which int32, e
 			s.firsts[i] = at
 		}
 	}
-	for i := range t.rules[denseNotPage] {
-		if r := &t.rules[denseNotPage][i]; inside && int(e.rank) != r.rank {
+	for i := range t.rules[denseRank] {
+		if r := &t.rules[denseRank][i]; inside && int(e.rank) != r.rank {
 			h.counted(&s.ranks[i], r, name, at)
 		}
 	}

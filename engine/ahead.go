@@ -50,6 +50,14 @@ func (s *shard) lookAt(b *Batch, block []int32) {
 			a.sum += int(r.plain[0].num)
 		}
 	}
+	for _, r := range a.reactions {
+		for _, t := range r.touched {
+			a.sum += int(t.num)
+		}
+		for i := range r.plain {
+			a.sum += int(r.plain[i].num)
+		}
+	}
 }
 
 func (a *ahead) add(r *reaction) {

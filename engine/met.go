@@ -81,7 +81,7 @@ func (m *met) at(scope int) *reaction {
 // since the last time are forgotten.
 type metSets struct {
 	recent, older metTable
-	touches       map[touchKey]*touch
+	touches       map[touchKey]*touch // of those of recent: an operator that hears many tests can have many roles
 
 	heard     []listener // scratch of meet
 	concerned []int32
@@ -184,7 +184,7 @@ func (s *shard) met(hash uint64, tests []int32) *met {
 		m.tests = append(m.few[:0], tests...)
 	}
 	if s.sets.recent.taken == recentSets {
-		s.sets.recent, s.sets.older = metTable{}, s.sets.recent
+		s.sets.recent, s.sets.older, s.sets.touches = metTable{}, s.sets.recent, nil
 	}
 	s.sets.recent.put(hash, m)
 	return m
