@@ -2,7 +2,6 @@ package bench
 
 import (
 	"strings"
-	"unsafe"
 
 	"nudge"
 )
@@ -10,7 +9,7 @@ import (
 // denseHand is the rules of the workload "dense-N" written by hand: as nobody writes ten thousand of them, a table of windows and thresholds for each section, and
 // a loop for each shape. One goroutine, a map from text to an index, a struct for each key with a state for each rule.
 type denseHand struct {
-	buf       []byte
+	handTexts
 	sections  map[string]*denseTable
 	visitors  []denseVisitor
 	index     map[string]int32
@@ -23,7 +22,6 @@ type denseHand struct {
 
 // denseTable is the rules of a section.
 type denseTable struct {
-	name   string
 	prefix string // of its paths
 	rules  [denseShapes][]denseHandRule
 }
@@ -115,25 +113,18 @@ type denseTimer struct {
 }
 
 func newDenseHand(s *stream) handProgram {
-	h := &denseHand{buf: s.buf, sections: map[string]*denseTable{}, index: map[string]int32{}, users: map[string]*denseState{}, companies: map[string]*denseState{}}
+	h := &denseHand{handTexts: handTexts{s.buf}, sections: map[string]*denseTable{}, index: map[string]int32{}, users: map[string]*denseState{}, companies: map[string]*denseState{}}
 	for i := range s.load.ids() {
 		r := denseRuleOf(i)
 		name := denseSection(r.section)
 		t := h.sections[name]
 		if t == nil {
-			t = &denseTable{name: name, prefix: "/" + name + "/"}
+			t = &denseTable{prefix: "/" + name + "/"}
 			h.sections[name] = t
 		}
 		t.rules[r.shape] = append(t.rules[r.shape], denseHandRule{r, i, densePath(name, r.page)})
 	}
 	return h
-}
-
-func (h *denseHand) text(s span) string {
-	if s.len == 0 {
-		return ""
-	}
-	return unsafe.String(&h.buf[s.at], s.len)
 }
 
 func (h *denseHand) apply(e *event) {

@@ -11,7 +11,7 @@ import (
 // text to an index, a struct per visitor, queues for the two deadlines, whose lengths are fixed. It gives the same answers and is the floor
 // under the engine's time. It knows no late event, no duplicate, no crash, no second shard, no other rule.
 type hand struct {
-	buf       []byte
+	handTexts
 	index     map[string]int32
 	visitors  []handVisitor
 	companies map[string]*handCompany
@@ -85,10 +85,13 @@ const (
 )
 
 func newHand(s *stream) handProgram {
-	return &hand{buf: s.buf, index: map[string]int32{}, companies: map[string]*handCompany{}}
+	return &hand{handTexts: handTexts{s.buf}, index: map[string]int32{}, companies: map[string]*handCompany{}}
 }
 
-func (h *hand) text(s span) string {
+// handTexts is the stream's bytes, of which an event's texts are spans.
+type handTexts struct{ buf []byte }
+
+func (h *handTexts) text(s span) string {
 	if s.len == 0 {
 		return ""
 	}

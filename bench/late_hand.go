@@ -2,7 +2,6 @@ package bench
 
 import (
 	"strings"
-	"unsafe"
 
 	"nudge"
 )
@@ -10,7 +9,7 @@ import (
 // lateHand is the six rules by hand, as hand is, for events that come late: newest times and values are kept sorted, waits and partial matches go by when
 // things happened, deadlines lie in a heap. It knows no duplicate, no crash, no second shard, no other rule.
 type lateHand struct {
-	buf       []byte
+	handTexts
 	index     map[string]int32
 	visitors  []lateVisitor
 	companies map[string]*lateCompany
@@ -95,14 +94,7 @@ func (l *lateValues[V]) add(v V, t nudge.Millis, own func(V) V) {
 }
 
 func newLateHand(s *stream) handProgram {
-	return &lateHand{buf: s.buf, index: map[string]int32{}, companies: map[string]*lateCompany{}}
-}
-
-func (h *lateHand) text(s span) string {
-	if s.len == 0 {
-		return ""
-	}
-	return unsafe.String(&h.buf[s.at], s.len)
+	return &lateHand{handTexts: handTexts{s.buf}, index: map[string]int32{}, companies: map[string]*lateCompany{}}
 }
 
 // handLateness is from when on a late event opens and completes nothing.

@@ -3,7 +3,6 @@ package bench
 import (
 	"slices"
 	"strings"
-	"unsafe"
 
 	"nudge"
 )
@@ -11,7 +10,7 @@ import (
 // missionHand is the twelve rules written by hand for exactly them, as hand is for those of "six": one goroutine, a map from text to an
 // index, a struct per key, queues for the three deadlines, whose lengths are fixed. It knows no late event, no duplicate, no crash.
 type missionHand struct {
-	buf       []byte
+	handTexts
 	index     map[string]int32
 	visitors  []missionVisitor
 	users     map[string]*missionUser
@@ -113,7 +112,7 @@ func valuesFull(times []nudge.Millis, n int8, since nudge.Millis) bool {
 func ownDay(d int64) int64 { return d }
 
 func newMissionHand(s *stream) handProgram {
-	return &missionHand{buf: s.buf, index: map[string]int32{}, users: map[string]*missionUser{}, companies: map[string]*missionCompany{}}
+	return &missionHand{handTexts: handTexts{s.buf}, index: map[string]int32{}, users: map[string]*missionUser{}, companies: map[string]*missionCompany{}}
 }
 
 // newSignInHand is newMissionHand for streams in which visitors become users: what they did before counts for the user.
@@ -121,13 +120,6 @@ func newSignInHand(s *stream) handProgram {
 	h := newMissionHand(s).(*missionHand)
 	h.pasts = []missionUser{}
 	return h
-}
-
-func (h *missionHand) text(s span) string {
-	if s.len == 0 {
-		return ""
-	}
-	return unsafe.String(&h.buf[s.at], s.len)
 }
 
 const (
